@@ -1,0 +1,2 @@
+//! carpack: the operator.
+fn main() {}
