@@ -1,0 +1,270 @@
+//! `CarAccount`: whose money it is and who may spend it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{BillingMode, Condition, Mode};
+
+/// An account with the cloud: its credentials, how packs are bought with it, at which prices, and which namespaces may spend from it.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "carpack.io",
+    version = "v1alpha1",
+    kind = "CarAccount",
+    plural = "caraccounts",
+    shortname = "caracct",
+    category = "carpack",
+    namespaced,
+    status = "CarAccountStatus",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+    printcolumn(name = "Balance", type_ = "string", json_path = ".status.balance"),
+    printcolumn(name = "Due-7d", type_ = "string", json_path = ".status.due7Days"),
+    printcolumn(name = "Due-30d", type_ = "string", json_path = ".status.due30Days"),
+    printcolumn(name = "Unclaimed", type_ = "integer", json_path = ".status.unclaimed"),
+    printcolumn(name = "Seen", type_ = "string", json_path = ".status.lastSweepTime", priority = 1)
+)]
+#[x_kube(
+    validation = Rule::new("self.site != 'Custom' || has(self.endpoint)").message("site Custom needs endpoint: the URL of the API").field_path(".endpoint"),
+    validation = Rule::new("self.site == 'Custom' || !has(self.endpoint)").message("endpoint belongs to site Custom: remove it, or set site to Custom").field_path(".endpoint"),
+    validation = Rule::new("!has(self.limits)").message("limits is not built yet: remove it; until then use maxPrice on the packs and mode ApprovalRequired").field_path(".limits"),
+    validation = Rule::new("self.purchase.channel != 'Console'").message("the Console channel is not built yet: use channel Api, or mode Observe to only look").field_path(".purchase.channel"),
+    validation = Rule::new("self.purchase.channel != 'Api' || has(self.purchase.api)").message("channel Api needs purchase.api: product codes, parameter template and period units").field_path(".purchase.api"),
+    validation = Rule::new("!has(self.tenants) || self.tenants.all(t, !has(t.limits))").message("tenants[].limits is not built yet: remove it; until then use maxPrice on the packs and mode ApprovalRequired").field_path(".tenants"),
+    validation = Rule::new("!has(self.tenants) || self.tenants.all(t, !has(t.adopt) || !t.adopt)").message("tenants[].adopt is not built yet: remove it").field_path(".tenants")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct CarAccountSpec {
+    /// International, Mainland, or Custom with an endpoint of its own.
+    pub site: Site,
+    /// With site Custom: URL of the API, such as http://127.0.0.1:8080 for the simulator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), regex(pattern = r"^https?://[^/]+/?$"))]
+    pub endpoint: Option<String>,
+    /// The key to the account.
+    pub credentials: Credentials,
+    /// How far the operator may go with this account: Observe, DryRun, ApprovalRequired or Automatic. Required.
+    pub mode: Mode,
+    /// How packs are bought.
+    pub purchase: Purchase,
+    /// Prices by which orders are quoted. What has no price is not bought.
+    pub price_list: PriceList,
+    /// Offset from UTC of the timestamps the cloud writes without a zone. Default +08:00 (ASSUMED: the cloud's home zone).
+    #[serde(default = "default_time_zone")]
+    #[schemars(regex(pattern = r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]$"))]
+    pub time_zone: String,
+    /// Which namespaces may spend from this account, and onto which projects.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    pub tenants: Vec<Tenant>,
+    /// Spending limits of the account. Not built yet: refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+fn default_time_zone() -> String {
+    "+08:00".to_owned()
+}
+
+/// Which of the cloud's sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Site {
+    /// The international site.
+    International,
+    /// The mainland site.
+    Mainland,
+    /// An endpoint of one's own, such as the simulator.
+    Custom,
+}
+
+/// The key to the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    /// The Secret that holds the key.
+    pub secret_ref: SecretReference,
+}
+
+/// A Secret in the operator's namespace with the keys secretId, secretKey and, for temporary credentials, token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretReference {
+    /// Name of the Secret in the operator's namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// How packs are bought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Purchase {
+    /// Api: by the cloud's billing API. Console: a person buys what the order says (not built yet).
+    pub channel: Channel,
+    /// With channel Api: what the billing API wants to hear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiChannel>,
+}
+
+/// How packs are bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Channel {
+    /// By the cloud's billing API.
+    Api,
+    /// By a person in the console.
+    Console,
+}
+
+/// What the billing API wants to hear. The public documents do not list these values for CAR: they are configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiChannel {
+    /// ProductCode.
+    #[schemars(length(min = 1, max = 64))]
+    pub product_code: String,
+    /// SubProductCode.
+    #[schemars(length(min = 1, max = 64))]
+    pub sub_product_code: String,
+    /// ZoneCode: the same for every region, or with {region} in it. Default: the region.
+    #[serde(default = "default_zone_code")]
+    #[schemars(length(min = 1, max = 64))]
+    pub zone_code: String,
+    /// Billing project (ProjectId of the billing API), 0 = the default project.
+    #[serde(default)]
+    pub billing_project: i64,
+    /// JSON text for Parameter. Within its strings {packName}, {concurrencyScale}, {applicationType} and {region} are filled in.
+    #[schemars(length(min = 2, max = 4096))]
+    pub parameter_template: String,
+    /// PeriodUnit for each billing mode. A billing mode that is not here cannot be bought with this account.
+    pub period_units: BTreeMap<String, String>,
+}
+
+fn default_zone_code() -> String {
+    "{region}".to_owned()
+}
+
+impl ApiChannel {
+    /// The account's PeriodUnit for a billing mode.
+    pub fn period_unit(&self, mode: BillingMode) -> Option<&str> {
+        let key = match mode {
+            BillingMode::Daily => "Daily",
+            BillingMode::Monthly => "Monthly",
+        };
+        self.period_units.get(key).map(String::as_str)
+    }
+}
+
+/// Prices by which orders are quoted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PriceList {
+    /// ISO 4217 code of all prices, such as USD.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
+    pub currency: String,
+    /// The prices. The first entry that fits counts.
+    #[serde(default)]
+    #[schemars(length(max = 512))]
+    pub prices: Vec<Price>,
+}
+
+/// The price of one concurrency for one day or one month.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// Region, or * for every region.
+    #[schemars(length(min = 1, max = 64))]
+    pub region: String,
+    /// Concurrency scale, or * for every scale.
+    #[schemars(length(min = 1, max = 32))]
+    pub concurrency_scale: String,
+    /// Daily (price of one day) or Monthly (price of one month).
+    pub billing_mode: BillingMode,
+    /// Decimal number as text, such as "105.00".
+    #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
+    pub amount: String,
+}
+
+/// Namespaces that may spend from the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// Namespaces, or * for every namespace.
+    #[schemars(length(min = 1, max = 256))]
+    pub namespaces: Vec<String>,
+    /// Projects that these namespaces may bind packs to, or * for every project.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    pub projects: Vec<String>,
+    /// Whether they may take over what was already bought. Not built yet: refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<bool>,
+    /// Their spending limits. Not built yet: refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+/// Spending limits. Not built yet: refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// The most that may be spent in any 30 days, as a decimal number in the price list's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
+    pub spend_per_30_days: Option<String>,
+}
+
+/// What the operator knows of an account.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CarAccountStatus {
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Balance, such as "1200.00 USD".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<String>,
+    /// What renewals by the operator will cost in the next 7 days, such as "2100.00 USD".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "due7Days")]
+    pub due_7_days: Option<String>,
+    /// What renewals by the operator will cost in the next 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "due30Days")]
+    pub due_30_days: Option<String>,
+    /// How many instances in the account no ConcurrencyPack claims.
+    #[serde(default)]
+    pub unclaimed: i64,
+    /// The first 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclaimed_instances: Vec<UnclaimedInstance>,
+    /// What the account was seen to be able to do: Observe, Buy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    /// When the last complete sweep of the account began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sweep_time: Option<Time>,
+    /// Ready, with a reason for each way in which an account can be unusable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// An instance that no pack claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnclaimedInstance {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration_time: Option<Time>,
+    /// True when the cloud itself will renew it: it goes on costing money.
+    pub renews_itself: bool,
+}
