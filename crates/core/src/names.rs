@@ -1,0 +1,123 @@
+//! Names and tokens: pure functions of what they name, so that making a thing twice is refused or recognised.
+
+use carpack_api::order::OrderAction;
+use sha2::{Digest, Sha256};
+
+/// Name of an order: `<namespace>.<name>.<action>-<ordinal>`. A namespace has no dot, so no two packs share a name.
+pub fn order_name(namespace: &str, name: &str, action: OrderAction, ordinal: i64) -> String {
+    let action = match action {
+        OrderAction::Buy => "buy",
+        OrderAction::Renew => "renew",
+        OrderAction::Return => "return",
+    };
+    format!("{namespace}.{name}.{action}-{ordinal}")
+}
+
+/// The name in the cloud: `<pack name>-<hash>`, for later purchases of the lineage `<pack name>-002-<hash>`.
+///
+/// The hash is of namespace and name alone: tenants cannot collide, and a rebuilt cluster recognises its own.
+pub fn cloud_name(namespace: &str, name: &str, pack_name: Option<&str>, purchase: i64) -> String {
+    let hash = hash(namespace, name);
+    let title = match pack_name {
+        Some(chosen) => chosen.to_owned(),
+        None => format!("{namespace}-{name}").chars().take(40).collect(),
+    };
+    if purchase <= 1 { format!("{title}-{hash}") } else { format!("{title}-{purchase:03}-{hash}") }
+}
+
+/// Name of one of several instances: the number is as the cloud appends it.
+pub fn instance_name(cloud_name: &str, number: Option<&str>) -> String {
+    match number {
+        Some(number) => format!("{cloud_name}-{number}"),
+        None => cloud_name.to_owned(),
+    }
+}
+
+/// True when the cloud's name is this name, or this name with a number appended.
+pub fn is_named(cloud_name: &str, observed: &str) -> bool {
+    observed.strip_prefix(cloud_name).is_some_and(|rest| rest.is_empty() || appended_number(rest).is_some())
+}
+
+/// The number that the cloud appended to an instance of this pack, whatever the pack's title was.
+pub fn number_of(namespace: &str, name: &str, observed: &str) -> Option<String> {
+    let (_, rest) = observed.rsplit_once(&hash(namespace, name))?;
+    appended_number(rest).map(str::to_owned)
+}
+
+/// True when a name in the cloud carries the hash of this namespace and name.
+pub fn carries_hash(namespace: &str, name: &str, observed: &str) -> bool {
+    observed.rsplit_once(&hash(namespace, name)).is_some_and(|(title, rest)| {
+        title.ends_with('-') && (rest.is_empty() || appended_number(rest).is_some())
+    })
+}
+
+/// How the cloud appends a number is not documented: digits, with or without a separator, are taken for one.
+fn appended_number(rest: &str) -> Option<&str> {
+    let digits = rest.strip_prefix(['-', '_', ' ']).unwrap_or(rest);
+    (!digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+}
+
+/// Token of a paid call: a function of the order and the instance, never of the attempt, the leader or chance. 64 characters.
+pub fn client_token(order_name: &str, pack_uid: &str, instance_id: Option<&str>) -> String {
+    digest(&[order_name, pack_uid, instance_id.unwrap_or("")])
+}
+
+fn hash(namespace: &str, name: &str) -> String {
+    digest(&[namespace, name]).chars().take(8).collect()
+}
+
+/// Hexadecimal SHA-256 of the parts, each with its length before it, so that shifted parts never meet.
+fn digest(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.len().to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_whose_names_run_together_have_different_orders_and_cloud_names() {
+        assert_ne!(
+            order_name("a-b", "c", OrderAction::Buy, 1),
+            order_name("a", "b-c", OrderAction::Buy, 1)
+        );
+        assert_ne!(cloud_name("a-b", "c", None, 1), cloud_name("a", "b-c", None, 1));
+        assert_ne!(cloud_name("a", "c", Some("same"), 1), cloud_name("b", "c", Some("same"), 1));
+    }
+
+    #[test]
+    fn an_instance_is_recognised_with_and_without_the_number_the_cloud_appends() {
+        let name = cloud_name("events", "concert", None, 1);
+        assert!(is_named(&name, &name));
+        for number in ["-1", "-100", "_2", "3"] {
+            let observed = format!("{name}{number}");
+            assert!(is_named(&name, &observed), "{observed}");
+            assert!(carries_hash("events", "concert", &observed), "{observed}");
+        }
+        assert!(!is_named(&name, &format!("{name}-x")));
+        assert!(!carries_hash("events", "other", &name));
+    }
+
+    #[test]
+    fn a_successor_is_not_taken_for_the_numbered_instance_of_its_predecessor() {
+        let first = cloud_name("events", "concert", None, 1);
+        let second = cloud_name("events", "concert", None, 2);
+        assert!(!is_named(&first, &second));
+        assert!(carries_hash("events", "concert", &second));
+    }
+
+    #[test]
+    fn a_token_fits_the_cloud_and_differs_by_order_pack_and_instance() {
+        let token = client_token("events.concert.renew-1", "uid-1", Some("i-1"));
+        assert_eq!(token.len(), 64);
+        assert!(token.is_ascii());
+        assert_ne!(token, client_token("events.concert.renew-2", "uid-1", Some("i-1")));
+        assert_ne!(token, client_token("events.concert.renew-1", "uid-2", Some("i-1")));
+        assert_ne!(token, client_token("events.concert.renew-1", "uid-1", Some("i-2")));
+    }
+}

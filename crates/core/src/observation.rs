@@ -1,0 +1,113 @@
+//! What a complete sweep of an account has seen.
+
+use std::collections::BTreeMap;
+
+use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
+use jiff::Timestamp;
+
+/// One instance as the cloud shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// The cloud's id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Number of concurrencies in it.
+    pub concurrencies: i32,
+    /// Its project.
+    pub project: Binding,
+    /// When it expires.
+    pub expiration: Option<Timestamp>,
+    /// Which list says so.
+    pub expiration_source: ExpirationTimeSource,
+    /// The cloud's own renewal switch.
+    pub renew_flag: RenewFlag,
+    /// Concurrency scale.
+    pub scale: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// True when the cloud has isolated it.
+    pub isolated: bool,
+}
+
+/// The project of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Binding {
+    /// The cloud does not say.
+    Unknown,
+    /// None.
+    Unbound,
+    /// This one.
+    Bound(String),
+}
+
+impl Binding {
+    /// The project's id, if it is bound to one.
+    pub fn project(&self) -> Option<&str> {
+        match self {
+            Self::Bound(project) => Some(project),
+            Self::Unknown | Self::Unbound => None,
+        }
+    }
+}
+
+/// A project of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Its id.
+    pub id: String,
+    /// Its concurrency scale; none when the cloud does not say.
+    pub scale: Option<String>,
+}
+
+/// A complete sweep: every page of every list, or it is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// When the sweep began: it proves nothing about what was done after this moment.
+    pub started: Timestamp,
+    /// All instances, by id.
+    pub instances: BTreeMap<String, Instance>,
+    /// All projects, by id.
+    pub projects: BTreeMap<String, Project>,
+}
+
+/// An order in the cloud's books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deal {
+    /// Its id.
+    pub order_id: String,
+    /// What kind of deal it is.
+    pub action: DealAction,
+    /// What it cost, in cents.
+    pub cost_cents: Option<i64>,
+    /// Currency.
+    pub currency: Option<String>,
+    /// Instances that it made or changed.
+    pub instance_ids: Vec<String>,
+    /// Product code.
+    pub product_code: Option<String>,
+    /// True when the deal was never paid, was cancelled, or was refunded.
+    pub without_effect: bool,
+}
+
+/// What kind of deal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DealAction {
+    /// A purchase.
+    Purchase,
+    /// A renewal.
+    Renew,
+    /// A refund.
+    Refund,
+    /// Something else, or not said.
+    Other,
+}
+
+/// A complete look into the cloud's books, over a span that begins before the intent in question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DealsLook {
+    /// When the look began.
+    pub started: Timestamp,
+    /// All deals in the span.
+    pub deals: Vec<Deal>,
+}

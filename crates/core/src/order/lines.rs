@@ -1,0 +1,164 @@
+//! The state of an order's lines: the intent before a call, the outcome after it.
+
+use carpack_api::common::Time;
+use carpack_api::order::{LineState, LineStatus, PackOrderSpec, TrailEntry};
+use carpack_api::{PackOrder, PackOrderStatus};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Timing;
+use crate::time::plus;
+
+/// Entries of the trail that are kept.
+const TRAIL: usize = 50;
+
+/// What became of a paid call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done and paid.
+    Committed {
+        /// The cloud's order ids.
+        order_ids: Vec<String>,
+        /// Instances delivered at once; may be empty.
+        instance_ids: Vec<String>,
+        /// The cloud's id of the request.
+        request_id: Option<String>,
+    },
+    /// Proven not executed.
+    Rejected {
+        /// Category of the refusal.
+        category: &'static str,
+        /// The refusal in words.
+        message: String,
+        /// True when the same call may succeed later.
+        may_pass: bool,
+    },
+    /// Anything else.
+    Unknown {
+        /// Category of the doubt.
+        category: &'static str,
+        /// The doubt in words.
+        message: String,
+    },
+    /// Paid and not delivered: never bought again.
+    PaidNotDelivered {
+        /// What the cloud said.
+        message: String,
+    },
+}
+
+/// The lines of an order as they stand: those never touched are Pending.
+pub(super) fn current(order: &PackOrder) -> Vec<LineStatus> {
+    let recorded = order.status.as_ref().map(|s| s.lines.as_slice()).unwrap_or_default();
+    order.spec.lines.iter().map(|line| find(recorded, line.index).cloned().unwrap_or_else(|| untouched(line.index))).collect()
+}
+
+pub(super) fn find(lines: &[LineStatus], index: i32) -> Option<&LineStatus> {
+    lines.iter().find(|line| line.index == index)
+}
+
+fn untouched(index: i32) -> LineStatus {
+    LineStatus {
+        index,
+        state: LineState::Pending,
+        attempts: 0,
+        submit_time: None,
+        retry_time: None,
+        order_ids: Vec::new(),
+        request_id: None,
+        instance_ids: Vec::new(),
+        paid: None,
+        category: None,
+        message: None,
+        clear_looks: 0,
+        last_look_time: None,
+    }
+}
+
+/// The status that says "this line is about to be sent". It is written, with the resource version of a freshly read
+/// order, before the call; when that write is refused the call is not made.
+pub fn intend(order: &PackOrder, index: i32, now: Timestamp) -> PackOrderStatus {
+    let mut status = with_lines(order);
+    if let Some(line) = status.lines.iter_mut().find(|line| line.index == index) {
+        line.state = LineState::Submitting;
+        line.attempts = line.attempts.saturating_add(1);
+        line.submit_time = Some(Time(now));
+        line.retry_time = None;
+        line.clear_looks = 0;
+        line.last_look_time = None;
+        let text = format!("line {index}: attempt {} is about to be sent", line.attempts);
+        note(&mut status, now, text);
+    }
+    status
+}
+
+/// The status after a paid call.
+pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, timing: &Timing) -> PackOrderStatus {
+    let mut status = with_lines(order);
+    let spec = order.spec.lines.iter().find(|line| line.index == index);
+    let Some(line) = status.lines.iter_mut().find(|line| line.index == index) else { return status };
+    let text = match outcome {
+        Outcome::Committed { order_ids, instance_ids, request_id } => {
+            line.state = LineState::Committed;
+            line.order_ids.clone_from(order_ids);
+            line.request_id.clone_from(request_id);
+            line.instance_ids = match spec.and_then(|spec| spec.instance_id.clone()) {
+                Some(id) => vec![id],
+                None => instance_ids.clone(),
+            };
+            line.category = None;
+            line.message = None;
+            format!("paid: order {}", list(order_ids))
+        }
+        Outcome::Rejected { category, message, may_pass } => {
+            line.state = if *may_pass { LineState::Pending } else { LineState::Rejected };
+            line.retry_time = may_pass.then(|| Time(plus(now, backoff(timing.retry_after, line.attempts))));
+            line.category = Some((*category).to_owned());
+            line.message = Some(message.clone());
+            format!("refused, nothing was spent: {message}")
+        }
+        Outcome::Unknown { category, message } => {
+            line.state = LineState::Unknown;
+            line.category = Some((*category).to_owned());
+            line.message = Some(message.clone());
+            format!("outcome unknown: {message}")
+        }
+        Outcome::PaidNotDelivered { message } => {
+            line.state = LineState::Committed;
+            line.category = Some("PaidNotDelivered".to_owned());
+            line.message = Some(message.clone());
+            format!("paid and not delivered: {message}")
+        }
+    };
+    note(&mut status, now, format!("line {index}: {text}"));
+    status
+}
+
+/// The recorded status with all lines in it.
+pub(super) fn with_lines(order: &PackOrder) -> PackOrderStatus {
+    let mut status = order.status.clone().unwrap_or_default();
+    status.lines = current(order);
+    status
+}
+
+/// Adds to the trail; the oldest entries are dropped.
+pub(super) fn note(status: &mut PackOrderStatus, now: Timestamp, message: String) {
+    status.trail.push(TrailEntry { time: Time(now), message });
+    let surplus = status.trail.len().saturating_sub(TRAIL);
+    status.trail.drain(..surplus);
+}
+
+/// Doubles with each attempt, up to an hour.
+fn backoff(first: SignedDuration, attempts: i32) -> SignedDuration {
+    let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 12)).unwrap_or(0);
+    let factor = 1_i32.checked_shl(doublings).unwrap_or(i32::MAX);
+    first.checked_mul(factor).unwrap_or(SignedDuration::MAX).min(SignedDuration::from_hours(1))
+}
+
+pub(super) fn list(items: &[String]) -> String {
+    if items.is_empty() { "without an id".to_owned() } else { items.join(", ") }
+}
+
+/// Concurrencies that one line of the order stands for.
+pub(super) fn is_purchase(spec: &PackOrderSpec) -> bool {
+    spec.action == carpack_api::order::OrderAction::Buy
+}

@@ -1,0 +1,78 @@
+//! What to do next for a PackOrder, and how the outcome of a paid call is recorded.
+
+mod decide;
+mod evidence;
+mod lines;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
+use jiff::Timestamp;
+
+use crate::account::Account;
+use crate::observation::{DealsLook, Observation};
+use crate::{Event, Timing};
+
+pub use decide::decide;
+pub use lines::{Outcome, intend, settle};
+
+/// A person's last word on lines whose outcome no evidence settles: `NotExecuted` or `Executed`.
+pub const SETTLE_ANNOTATION: &str = "carpack.io/settle";
+
+/// Everything that a decision about an order depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The order as the API server has it.
+    pub order: &'a PackOrder,
+    /// All orders for the same namespace and name, this one included.
+    pub siblings: &'a [PackOrder],
+    /// The pack, if it still exists under the same UID.
+    pub pack: Option<&'a ConcurrencyPack>,
+    /// The account; none when there is no such CarAccount.
+    pub account: Option<&'a Account>,
+    /// The newest complete sweep of the account.
+    pub observation: Option<&'a Observation>,
+    /// The newest look into the cloud's books for this order, if one was made.
+    pub deals: Option<&'a DealsLook>,
+    /// The installation's step of the ladder.
+    pub installation_mode: Mode,
+    /// Now.
+    pub now: Timestamp,
+    /// Intervals.
+    pub timing: &'a Timing,
+}
+
+/// What to do, and what to say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// At most one effect. It is carried out only when the status is already recorded as decided.
+    pub effect: Option<Effect>,
+    /// The whole new status.
+    pub status: PackOrderStatus,
+    /// Events to publish on the order.
+    pub events: Vec<Event>,
+    /// When to decide again even if nothing happens; never in the past. None: only when something changes.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// The one effect of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Put our finalizer on the order.
+    AddFinalizer,
+    /// Let the order go (it is settled and being deleted).
+    RemoveFinalizer,
+    /// Delete the order: it is settled, old, and not the newest of its action.
+    Prune,
+    /// Look into the cloud's books for everything since this moment.
+    LookAtDeals {
+        /// Start of the span.
+        since: Timestamp,
+    },
+    /// Make the paid call of this line: first write the intent ([`intend`]), then send, then record ([`settle`]).
+    Submit {
+        /// Index of the line.
+        index: i32,
+    },
+}

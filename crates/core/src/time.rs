@@ -1,0 +1,82 @@
+//! Terms, lead times and how moments are written in sentences.
+
+use carpack_api::BillingMode;
+use carpack_api::pack::ConcurrencyPackSpec;
+use jiff::{SignedDuration, Timestamp};
+
+const DAY: i64 = 24;
+/// The shortest month.
+const MONTH: i64 = 28 * 24;
+
+/// A moment later or earlier; the end of time instead of an overflow.
+pub fn plus(at: Timestamp, duration: SignedDuration) -> Timestamp {
+    at.checked_add(duration).unwrap_or(if duration.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+/// How long ago.
+pub fn since(now: Timestamp, then: Timestamp) -> SignedDuration {
+    now.duration_since(then)
+}
+
+/// Length of a term of so many days or months, a month counted as the shortest one.
+pub fn term(mode: BillingMode, duration: i32) -> SignedDuration {
+    let hours = match mode {
+        BillingMode::Daily => DAY,
+        BillingMode::Monthly => MONTH,
+    };
+    SignedDuration::from_hours(hours.saturating_mul(i64::from(duration)))
+}
+
+/// Term of the operator's renewals, in days or months.
+pub fn renewal_duration(spec: &ConcurrencyPackSpec) -> i32 {
+    spec.renewal.duration.unwrap_or(spec.duration)
+}
+
+/// How long before expiry to renew: `renewBefore`, or a third of the shorter term, at least 2 h and at most 72 h; always
+/// at least 1 h, and always shorter than the term.
+pub fn renew_before(spec: &ConcurrencyPackSpec) -> SignedDuration {
+    let shorter = term(spec.billing_mode, renewal_duration(spec).min(spec.duration));
+    let third = SignedDuration::from_secs(shorter.as_secs().checked_div(3).unwrap_or(0));
+    let default = third.clamp(SignedDuration::from_hours(2), SignedDuration::from_hours(72));
+    let wanted = spec.renewal.renew_before.as_deref().and_then(parse_duration).unwrap_or(default);
+    let longest = shorter.checked_sub(SignedDuration::from_mins(30)).unwrap_or(shorter);
+    wanted.clamp(SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1)))
+}
+
+/// Reads a duration such as `6h`, `90m`, `1h30m`.
+pub fn parse_duration(text: &str) -> Option<SignedDuration> {
+    let mut total = SignedDuration::ZERO;
+    let mut digits = String::new();
+    for character in text.chars() {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        let count: i64 = digits.parse().ok()?;
+        digits.clear();
+        let seconds = match character {
+            'h' => count.checked_mul(3600)?,
+            'm' => count.checked_mul(60)?,
+            's' => count,
+            _ => return None,
+        };
+        total = total.checked_add(SignedDuration::from_secs(seconds))?;
+    }
+    (digits.is_empty() && !text.is_empty()).then_some(total)
+}
+
+/// "12-04 09:59Z", or with the year when it is not this one.
+pub fn short(at: Timestamp, now: Timestamp) -> String {
+    let format = if at.strftime("%Y").to_string() == now.strftime("%Y").to_string() { "%m-%d %H:%MZ" } else { "%Y-%m-%d %H:%MZ" };
+    at.strftime(format).to_string()
+}
+
+/// "3 days", "1 month".
+pub fn term_in_words(mode: BillingMode, duration: i32) -> String {
+    let unit = match mode {
+        BillingMode::Daily => "day",
+        BillingMode::Monthly => "month",
+    };
+    let plural = if duration == 1 { "" } else { "s" };
+    format!("{duration} {unit}{plural}")
+}
