@@ -37,7 +37,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.lines) || (has(self.status) && has(self.status.lines) && oldSelf.status.lines.all(o, self.status.lines.exists(n, n.index == o.index)))").message("what was recorded of an order's paid calls cannot be removed")
 )]
 #[x_kube(
-    validation = Rule::new("self.packRef == oldSelf.packRef && self.accountRef == oldSelf.accountRef && self.action == oldSelf.action && self.ordinal == oldSelf.ordinal && self.packName == oldSelf.packName && self.terms == oldSelf.terms && self.lines == oldSelf.lines").message("an order cannot be changed: only spec.approval may be set"),
+    validation = Rule::new("self.packRef == oldSelf.packRef && self.accountRef == oldSelf.accountRef && self.action == oldSelf.action && self.ordinal == oldSelf.ordinal && self.packName == oldSelf.packName && self.decisionTime == oldSelf.decisionTime && self.terms == oldSelf.terms && self.lines == oldSelf.lines").message("an order cannot be changed: only spec.approval may be set"),
     validation = Rule::new("has(self.quote) == has(oldSelf.quote) && (!has(self.quote) || self.quote == oldSelf.quote)").message("an order's quote cannot be changed: only spec.approval may be set"),
     validation = Rule::new("has(self.maxPrice) == has(oldSelf.maxPrice) && (!has(self.maxPrice) || self.maxPrice == oldSelf.maxPrice)").message("an order's maxPrice cannot be changed: only spec.approval may be set"),
     validation = Rule::new("has(self.deadline) == has(oldSelf.deadline) && (!has(self.deadline) || self.deadline == oldSelf.deadline)").message("an order's deadline cannot be changed: only spec.approval may be set"),
@@ -64,6 +64,8 @@ pub struct PackOrderSpec {
     /// The pack's maxPrice when the order was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_price: Option<Money>,
+    /// When the operator decided on this order. Nothing is sent on the word of an older look at the cloud.
+    pub decision_time: Time,
     /// Nothing is sent from this moment on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Time>,

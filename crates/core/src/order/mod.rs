@@ -54,6 +54,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// When to decide again even if nothing happens; never in the past. None: only when something changes.
     pub wake_at: Option<Timestamp>,
+    /// True when only a newer sweep of the account can bring it on.
+    pub wants_sweep: bool,
 }
 
 /// The one effect of a decision.

@@ -1,0 +1,242 @@
+//! What the cloud shows of calls that were made: it settles lines, one by one.
+//!
+//! A renewal is proven by its instance's own expiry; a purchase by the name frozen in the order, the ids, and the deals
+//! since the intent. An absence counts only in complete looks that began after the quarantine, and only twice.
+
+use carpack_api::PackOrderStatus;
+use carpack_api::common::Time;
+use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
+use jiff::Timestamp;
+
+use super::lines::{list, note};
+use super::{Input, SETTLE_ANNOTATION};
+use crate::money::Amount;
+use crate::names::is_named;
+use crate::observation::{Deal, DealAction, Instance, Observation};
+use crate::time::plus;
+
+/// Complete looks without a trace that prove an absence.
+const CLEAR_LOOKS: i32 = 2;
+/// Attempts after which a person is asked.
+pub(super) const ATTEMPTS: i32 = 3;
+
+/// Settles what can be settled.
+pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
+    let mut notes = Vec::new();
+    for line in &mut status.lines {
+        let Some(spec) = input.order.spec.lines.iter().find(|spec| spec.index == line.index) else { continue };
+        if let Some(text) = settle_line(input, spec, line) {
+            notes.push(format!("line {}: {text}", line.index));
+        }
+        if let Some(text) = book(input, line) {
+            notes.push(format!("line {}: {text}", line.index));
+        }
+    }
+    for text in notes {
+        note(status, input.now, text);
+    }
+    sum_up(input, status);
+}
+
+fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
+    match line.state {
+        LineState::Submitting => {
+            line.state = LineState::Unknown;
+            line.category = Some("Interrupted".to_owned());
+            line.message = Some("the operator stopped between writing the intent and recording the answer".to_owned());
+            Some("outcome unknown: the operator stopped between writing the intent and recording the answer".to_owned())
+        }
+        LineState::Unknown => settle_unknown(input, spec, line),
+        LineState::Committed => deliver(input, spec, line),
+        LineState::Pending | LineState::Done | LineState::Rejected | LineState::Void => None,
+    }
+}
+
+fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
+    let submitted = line.submit_time.as_ref()?.0;
+    if let Some(ids) = trace(input, spec, submitted) {
+        line.state = LineState::Committed;
+        line.instance_ids = ids;
+        let seen = format!("found in the cloud: {}", list(&line.instance_ids));
+        let rest = deliver(input, spec, line);
+        line.category = None;
+        return Some(rest.map_or_else(|| seen.clone(), |rest| format!("{seen}; {rest}")));
+    }
+    match input.order.metadata.annotations.as_ref().and_then(|a| a.get(SETTLE_ANNOTATION)).map(String::as_str) {
+        Some("NotExecuted") => {
+            line.state = LineState::Rejected;
+            line.category = Some("SettledByHand".to_owned());
+            return Some("settled by hand: not executed".to_owned());
+        }
+        Some("Executed") => {
+            line.state = LineState::Done;
+            line.category = Some("SettledByHand".to_owned());
+            return Some("settled by hand: executed".to_owned());
+        }
+        _ => {}
+    }
+    let earliest = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |look| look.0);
+    let (observation, deals) = (input.observation?, input.deals?);
+    if observation.started <= earliest || deals.started <= earliest || line.clear_looks >= CLEAR_LOOKS {
+        return None;
+    }
+    if deals.deals.iter().any(|deal| could_be_ours(input, spec, deal, observation)) {
+        return None;
+    }
+    line.clear_looks = line.clear_looks.saturating_add(1);
+    line.last_look_time = Some(Time(observation.started.max(deals.started)));
+    if line.clear_looks >= CLEAR_LOOKS && line.attempts < ATTEMPTS {
+        line.state = LineState::Pending;
+        line.retry_time = None;
+        return Some("proven not executed: two complete looks after the quarantine found no trace".to_owned());
+    }
+    Some(format!("complete look {} of {CLEAR_LOOKS} found no trace", line.clear_looks))
+}
+
+/// When an absence begins to mean something.
+pub(super) fn quarantine_end(input: &Input<'_>, submitted: Timestamp) -> Timestamp {
+    plus(submitted, input.timing.quarantine)
+}
+
+/// The instances that prove the call was executed.
+fn trace(input: &Input<'_>, spec: &OrderLine, submitted: Timestamp) -> Option<Vec<String>> {
+    let observation = input.observation.filter(|o| o.started > submitted)?;
+    match input.order.spec.action {
+        OrderAction::Buy => {
+            let ids = named(input, observation);
+            (!ids.is_empty()).then_some(ids)
+        }
+        OrderAction::Renew => renewed(spec, observation).then(|| spec.instance_id.clone().into_iter().collect()),
+        OrderAction::Return => {
+            let id = spec.instance_id.clone()?;
+            let refunded = input.deals?.deals.iter().any(|d| d.action == DealAction::Refund && d.instance_ids.contains(&id));
+            (refunded && !observation.instances.contains_key(&id)).then(|| vec![id])
+        }
+    }
+}
+
+fn named(input: &Input<'_>, observation: &Observation) -> Vec<String> {
+    let ours = |i: &&Instance| i.name.as_deref().is_some_and(|name| is_named(&input.order.spec.pack_name, name));
+    observation.instances.values().filter(ours).map(|i| i.id.clone()).collect()
+}
+
+fn renewed(spec: &OrderLine, observation: &Observation) -> bool {
+    let (Some(id), Some(from)) = (&spec.instance_id, &spec.renews_from) else { return false };
+    observation.instances.get(id).and_then(|i| i.expiration).is_some_and(|expiration| expiration > from.0)
+}
+
+/// A deal that nothing explains but, perhaps, our call.
+fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: &Observation) -> bool {
+    let known = |line: &LineStatus| line.order_ids.contains(&deal.order_id);
+    let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines).any(known);
+    if deal.without_effect || recorded {
+        return false;
+    }
+    match (input.order.spec.action, deal.action) {
+        (OrderAction::Buy, DealAction::Purchase | DealAction::Other) => {
+            // Instances that are listed under another name belong to somebody else's purchase.
+            let product = input.account.and_then(|a| a.spec.purchase.api.as_ref()).map(|api| api.product_code.as_str());
+            let of_product = deal.product_code.is_none() || deal.product_code.as_deref() == product;
+            let explained = !deal.instance_ids.is_empty()
+                && deal.instance_ids.iter().all(|id| observation.instances.get(id).is_some_and(|i| i.name.is_some()));
+            of_product && !explained
+        }
+        (OrderAction::Renew, DealAction::Renew | DealAction::Other)
+        | (OrderAction::Return, DealAction::Refund | DealAction::Other) => {
+            deal.instance_ids.is_empty() || spec.instance_id.as_ref().is_some_and(|id| deal.instance_ids.contains(id))
+        }
+        _ => false,
+    }
+}
+
+/// A paid line is done once its delivery is seen, in part only after the grace.
+fn deliver(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
+    let submitted = line.submit_time.as_ref()?.0;
+    let observation = input.observation.filter(|o| o.started > submitted)?;
+    match input.order.spec.action {
+        OrderAction::Buy => deliver_purchase(input, line, observation, submitted),
+        OrderAction::Renew => renewed(spec, observation).then(|| {
+            done(line);
+            "renewed: the cloud shows a later expiry".to_owned()
+        }),
+        OrderAction::Return => {
+            let gone = spec.instance_id.as_ref().is_none_or(|id| observation.instances.get(id).is_none_or(|i| i.isolated));
+            gone.then(|| {
+                done(line);
+                "returned: the cloud no longer lists the instance as usable".to_owned()
+            })
+        }
+    }
+}
+
+fn deliver_purchase(
+    input: &Input<'_>,
+    line: &mut LineStatus,
+    observation: &Observation,
+    submitted: Timestamp,
+) -> Option<String> {
+    let mut ids = named(input, observation);
+    ids.extend(line.instance_ids.iter().cloned());
+    let booked = input.deals.iter().flat_map(|look| &look.deals).filter(|deal| line.order_ids.contains(&deal.order_id));
+    ids.extend(booked.flat_map(|deal| deal.instance_ids.iter().cloned()));
+    ids.sort();
+    ids.dedup();
+    let before = line.instance_ids.len();
+    line.instance_ids = ids;
+    let seen: i64 = line
+        .instance_ids
+        .iter()
+        .filter_map(|id| observation.instances.get(id))
+        .fold(0_i64, |sum, i| sum.saturating_add(i64::from(i.concurrencies)));
+    let wanted = i64::from(input.order.spec.terms.quantity);
+    let late = input.now >= plus(submitted, input.timing.delivery_grace);
+    if seen >= wanted {
+        done(line);
+        return Some(format!("delivered: {seen} of {wanted} concurrencies"));
+    }
+    if seen > 0 && late {
+        done(line);
+        line.category = Some("PartiallyDelivered".to_owned());
+        let text = format!("delivered in part: {seen} of {wanted} concurrencies; paid, and never bought again");
+        line.message = Some(text.clone());
+        return Some(text);
+    }
+    let more = line.instance_ids.len() > before;
+    more.then(|| format!("{seen} of {wanted} concurrencies delivered so far"))
+}
+
+fn done(line: &mut LineStatus) {
+    line.state = LineState::Done;
+    line.category = None;
+    line.message = None;
+}
+
+/// Takes what a paid line has cost from the cloud's books.
+fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
+    if line.paid.is_some() || !matches!(line.state, LineState::Committed | LineState::Done) {
+        return None;
+    }
+    let deals: Vec<&Deal> =
+        input.deals?.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id) && deal.cost_cents.is_some()).collect();
+    let currency = deals.first()?.currency.clone().unwrap_or_else(|| currency(input));
+    let paid = deals
+        .iter()
+        .filter_map(|deal| deal.cost_cents.and_then(Amount::from_cents))
+        .fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum));
+    line.paid = Some(paid.in_currency(&currency));
+    Some(format!("the cloud's books show {paid} {currency}"))
+}
+
+fn currency(input: &Input<'_>) -> String {
+    let quoted = input.order.spec.quote.as_ref().map(|quote| quote.currency.clone());
+    quoted.or_else(|| input.account.map(|a| a.spec.price_list.currency.clone())).unwrap_or_default()
+}
+
+fn sum_up(input: &Input<'_>, status: &mut PackOrderStatus) {
+    let currency = currency(input);
+    let paid: Vec<_> = status.lines.iter().filter_map(|line| line.paid.clone()).collect();
+    if let Some(first) = paid.first() {
+        let currency = if currency.is_empty() { first.currency.clone() } else { currency };
+        status.paid = Some(crate::money::sum(&currency, &paid).in_currency(&currency));
+    }
+}

@@ -1,0 +1,132 @@
+//! What an order's status says.
+
+use carpack_api::PackOrderStatus;
+use carpack_api::order::{LineState, LineStatus, OrderState};
+
+use super::Input;
+use super::SETTLE_ANNOTATION;
+use super::decide::{Gate, exhausted, is_settled};
+use super::lines::list;
+use crate::Event;
+use crate::condition::{Verdict, events, merge, verdict};
+use crate::time::plus;
+
+/// Writes state, message and conditions; returns the events of what has changed.
+pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gate) -> Vec<Event> {
+    let (state, reason, message) = summary(input, status, gate);
+    let lines = &status.lines;
+    let over = matches!(state, OrderState::Fulfilled | OrderState::Failed);
+    let approved = input.order.spec.approval.as_ref().map(|a| a.decision == carpack_api::order::Decision::Approved);
+    let sent = lines.iter().any(|line| line.attempts > 0);
+    let paid = lines.iter().filter(|line| matches!(line.state, LineState::Committed | LineState::Done)).count();
+    let mut verdicts: Vec<Verdict> = Vec::new();
+    match (approved, state) {
+        (Some(true), _) => verdicts.push(verdict("Approved", Some(true), "ApprovedByPerson", "approved by a person")),
+        (Some(false), _) => verdicts.push(verdict("Approved", Some(false), "Denied", "denied by a person")),
+        (None, OrderState::AwaitingApproval) => verdicts.push(verdict("Approved", Some(false), "AwaitingApproval", message.clone())),
+        (None, _) if sent => verdicts.push(verdict("Approved", Some(true), "AllowedByMode", "allowed by the mode or by an earlier approval")),
+        (None, _) => {}
+    }
+    let submitted = format!("{paid} of {} lines paid", lines.len());
+    verdicts.push(verdict("Submitted", Some(sent), if sent { "Sent" } else { "NotSent" }, submitted));
+    let fulfilled = verdict("Fulfilled", Some(state == OrderState::Fulfilled), reason, message.clone());
+    verdicts.push(fulfilled);
+    if state == OrderState::Failed {
+        verdicts.push(verdict("Failed", Some(true), reason, message.clone()));
+    }
+    if state == OrderState::Ambiguous {
+        verdicts.push(verdict("Ambiguous", Some(true), reason, message.clone()));
+    }
+    let generation = input.order.metadata.generation;
+    let said = events(&status.conditions, &verdicts, if over { &["Approved", "Submitted", "Failed"] } else { &["Approved", "Submitted"] });
+    status.conditions = merge(&status.conditions, &verdicts, generation, input.now);
+    status.observed_generation = generation;
+    status.state = Some(state);
+    status.message = Some(message);
+    said
+}
+
+fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderState, &'static str, String) {
+    let lines = &status.lines;
+    let any = |state: LineState| lines.iter().find(|line| line.state == state);
+    if let Some(line) = any(LineState::Unknown).or(any(LineState::Submitting)) {
+        return (OrderState::Ambiguous, "OutcomeUnknown", ambiguous(input, line));
+    }
+    if lines.iter().all(is_settled) {
+        return over(input, lines);
+    }
+    if let Some(line) = any(LineState::Committed) {
+        let late = line.submit_time.as_ref().is_some_and(|t| input.now >= plus(t.0, input.timing.delivery_grace));
+        let orders = list(&line.order_ids);
+        return if late || line.category.as_deref() == Some("PaidNotDelivered") {
+            let message = format!("paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}");
+            (OrderState::InProgress, "PaidNotDelivered", message)
+        } else {
+            (OrderState::InProgress, "AwaitingDelivery", format!("paid (order {orders}); waits until the cloud shows the delivery"))
+        };
+    }
+    if let Gate::Wait { reason, message, .. } = gate {
+        let state = if *reason == "AwaitingApproval" { OrderState::AwaitingApproval } else { OrderState::Pending };
+        return (state, reason, message.clone());
+    }
+    let refused = lines.iter().filter(|line| line.state == LineState::Pending).find(|line| line.message.is_some());
+    match refused {
+        Some(line) => {
+            let reason = known_category(line.category.as_deref());
+            let detail = line.message.as_deref().unwrap_or_default();
+            (OrderState::Pending, reason, format!("refused, nothing was spent; tried again with growing intervals: {detail}"))
+        }
+        None => (OrderState::Pending, "Pending", "about to be sent".to_owned()),
+    }
+}
+
+fn ambiguous(input: &Input<'_>, line: &LineStatus) -> String {
+    let name = input.order.metadata.name.as_deref().unwrap_or_default();
+    let namespace = input.order.metadata.namespace.as_deref().unwrap_or_default();
+    let cause = line.message.as_deref().unwrap_or("no answer");
+    if exhausted(line) {
+        return format!(
+            "the outcome of line {} stays unknown after {} attempts ({cause}); look it up in the console, then run: kubectl annotate packorder {name} -n {namespace} {SETTLE_ANNOTATION}=NotExecuted (or =Executed)",
+            line.index, line.attempts
+        );
+    }
+    format!(
+        "the outcome of line {} is unknown ({cause}); nothing is spent on this pack until the cloud shows what became of it",
+        line.index
+    )
+}
+
+fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, &'static str, String) {
+    let done = lines.iter().filter(|line| line.state == LineState::Done).count();
+    let rejected = lines.iter().find(|line| line.state == LineState::Rejected);
+    let void = lines.iter().find(|line| line.state == LineState::Void);
+    let partial = lines.iter().find(|line| line.category.as_deref() == Some("PartiallyDelivered"));
+    if let Some(line) = partial {
+        return (OrderState::Fulfilled, "PartiallyDelivered", line.message.clone().unwrap_or_default());
+    }
+    if done > 0 {
+        let rest = rejected.and_then(|line| line.message.as_deref()).map(|m| format!("; refused: {m}")).unwrap_or_default();
+        let reason = if rejected.is_some() { "FulfilledInPart" } else { "Fulfilled" };
+        return (OrderState::Fulfilled, reason, format!("{:?}: {done} of {} lines done{rest}", input.order.spec.action, lines.len()));
+    }
+    match (rejected, void) {
+        (Some(line), _) => {
+            let reason = known_category(line.category.as_deref());
+            (OrderState::Failed, reason, format!("nothing was spent: {}", line.message.as_deref().unwrap_or("refused")))
+        }
+        (None, line) => {
+            let message = line.and_then(|line| line.message.as_deref()).unwrap_or("no longer wanted");
+            (OrderState::Failed, "Void", format!("nothing was spent: {message}"))
+        }
+    }
+}
+
+/// The closed set of reasons that a line's category may become.
+pub(crate) fn known_category(category: Option<&str>) -> &'static str {
+    const KNOWN: [&str; 25] = [
+        "WrongCredentials", "ClockSkew", "NotSignedUp", "NotApproved", "PermissionDenied", "BalanceInsufficient", "RateLimited",
+        "InvalidRequest", "Unsupported", "NotFound", "Locked", "CloudInternal", "Unreachable", "HeldBack", "NoAnswer", "Garbled",
+        "PaidNotDelivered", "PartiallyDelivered", "Denied", "DeadlinePassed", "InvalidOrder", "SettledByHand", "Interrupted", "Other", "Rejected",
+    ];
+    KNOWN.into_iter().find(|known| Some(*known) == category).unwrap_or("Rejected")
+}
