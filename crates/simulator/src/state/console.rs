@@ -1,0 +1,185 @@
+//! What a person does in the web console, and what simply happens to an account.
+
+use serde::Deserialize;
+
+use super::{Call, Delivery, Purchase, Purchased, RenewFlag, Renewal, State, Target};
+use crate::{
+    error::{ApiError, Error},
+    term::{BillingMode, PeriodUnit, Term},
+};
+
+/// A purchase by hand.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleBuy {
+    /// Whose money.
+    #[serde(default = "default_account")]
+    pub account: String,
+    /// The name of the pack.
+    pub name: String,
+    /// Daily or Monthly.
+    pub mode: BillingMode,
+    /// Where.
+    pub region: String,
+    /// The concurrency scale.
+    pub scale: String,
+    /// How many.
+    #[serde(default = "one")]
+    pub quantity: i64,
+    /// Days or months.
+    #[serde(default = "one")]
+    pub duration: i64,
+    /// Bound at once, or "to be allocated".
+    #[serde(default)]
+    pub project_id: Option<String>,
+    /// The cloud's own renewal.
+    #[serde(default)]
+    pub auto_renew: bool,
+}
+
+impl ConsoleBuy {
+    /// One concurrency for one cycle, from the account everybody starts with.
+    pub fn new(name: &str, mode: BillingMode, region: &str, scale: &str) -> Self {
+        Self {
+            account: default_account(),
+            name: name.to_owned(),
+            mode,
+            region: region.to_owned(),
+            scale: scale.to_owned(),
+            quantity: 1,
+            duration: 1,
+            project_id: None,
+            auto_renew: false,
+        }
+    }
+}
+
+/// A project to make.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewProject {
+    /// Its id; absent = one is chosen.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The one concurrency scale it takes.
+    pub scale: String,
+    /// DESKTOP or MOBILE.
+    #[serde(default)]
+    pub category: Option<String>,
+    /// SHARED or EXCLUSIVE.
+    #[serde(default)]
+    pub project_type: Option<String>,
+    /// The application it runs.
+    #[serde(default)]
+    pub application_id: Option<String>,
+}
+
+fn default_account() -> String {
+    "default".to_owned()
+}
+
+fn one() -> i64 {
+    1
+}
+
+impl State {
+    /// A person buys a pack: the limits of the API do not hold, those of the product do.
+    pub fn console_buy(&mut self, buy: &ConsoleBuy) -> Result<Purchased, ApiError> {
+        let unit = match buy.mode {
+            BillingMode::Daily => PeriodUnit::Day,
+            BillingMode::Monthly => PeriodUnit::Month,
+        };
+        let flag = if buy.auto_renew { RenewFlag::NotifyAndAutoRenew } else { RenewFlag::default() };
+        let purchase = Purchase {
+            target: self.target(&buy.region),
+            zone: String::new(),
+            name: buy.name.clone(),
+            scale: buy.scale.clone(),
+            application_type: "Cloud3D".to_owned(),
+            project_id: buy.project_id.clone(),
+            quantity: buy.quantity,
+            term: Term { period: buy.duration, unit },
+            renew_flag: flag,
+        };
+        self.create_instance(&console_call(&buy.account), &purchase, Delivery::AT_ONCE)
+    }
+
+    /// A person renews an instance for so many days or months.
+    pub fn console_renew(&mut self, id: &str, duration: i64) -> Result<String, Error> {
+        let instance = self.existing(id)?;
+        let unit = match instance.billing_mode {
+            BillingMode::Daily => PeriodUnit::Day,
+            BillingMode::Monthly => PeriodUnit::Month,
+        };
+        let renewal = Renewal {
+            target: self.target(&instance.region),
+            instance_id: id.to_owned(),
+            term: Term { period: duration, unit },
+        };
+        Ok(self.renew_instance(&console_call(&instance.account), &renewal)?)
+    }
+
+    /// A person binds an instance; what is bound elsewhere is moved, as the console does.
+    pub fn console_bind(&mut self, id: &str, project: &str) -> Result<(), Error> {
+        let instance = self.existing(id)?;
+        self.check_project(&instance.account, project, &instance.scale)?;
+        self.change(id, |instance| instance.project_id = Some(project.to_owned()));
+        Ok(())
+    }
+
+    /// A person unbinds an instance.
+    pub fn console_unbind(&mut self, id: &str) -> Result<(), Error> {
+        self.existing(id)?;
+        self.change(id, |instance| instance.project_id = None);
+        Ok(())
+    }
+
+    /// A person renames an instance.
+    pub fn console_rename(&mut self, id: &str, name: &str) -> Result<(), Error> {
+        let account = self.existing(id)?.account;
+        Ok(self.rename(&console_call(&account), id, name)?)
+    }
+
+    /// A person switches the cloud's own renewal, or its notices.
+    pub fn console_set_renew_flag(&mut self, id: &str, flag: RenewFlag) -> Result<(), Error> {
+        let instance = self.existing(id)?;
+        let target = self.target(&instance.region);
+        match self.set_renewal(&console_call(&instance.account), &target, id, flag)?.pop() {
+            Some(failed) => Err(Error::Invalid(failed.message)),
+            None => Ok(()),
+        }
+    }
+
+    /// The instance vanishes, without money and without an order.
+    pub fn console_vanish(&mut self, id: &str) -> Result<(), Error> {
+        self.existing(id)?;
+        self.remove(id);
+        Ok(())
+    }
+
+    /// Delivers what an order still owes; answers how many instances that were.
+    pub fn console_deliver(&mut self, order_id: &str) -> Result<i64, Error> {
+        if self.order(order_id).is_none() {
+            return Err(Error::NotFound { kind: "order", id: order_id.to_owned() });
+        }
+        Ok(self.deliver_some(order_id, i64::MAX))
+    }
+
+    fn existing(&self, id: &str) -> Result<super::Instance, Error> {
+        self.instance(id).cloned().ok_or_else(|| Error::NotFound { kind: "instance", id: id.to_owned() })
+    }
+
+    fn target(&self, region: &str) -> Target {
+        Target {
+            product_code: self.rules.product_code.clone(),
+            sub_product_code: Some(self.rules.sub_product_code.clone()),
+            region: region.to_owned(),
+        }
+    }
+}
+
+fn console_call(account: &str) -> Call {
+    Call { account: account.to_owned(), console: true, ..Call::default() }
+}
