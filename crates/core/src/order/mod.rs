@@ -4,8 +4,6 @@ mod decide;
 mod evidence;
 mod lines;
 mod report;
-#[cfg(test)]
-mod tests;
 
 use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
 use jiff::Timestamp;
@@ -15,6 +13,8 @@ use crate::observation::{DealsLook, Observation};
 use crate::{Event, Timing};
 
 pub use decide::decide;
+pub(crate) use decide::{is_unresolved, not_granted, not_offered};
+pub(crate) use report::reason_of;
 pub use lines::{Outcome, intend, settle};
 
 /// A person's last word on lines whose outcome no evidence settles: `NotExecuted` or `Executed`.

@@ -1,6 +1,6 @@
 //! What an order's status says.
 
-use carpack_api::PackOrderStatus;
+use carpack_api::{PackOrder, PackOrderStatus};
 use carpack_api::order::{LineState, LineStatus, OrderState};
 
 use super::Input;
@@ -121,12 +121,25 @@ fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, &'static str, S
     }
 }
 
-/// The closed set of reasons that a line's category may become.
-pub(crate) fn known_category(category: Option<&str>) -> &'static str {
-    const KNOWN: [&str; 25] = [
-        "WrongCredentials", "ClockSkew", "NotSignedUp", "NotApproved", "PermissionDenied", "BalanceInsufficient", "RateLimited",
-        "InvalidRequest", "Unsupported", "NotFound", "Locked", "CloudInternal", "Unreachable", "HeldBack", "NoAnswer", "Garbled",
-        "PaidNotDelivered", "PartiallyDelivered", "Denied", "DeadlinePassed", "InvalidOrder", "SettledByHand", "Interrupted", "Other", "Rejected",
-    ];
-    KNOWN.into_iter().find(|known| Some(*known) == category).unwrap_or("Rejected")
+/// What an order waits for or has come to, as one of a closed set of reasons.
+pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
+    let conditions = order.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    match conditions.iter().find(|c| c.type_ == "Fulfilled") {
+        Some(condition) => known_category(Some(&condition.reason)),
+        None => "Pending",
+    }
+}
+
+/// All reasons that an order's state or a line's category may have.
+const REASONS: [&str; 45] = [
+    "Fulfilled", "FulfilledInPart", "PartiallyDelivered", "PaidNotDelivered", "AwaitingDelivery", "OutcomeUnknown", "Pending", "Void",
+    "AwaitingApproval", "AwaitingObservation", "HeldByMode", "Unpriced", "AboveMaxPrice", "NameTaken", "Vanished", "ExpiryUnknown",
+    "AutoRenewStillOn", "EarlierOrderUnresolved", "AccountMissing", "NamespaceNotGranted", "BillingModeNotOffered",
+    "WrongCredentials", "ClockSkew", "NotSignedUp", "NotApproved", "PermissionDenied", "BalanceInsufficient", "RateLimited",
+    "InvalidRequest", "Unsupported", "NotFound", "Locked", "CloudInternal", "Unreachable", "CloudUnreachable", "SecretMissing",
+    "HeldBack", "NoAnswer", "Garbled", "Denied", "DeadlinePassed", "InvalidOrder", "SettledByHand", "Interrupted", "Other",
+];
+
+fn known_category(category: Option<&str>) -> &'static str {
+    REASONS.into_iter().find(|known| Some(*known) == category).unwrap_or("Rejected")
 }

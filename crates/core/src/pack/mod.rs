@@ -8,8 +8,6 @@ mod orders;
 mod purchase;
 mod renewal;
 mod report;
-#[cfg(test)]
-mod tests;
 
 use carpack_api::pack::ConcurrencyPackStatus;
 use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder, PackOrderSpec};

@@ -1,0 +1,76 @@
+//! Assignment: the project that the pack's instances are bound to.
+
+use carpack_api::Mode;
+
+use super::claim::Claimed;
+use super::purchase::check_project;
+use super::report::{Finding, View};
+use super::{Change, Effect};
+use crate::condition::ASSIGNED;
+use crate::observation::Binding;
+
+/// Plans the next step towards the declared project: unbind, bind, confirm from observation.
+pub(super) fn plan(view: &View<'_>) -> Finding {
+    match view.input.pack.spec.project.as_deref() {
+        Some(project) => assign(view, project),
+        None => release(view),
+    }
+}
+
+fn assign(view: &View<'_>, project: &str) -> Finding {
+    let astray: Vec<&Claimed<'_>> = view.usable().filter(|c| c.project() != Some(project)).collect();
+    if astray.is_empty() {
+        return Finding::good(ASSIGNED, "Bound", format!("bound to project {project}"));
+    }
+    let Some(account) = view.input.account else {
+        let message = format!("there is no CarAccount {} to bind with", view.input.pack.spec.account_ref.name);
+        return Finding::stuck(ASSIGNED, "AccountMissing", message);
+    };
+    if astray.iter().all(|c| *c.binding() == Binding::Unknown) {
+        return Finding::unsure(ASSIGNED, "BindingUnknown", "the cloud does not say which project the instances are bound to");
+    }
+    if !account.grants_namespace(view.namespace) {
+        return Finding::stuck(ASSIGNED, "NamespaceNotGranted", crate::order::not_granted(account, view.namespace));
+    }
+    if let Some((reason, message)) = check_project(view, account, project) {
+        return Finding::stuck(ASSIGNED, reason, format!("{message}; the pack stays where it is"));
+    }
+    let count = astray.len();
+    let message = format!("{count} of {} instances are not bound to project {project} yet", view.usable().count());
+    if view.mode <= Mode::DryRun {
+        return Finding::held(ASSIGNED, "HeldByMode", format!("{message}; mode {:?}: nothing is touched", view.mode));
+    }
+    let finding = Finding::working(ASSIGNED, "Reassigning", message);
+    let elsewhere = astray.iter().find_map(|c| c.project().map(str::to_owned));
+    // Free ones are bound first: capacity is back sooner.
+    let free: Vec<String> = astray.iter().filter(|c| *c.binding() == Binding::Unbound).map(|c| c.id.clone()).collect();
+    if !free.is_empty() {
+        return finding.effect(Effect::Change(Change::Bind { ids: free, project: project.to_owned() }));
+    }
+    match elsewhere {
+        Some(from) => finding.effect(Effect::Change(unbind(&astray, from))),
+        None => finding,
+    }
+}
+
+/// No project declared: what we bound we unbind, what a person bound is left and shown.
+fn release(view: &View<'_>) -> Finding {
+    let bound: Vec<&Claimed<'_>> = view.usable().filter(|c| c.project().is_some()).collect();
+    let Some(first) = bound.first().and_then(|c| c.project()) else {
+        return Finding::good(ASSIGNED, "Unassigned", "to be allocated: bound to no project");
+    };
+    let ours = view.input.pack.status.as_ref().and_then(|s| s.bound_project.as_deref());
+    let Some(from) = ours.filter(|ours| bound.iter().any(|c| c.project() == Some(ours))) else {
+        return Finding::good(ASSIGNED, "BoundByAnother", format!("no project is declared; a person has bound it to {first}, and it is left there"));
+    };
+    let message = format!("to be unbound from project {from}");
+    if view.mode <= Mode::DryRun {
+        return Finding::held(ASSIGNED, "HeldByMode", format!("{message}; mode {:?}: nothing is touched", view.mode));
+    }
+    Finding::working(ASSIGNED, "Reassigning", message).effect(Effect::Change(unbind(&bound, from.to_owned())))
+}
+
+fn unbind(instances: &[&Claimed<'_>], from: String) -> Change {
+    let ids = instances.iter().filter(|c| c.project() == Some(from.as_str())).map(|c| c.id.clone()).collect();
+    Change::Unbind { ids, project: from }
+}

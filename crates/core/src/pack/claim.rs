@@ -1,0 +1,131 @@
+//! Which instances in the cloud belong to a pack, and in which state they are.
+
+use std::collections::BTreeSet;
+
+use carpack_api::order::{LineState, OrderAction};
+use carpack_api::pack::{InstanceState, InstanceStatus, RenewFlag};
+use carpack_api::{ConcurrencyPack, PackOrder};
+use jiff::Timestamp;
+
+use super::Input;
+use super::orders;
+use crate::names::is_named;
+use crate::observation::{Binding, Instance};
+
+/// An instance of the pack: what was recorded of it, and what the newest sweep shows.
+#[derive(Debug, Clone)]
+pub(super) struct Claimed<'a> {
+    pub id: String,
+    pub observed: Option<&'a Instance>,
+    pub recorded: Option<&'a InstanceStatus>,
+    pub expiration: Option<Timestamp>,
+    pub state: InstanceState,
+}
+
+impl Claimed<'_> {
+    pub fn concurrencies(&self) -> i32 {
+        self.observed.map(|i| i.concurrencies).or(self.recorded.map(|r| r.concurrencies)).unwrap_or(1)
+    }
+
+    pub fn flag(&self) -> RenewFlag {
+        self.observed.map_or(RenewFlag::Unknown, |i| i.renew_flag)
+    }
+
+    pub fn project(&self) -> Option<&str> {
+        match self.observed {
+            Some(instance) => instance.project.project(),
+            None => self.recorded.and_then(|r| r.project.as_deref()),
+        }
+    }
+
+    pub fn binding(&self) -> &Binding {
+        self.observed.map_or(&Binding::Unknown, |i| &i.project)
+    }
+
+    pub fn status(&self) -> InstanceStatus {
+        InstanceStatus {
+            id: self.id.clone(),
+            name: self.observed.and_then(|i| i.name.clone()).or_else(|| self.recorded.and_then(|r| r.name.clone())),
+            concurrencies: self.concurrencies(),
+            project: self.project().map(str::to_owned),
+            expiration_time: self.expiration.map(carpack_api::common::Time),
+            renew_flag: match self.observed {
+                Some(instance) => instance.renew_flag,
+                None => self.recorded.map_or(RenewFlag::Unknown, |r| r.renew_flag),
+            },
+            state: self.state,
+        }
+    }
+}
+
+/// All instances of the pack: recorded in its status, delivered by its own purchases, or named as those were.
+pub(super) fn claimed<'a>(input: &Input<'a>) -> Vec<Claimed<'a>> {
+    let recorded = input.pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();
+    let mut ids: BTreeSet<String> = recorded.iter().map(|r| r.id.clone()).collect();
+    let paid: Vec<&PackOrder> = orders::own(input, OrderAction::Buy).filter(|o| is_paid(o)).collect();
+    for order in &paid {
+        let lines = order.status.iter().flat_map(|s| &s.lines);
+        ids.extend(lines.flat_map(|line| line.instance_ids.iter().cloned()));
+    }
+    if let Some(observation) = input.observation {
+        let named = observation.instances.values().filter(|i| {
+            i.name.as_deref().is_some_and(|name| paid.iter().any(|order| is_named(&order.spec.pack_name, name)))
+        });
+        ids.extend(named.map(|i| i.id.clone()));
+    }
+    let claimed = ids.into_iter().map(|id| claim(input, recorded, id)).collect();
+    without_outlived(claimed)
+}
+
+fn claim<'a>(input: &Input<'a>, recorded: &'a [InstanceStatus], id: String) -> Claimed<'a> {
+    let observed = input.observation.and_then(|o| o.instances.get(&id));
+    let recorded = recorded.iter().find(|r| r.id == id);
+    let known = recorded.and_then(|r| r.expiration_time.as_ref()).map(|t| t.0);
+    let expiration = observed.and_then(|i| i.expiration).or(known);
+    let expired = expiration.is_some_and(|at| at <= input.now) || observed.is_some_and(|i| i.isolated);
+    let state = match (expired, observed, input.observation) {
+        (true, ..) => InstanceState::Expired,
+        (false, None, Some(_)) => InstanceState::Missing,
+        (false, ..) => InstanceState::Usable,
+    };
+    Claimed { id, observed, recorded, expiration, state }
+}
+
+/// Expired instances are of no more interest once successors have taken their place.
+fn without_outlived(mut claimed: Vec<Claimed<'_>>) -> Vec<Claimed<'_>> {
+    let usable = claimed.iter().any(|c| c.state == InstanceState::Usable);
+    let latest = claimed.iter().filter(|c| c.state == InstanceState::Expired).filter_map(|c| c.expiration).max();
+    let successor = claimed.iter().filter(|c| c.state == InstanceState::Usable).filter_map(|c| c.observed).count();
+    let wanted = claimed.iter().filter(|c| c.state == InstanceState::Expired).count();
+    if usable && latest.is_some() && successor >= wanted {
+        claimed.retain(|c| c.state != InstanceState::Expired);
+    }
+    claimed
+}
+
+/// True when a paid call of this order has bought, or will have bought, something.
+pub(super) fn is_paid(order: &PackOrder) -> bool {
+    order.status.iter().flat_map(|s| &s.lines).any(|l| matches!(l.state, LineState::Committed | LineState::Done))
+}
+
+/// True when the pack's status claims the instance. For reports of what nobody claims.
+pub fn owns_instance(pack: &ConcurrencyPack, id: &str) -> bool {
+    pack.status.iter().flat_map(|s| &s.instances).any(|instance| instance.id == id)
+}
+
+/// The usable instances that carry the pack: those that expire last, as many as its quantity needs. In the overlap of a
+/// replacement these are the successors.
+pub(super) fn carrying<'c, 'a>(claimed: &'c [Claimed<'a>], quantity: i32) -> Vec<&'c Claimed<'a>> {
+    let mut usable: Vec<_> = claimed.iter().filter(|c| c.state == InstanceState::Usable).collect();
+    usable.sort_by(|a, b| (b.expiration, &a.id).cmp(&(a.expiration, &b.id)));
+    let mut sum = 0_i32;
+    let mut kept = Vec::new();
+    for instance in usable {
+        if sum >= quantity {
+            break;
+        }
+        sum = sum.saturating_add(instance.concurrencies());
+        kept.push(instance);
+    }
+    kept
+}

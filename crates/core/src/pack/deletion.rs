@@ -1,0 +1,130 @@
+//! Deletion of a pack. It never spends, and returns money only when the policy says so; an invalid spec, a missing
+//! account or an unresolved order never holds it.
+
+use carpack_api::order::OrderAction;
+use carpack_api::pack::{DeletionPolicy, InstanceState, RenewFlag};
+use carpack_api::{ConcurrencyPackStatus, Mode};
+use jiff::SignedDuration;
+
+use super::orders::{self, Draft};
+use super::report::View;
+use super::{Change, Decision, Effect, Input};
+use crate::Event;
+use crate::condition::{Verdict, events, merge, verdict};
+use crate::time::{plus, since};
+
+const DELETING: &str = "Deleting";
+/// How long a cloud that cannot be reached may hold a deletion.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+pub(super) fn decide(input: &Input<'_>, finalized: bool) -> Decision {
+    if !finalized {
+        let status = input.pack.status.clone().unwrap_or_default();
+        return Decision { effect: None, status, events: Vec::new(), wake_at: None };
+    }
+    let view = View::new(*input);
+    match input.pack.spec.deletion_policy {
+        DeletionPolicy::Retain => release(input, false, "Released", retained(&view)),
+        DeletionPolicy::Lapse => lapse(&view),
+        DeletionPolicy::Return => give_back(&view),
+    }
+}
+
+fn retained(view: &View<'_>) -> String {
+    match view.usable().count() {
+        0 => "released: nothing is left in the cloud".to_owned(),
+        count if view.usable().any(|c| c.flag() == RenewFlag::Auto) => {
+            format!("retained: {count} instances stay in the cloud, and the cloud goes on renewing them; the account reports them as unclaimed")
+        }
+        count => format!("retained: {count} instances stay in the cloud; the account reports them as unclaimed"),
+    }
+}
+
+fn lapse(view: &View<'_>) -> Decision {
+    let input = &view.input;
+    let on = view.usable().find(|c| c.flag() == RenewFlag::Auto);
+    let Some(instance) = on else {
+        let known = view.usable().next().is_none() || view.fresh;
+        if known {
+            return release(input, false, "Lapsing", "the cloud's own renewal is off: the pack runs out".to_owned());
+        }
+        return hold(view, None, "waits for a look at the account to see the cloud's own renewal off");
+    };
+    let change = Change::SetAutoRenew { id: instance.id.clone(), region: input.pack.spec.region.clone(), on: false };
+    hold(view, Some(change), "switches the cloud's own renewal off")
+}
+
+fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
+    let input = &view.input;
+    let old = input.pack.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let began = old.iter().find(|c| c.type_ == DELETING).map_or(input.now, |c| c.last_transition_time.0);
+    let hopeless = input.account.is_none() || view.mode <= Mode::DryRun || since(input.now, began) > PATIENCE;
+    if hopeless {
+        let why = match input.account {
+            None => "its account is missing",
+            Some(_) if view.mode <= Mode::DryRun => "the mode allows no change",
+            Some(_) => "the cloud could not be reached for an hour",
+        };
+        let message = format!("released although the cloud's own renewal was not seen off, because {why}: look into the console");
+        return release(input, true, "ReleasedUnconfirmed", message);
+    }
+    let failure = input.last_failure.filter(|f| Some(&f.change) == change.as_ref());
+    let message = failure.map_or_else(|| doing.to_owned(), |f| format!("{doing}: {}", f.message));
+    let verdicts = [verdict(DELETING, Some(true), "Lapsing", message)];
+    let may_act = view.fresh && failure.is_none_or(|f| f.retry_time <= input.now);
+    Decision {
+        effect: change.filter(|_| may_act).map(Effect::Change),
+        status: status_with(input, &verdicts),
+        events: events(old, &verdicts, &[]),
+        wake_at: Some(plus(input.now, SignedDuration::from_secs(5))),
+    }
+}
+
+/// The order is made, and lives on; whether it is carried out is for its approver.
+fn give_back(view: &View<'_>) -> Decision {
+    let input = &view.input;
+    if let Some(order) = orders::newest(orders::own(input, OrderAction::Return)) {
+        let message = format!("released: PackOrder {} returns it once it is approved", orders::name_of(order));
+        return release(input, false, "Returning", message);
+    }
+    let lines: Vec<_> =
+        view.claimed.iter().filter(|c| c.state == InstanceState::Usable).map(|c| (Some(c.id.clone()), c.expiration)).collect();
+    if lines.is_empty() {
+        return release(input, false, "Released", "released: nothing is left to return".to_owned());
+    }
+    if view.mode <= Mode::DryRun {
+        return release(input, true, "ReleasedUnconfirmed", "released without a return: the mode allows none".to_owned());
+    }
+    let quantity = view.usable().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+    let deadline = view.usable().filter_map(|c| c.expiration).max();
+    let draft = Draft {
+        action: OrderAction::Return,
+        quantity,
+        duration: input.pack.spec.duration,
+        quote: None,
+        deadline,
+        lines,
+    };
+    let verdicts = [verdict(DELETING, Some(true), "Returning", "asks for the return by an order")];
+    let old = input.pack.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    Decision {
+        effect: Some(orders::create(input, draft)),
+        status: status_with(input, &verdicts),
+        events: events(old, &verdicts, &[]),
+        wake_at: Some(plus(input.now, SignedDuration::from_secs(1))),
+    }
+}
+
+fn status_with(input: &Input<'_>, verdicts: &[Verdict]) -> ConcurrencyPackStatus {
+    let mut status = input.pack.status.clone().unwrap_or_default();
+    let merged = merge(&status.conditions, verdicts, input.pack.metadata.generation, input.now);
+    status.conditions.retain(|c| c.type_ != DELETING);
+    status.conditions.extend(merged);
+    status
+}
+
+fn release(input: &Input<'_>, warning: bool, reason: &'static str, message: String) -> Decision {
+    let status = input.pack.status.clone().unwrap_or_default();
+    let events = vec![Event { warning, reason, message }];
+    Decision { effect: Some(Effect::RemoveFinalizer), status, events, wake_at: None }
+}

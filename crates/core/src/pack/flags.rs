@@ -1,0 +1,57 @@
+//! The cloud's own renewal switch, and the names of instances.
+
+use carpack_api::order::OrderAction;
+use carpack_api::pack::{RenewFlag, RenewalMode};
+use carpack_api::{BillingMode, Mode};
+
+use super::claim::{Claimed, is_paid};
+use super::orders;
+use super::report::View;
+use super::{Change, Effect};
+use crate::names::{cloud_name, instance_name, number_of};
+
+/// Where the switch stands otherwise than the spec says, and we may turn it.
+pub(super) fn plan(view: &View<'_>) -> Option<Effect> {
+    let spec = &view.input.pack.spec;
+    let on = spec.renewal.mode == RenewalMode::AutoRenew;
+    if view.mode <= Mode::DryRun || (on && !may_switch_on(view)) {
+        return None;
+    }
+    let wrong = view.usable().find(|c| match (c.flag(), on) {
+        (RenewFlag::Auto, on) => !on,
+        (RenewFlag::Manual, on) => on,
+        (RenewFlag::Unknown, _) => false,
+    })?;
+    Some(Effect::Change(Change::SetAutoRenew { id: wrong.id.clone(), region: spec.region.clone(), on }))
+}
+
+/// Switching it on lets the cloud spend: below Automatic only what a person approved with the purchase.
+pub(super) fn may_switch_on(view: &View<'_>) -> bool {
+    let approved = || orders::newest(orders::own(&view.input, OrderAction::Buy)).is_some_and(|o| o.spec.terms.auto_renew);
+    view.input.pack.spec.billing_mode == BillingMode::Monthly && (view.mode == Mode::Automatic || approved())
+}
+
+/// The first instance whose name is not what the spec says.
+pub(super) fn rename(view: &View<'_>) -> Option<Effect> {
+    if view.mode <= Mode::DryRun || orders::open(&view.input).is_some() {
+        return None;
+    }
+    view.usable().find_map(|instance| {
+        let observed = instance.observed?.name.as_deref()?;
+        let wanted = wanted_name(view, instance, observed);
+        (wanted != observed).then(|| Effect::Change(Change::Rename { id: instance.id.clone(), name: wanted }))
+    })
+}
+
+fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> String {
+    let bought_by = orders::own(&view.input, OrderAction::Buy).filter(|o| is_paid(o)).find_map(|order| {
+        let ids: Vec<&String> = order.status.iter().flat_map(|s| &s.lines).flat_map(|l| &l.instance_ids).collect();
+        let position = ids.iter().position(|id| **id == instance.id)?;
+        Some((order.spec.ordinal, ids.len(), position))
+    });
+    let (ordinal, several, position) = bought_by.unwrap_or((1, view.claimed.len(), 0));
+    let name = cloud_name(view.namespace, view.name, view.input.pack.spec.pack_name.as_deref(), ordinal);
+    let own_number = number_of(view.namespace, view.name, observed);
+    let number = own_number.or_else(|| (several > 1).then(|| position.saturating_add(1).to_string()));
+    instance_name(&name, number.as_deref())
+}

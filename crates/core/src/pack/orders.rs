@@ -1,0 +1,145 @@
+//! What the orders of a pack say.
+
+use carpack_api::common::{AccountReference, Time};
+use carpack_api::order::{LineState, OrderAction, OrderLine, OrderState, OrderTerms, PackReference};
+use carpack_api::{Money, PackOrder, PackOrderSpec};
+use jiff::Timestamp;
+
+use super::{Effect, Input};
+use crate::account::wants_auto_renew;
+use crate::money;
+use crate::names::{client_token, cloud_name, order_name};
+use crate::order::{is_unresolved, reason_of};
+
+/// Orders of one action that were made for this very object.
+pub(super) fn own<'a>(input: &Input<'a>, action: OrderAction) -> impl Iterator<Item = &'a PackOrder> {
+    let uid = input.pack.metadata.uid.as_deref().unwrap_or_default();
+    input.orders.iter().filter(move |order| order.spec.action == action && order.spec.pack_ref.uid == uid)
+}
+
+pub(super) fn uid(input: &Input<'_>) -> String {
+    input.pack.metadata.uid.clone().unwrap_or_default()
+}
+
+pub(super) fn name_of(order: &PackOrder) -> &str {
+    order.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// True when the order may still spend.
+pub(super) fn is_open(order: &PackOrder) -> bool {
+    let state = order.status.as_ref().and_then(|s| s.state);
+    !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
+}
+
+/// The order that bars the next one: any that is open, whatever UID it was for.
+pub(super) fn open<'a>(input: &Input<'a>) -> Option<&'a PackOrder> {
+    input.orders.iter().filter(|o| is_open(o)).max_by_key(|o| is_unresolved(o))
+}
+
+pub(super) fn newest<'a>(orders: impl Iterator<Item = &'a PackOrder>) -> Option<&'a PackOrder> {
+    orders.max_by_key(|order| order.spec.ordinal)
+}
+
+/// Ordinals only grow, counted over all orders of this namespace and name.
+fn next_ordinal(input: &Input<'_>, action: OrderAction) -> i64 {
+    let last = input.orders.iter().filter(|o| o.spec.action == action).map(|o| o.spec.ordinal).max();
+    last.unwrap_or(0).saturating_add(1)
+}
+
+/// What an order waits for or has come to: a reason of a closed set and a sentence.
+pub(super) fn standing(order: &PackOrder) -> (&'static str, String) {
+    (reason_of(order), order.status.as_ref().and_then(|s| s.message.clone()).unwrap_or_else(|| "about to be sent".to_owned()))
+}
+
+/// True when a line of the order for this instance and expiry was refused for good.
+pub(super) fn refused<'a>(orders: impl Iterator<Item = &'a PackOrder>, instance: Option<&str>, from: Timestamp) -> Option<&'a PackOrder> {
+    newest(orders.filter(|order| {
+        let lines = order.spec.lines.iter().filter(|l| l.instance_id.as_deref() == instance);
+        let here = lines.filter(|l| l.renews_from.as_ref().is_some_and(|t| t.0 == from));
+        here.into_iter().any(|l| {
+            let state = order.status.iter().flat_map(|s| &s.lines).find(|s| s.index == l.index).map(|s| s.state);
+            state == Some(LineState::Rejected)
+        })
+    }))
+}
+
+/// A new order.
+pub(super) struct Draft {
+    pub action: OrderAction,
+    pub quantity: i32,
+    pub duration: i32,
+    pub quote: Option<Money>,
+    pub deadline: Option<Timestamp>,
+    /// Instance and the expiry that is renewed; for a purchase a single line without an instance.
+    pub lines: Vec<(Option<String>, Option<Timestamp>)>,
+}
+
+pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
+    let meta = &input.pack.metadata;
+    let (namespace, name) = (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+    let spec = &input.pack.spec;
+    let ordinal = next_ordinal(input, draft.action);
+    let order = order_name(&namespace, &name, draft.action, ordinal);
+    let purchase = if draft.action == OrderAction::Buy { ordinal } else { 1 };
+    let pack_name = cloud_name(&namespace, &name, spec.pack_name.as_deref(), purchase);
+    let token = |instance: Option<&str>| client_token(&order, &uid(input), instance);
+    let lines = draft.lines.into_iter().zip(0_i32..).map(|((instance_id, from), index)| OrderLine {
+        index,
+        client_token: token(instance_id.as_deref()),
+        instance_id,
+        renews_from: from.map(Time),
+    });
+    let spec = PackOrderSpec {
+        lines: lines.collect(),
+        pack_ref: PackReference { namespace, name, uid: uid(input) },
+        account_ref: AccountReference { name: spec.account_ref.name.clone() },
+        action: draft.action,
+        ordinal,
+        pack_name,
+        terms: OrderTerms {
+            application_type: spec.application_type,
+            billing_mode: spec.billing_mode,
+            region: spec.region.clone(),
+            concurrency_scale: spec.concurrency_scale.clone(),
+            quantity: draft.quantity,
+            duration: draft.duration,
+            auto_renew: draft.action == OrderAction::Buy && wants_auto_renew(spec),
+        },
+        quote: draft.quote,
+        max_price: spec.max_price.clone(),
+        decision_time: Time(input.now),
+        deadline: draft.deadline.map(Time),
+        approval: None,
+    };
+    Effect::CreateOrder { name: order, spec: Box::new(spec) }
+}
+
+/// What the pack's own orders have cost, as far as the books show it, else as quoted.
+pub(super) fn spent(input: &Input<'_>) -> Option<String> {
+    let currency = &input.account?.spec.price_list.currency;
+    let uid = uid(input);
+    let own = input.orders.iter().filter(|o| o.spec.pack_ref.uid == uid && o.spec.action != OrderAction::Return);
+    let costs: Vec<Money> = own.filter_map(cost).collect();
+    (!costs.is_empty()).then(|| money::display(&money::sum(currency, &costs).in_currency(currency)))
+}
+
+fn cost(order: &PackOrder) -> Option<Money> {
+    let status = order.status.as_ref()?;
+    let paid = status.lines.iter().any(|l| matches!(l.state, LineState::Committed | LineState::Done));
+    if !paid {
+        return None;
+    }
+    status.paid.clone().or_else(|| order.spec.quote.clone())
+}
+
+/// Renewals carried out: fulfilled renewal orders, and fulfilled purchases of successors.
+pub(super) fn renewals(input: &Input<'_>) -> i64 {
+    let fulfilled = |o: &&PackOrder| o.status.as_ref().and_then(|s| s.state) == Some(OrderState::Fulfilled);
+    let renewed = own(input, OrderAction::Renew).filter(fulfilled).count();
+    let replaced = own(input, OrderAction::Buy).filter(fulfilled).filter(|o| is_successor(o)).count();
+    i64::try_from(renewed.saturating_add(replaced)).unwrap_or(i64::MAX)
+}
+
+pub(super) fn is_successor(order: &PackOrder) -> bool {
+    order.spec.lines.iter().any(|line| line.renews_from.is_some())
+}

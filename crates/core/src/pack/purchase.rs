@@ -1,0 +1,179 @@
+//! A pack that is not bought yet: what stands between it and its order.
+
+use carpack_api::Mode;
+use carpack_api::order::{OrderAction, OrderState};
+use carpack_api::pack::InstanceState;
+use jiff::Timestamp;
+
+use super::orders::{self, Draft};
+use super::report::{Finding, View};
+use crate::account::{Account, Health, PriceProblem};
+use crate::condition::PURCHASED;
+use crate::money;
+use crate::names::carries_hash;
+use crate::order::{not_granted, not_offered};
+use crate::time::{short, term_in_words};
+
+/// Plans the first purchase.
+pub(super) fn plan(view: &View<'_>) -> Finding {
+    let input = view.input;
+    if let Some(order) = orders::open(&input) {
+        return waiting_for(view, order);
+    }
+    if window_closed(view) {
+        return Finding::ended("WindowClosed", "not bought: purchaseWindow.notAfter has passed; nothing is bought any more");
+    }
+    if let Some(order) = orders::newest(orders::own(&input, OrderAction::Buy)) {
+        let (reason, message) = orders::standing(order);
+        if reason != "Void" {
+            let name = orders::name_of(order);
+            let message = format!("{message}; to try again, delete PackOrder {name} in namespace {}", input.operator_namespace);
+            return Finding::stuck(PURCHASED, reason, message);
+        }
+    }
+    let account = match usable_account(view) {
+        Ok(account) => account,
+        Err(finding) => return finding,
+    };
+    let spec = &input.pack.spec;
+    let quote = match account.quote(spec, spec.quantity, spec.duration) {
+        Ok(quote) => quote,
+        Err(PriceProblem::Unpriced(message)) => return Finding::stuck(PURCHASED, "Unpriced", message),
+        Err(PriceProblem::AboveMaxPrice(message)) => return Finding::stuck(PURCHASED, "AboveMaxPrice", message),
+    };
+    let what = format!(
+        "buy {} x {} for {}",
+        spec.quantity,
+        spec.concurrency_scale,
+        term_in_words(spec.billing_mode, spec.duration)
+    );
+    let price = money::display(&quote);
+    if let Some(opens) = opening(view) {
+        let message = format!("the purchase window opens at {opens}");
+        let finding = Finding::working(PURCHASED, "WaitingForWindow", message).wake(opens);
+        return finding.next(format!("{what} at {}, {price}", short(opens, input.now)));
+    }
+    if !view.fresh {
+        return Finding::working(PURCHASED, "AwaitingObservation", "waits for a complete look at the account").wants_sweep();
+    }
+    if let Some(finding) = project_problem(view, account) {
+        return finding;
+    }
+    if let Some(finding) = name_taken(view) {
+        return finding;
+    }
+    match view.mode {
+        Mode::Observe => Finding::held(PURCHASED, "Observing", format!("mode Observe: would {what} for {price}")).next(format!("nothing (mode Observe): would {what}, {price}")),
+        Mode::DryRun => Finding::held(PURCHASED, "DryRun", format!("mode DryRun: would {what} in {} for {price}", spec.region)).next(format!("nothing (mode DryRun): would {what}, {price}")),
+        Mode::ApprovalRequired | Mode::Automatic => {
+            let deadline = spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref()).map(|t| t.0);
+            let draft = Draft {
+                action: OrderAction::Buy,
+                quantity: spec.quantity,
+                duration: spec.duration,
+                quote: Some(quote),
+                deadline,
+                lines: vec![(None, None)],
+            };
+            let finding = Finding::working(PURCHASED, "Purchasing", format!("about to {what} for {price}"));
+            finding.effect(orders::create(&input, draft)).next(format!("{what}, {price}"))
+        }
+    }
+}
+
+/// The sentence and reason of an order that is under way.
+fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
+    let (reason, message) = orders::standing(order);
+    let name = orders::name_of(order);
+    if order.spec.pack_ref.uid != orders::uid(&view.input) {
+        let message = format!("waits until order {name} of an earlier object of this name is settled: {message}");
+        return Finding::working(PURCHASED, "EarlierOrderUnresolved", message);
+    }
+    match order.status.as_ref().and_then(|s| s.state) {
+        Some(OrderState::AwaitingApproval) => {
+            let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
+            Finding::held(PURCHASED, "AwaitingApproval", message).next(format!("approve {name}, {price}"))
+        }
+        Some(OrderState::Ambiguous) => Finding::unsure(PURCHASED, "OrderAmbiguous", message).next(format!("nothing until order {name} is settled")),
+        Some(OrderState::InProgress) if reason == "PaidNotDelivered" => Finding::stuck(PURCHASED, reason, message),
+        Some(OrderState::InProgress) => Finding::working(PURCHASED, "AwaitingDelivery", message),
+        _ if reason == "Pending" => Finding::working(PURCHASED, "Purchasing", message),
+        _ => Finding::working(PURCHASED, reason, message),
+    }
+}
+
+fn window_closed(view: &View<'_>) -> bool {
+    let window = view.input.pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
+    window.is_some_and(|not_after| view.input.now >= not_after.0)
+}
+
+fn opening(view: &View<'_>) -> Option<Timestamp> {
+    let window = view.input.pack.spec.purchase_window.as_ref()?;
+    window.not_before.as_ref().map(|t| t.0).filter(|opens| *opens > view.input.now)
+}
+
+/// The account, when packs of this namespace can be bought with it now.
+pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Finding> {
+    let input = view.input;
+    let name = &input.pack.spec.account_ref.name;
+    let Some(account) = input.account else {
+        let message = format!("there is no CarAccount {name} in namespace {}: create it, or name another one in a new ConcurrencyPack", input.operator_namespace);
+        return Err(Finding::stuck(PURCHASED, "AccountMissing", message));
+    };
+    if !account.grants_namespace(view.namespace) {
+        return Err(Finding::stuck(PURCHASED, "NamespaceNotGranted", not_granted(account, view.namespace)));
+    }
+    if let Health::NotReady { reason, message } = &account.health {
+        return Err(Finding::working(PURCHASED, reason, message.clone()));
+    }
+    if !account.can_buy(input.pack.spec.billing_mode) {
+        return Err(Finding::stuck(PURCHASED, "BillingModeNotOffered", not_offered(account, input.pack.spec.billing_mode)));
+    }
+    Ok(account)
+}
+
+/// A pack is not bought for a project that cannot take it.
+fn project_problem(view: &View<'_>, account: &Account) -> Option<Finding> {
+    let project = view.input.pack.spec.project.as_deref()?;
+    let (reason, message) = check_project(view, account, project)?;
+    Some(Finding::stuck(PURCHASED, reason, format!("{message}; nothing is bought until this is settled")))
+}
+
+/// Why the pack cannot be bound to a project, if it cannot.
+pub(super) fn check_project(view: &View<'_>, account: &Account, project: &str) -> Option<(&'static str, String)> {
+    if !account.grants_project(view.namespace, project) {
+        let message = format!(
+            "namespace {} may not bind packs to project {project}: add the project to its entry in the tenants of account {}",
+            view.namespace, account.name
+        );
+        return Some(("ProjectNotGranted", message));
+    }
+    let Some(found) = view.input.observation.and_then(|o| o.projects.get(project)) else {
+        return Some(("ProjectNotFound", format!("the account has no project {project}: check spec.project")));
+    };
+    let wanted = &view.input.pack.spec.concurrency_scale;
+    match found.scale.as_ref() {
+        Some(scale) if scale == wanted => None,
+        Some(scale) => Some((
+            "ScaleMismatch",
+            format!("project {project} is of scale {scale} and this pack of {wanted}: a pack can only be bound to a project of its own scale"),
+        )),
+        None => Some(("ScaleUnknown", format!("the cloud does not say of which scale project {project} is"))),
+    }
+}
+
+/// Rule 8: what already stands under the wanted name is never bought a second time.
+fn name_taken(view: &View<'_>) -> Option<Finding> {
+    let observation = view.input.observation?;
+    let claimed = |id: &str| view.claimed.iter().any(|c| c.id == id && c.state != InstanceState::Missing);
+    let other = observation.instances.values().find(|i| {
+        let live = !i.isolated && i.expiration.is_none_or(|at| at > view.input.now);
+        live && !claimed(&i.id) && i.name.as_deref().is_some_and(|n| carries_hash(view.namespace, view.name, n))
+    })?;
+    let name = other.name.as_deref().unwrap_or_default();
+    let message = format!(
+        "instance {} already stands in the account under this pack's name ({name}): it is not bought a second time; return or rename it in the console, or let it run out",
+        other.id
+    );
+    Some(Finding::stuck(PURCHASED, "NameTaken", message))
+}
