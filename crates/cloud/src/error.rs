@@ -1,5 +1,8 @@
 //! What can go wrong in a call, in a closed set of categories.
 
+use std::error::Error;
+use std::fmt;
+
 /// Closed set of reasons: used as event reasons and metric labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Category {
@@ -64,5 +67,228 @@ impl Category {
             Self::HeldBack => "HeldBack",
             Self::Other => "Other",
         }
+    }
+
+    /// The category of an error code of API 3.0: the common codes, and those the SDKs list for `car` and `billing`.
+    ///
+    /// No document says what an account that has not signed up for CAR is answered with, so no code leads to
+    /// [`Category::NotSignedUp`] yet.
+    pub fn of_code(code: &str) -> Self {
+        let exact = match code {
+            "AuthFailure.SignatureExpire" => Some(Self::ClockSkew),
+            "AuthFailure.UnauthorizedOperation" => Some(Self::PermissionDenied),
+            "UnauthorizedOperation.NotCertification"
+            | "UnauthorizedOperation.CertificationNeedUpgrade"
+            | "FailedOperation.dealCreateWhitelistError" => Some(Self::NotApproved),
+            "FailedOperation.BalanceInsufficient" => Some(Self::BalanceInsufficient),
+            "FailedOperation.PaySuccDeliverFailed" => Some(Self::PaidNotDelivered),
+            "FailedOperation.SlowDown" => Some(Self::RateLimited),
+            "FailedOperation.NumLimitError" | "FailedOperation.GetPriceParamError" | "OperationDenied" => {
+                Some(Self::InvalidRequest)
+            }
+            "FailedOperation.ApplicationNotFind" => Some(Self::NotFound),
+            "FailedOperation.ApplicationLockFail"
+            | "FailedOperation.VersionLockFail"
+            | "InvalidParameter.ResourceLocked" => Some(Self::Locked),
+            "FailedOperation.ProcessTimeout" => Some(Self::CloudInternal),
+            _ => None,
+        };
+        exact.unwrap_or_else(|| match family(code) {
+            "AuthFailure" => Self::WrongCredentials,
+            "UnauthorizedOperation" => Self::PermissionDenied,
+            "RequestLimitExceeded" => Self::RateLimited,
+            "InvalidParameter" | "InvalidParameterValue" | "MissingParameter" | "UnknownParameter" => {
+                Self::InvalidRequest
+            }
+            "InvalidAction" | "NoSuchVersion" | "UnsupportedOperation" => Self::Unsupported,
+            "ResourceNotFound" => Self::NotFound,
+            "InternalError" | "ResourceUnavailable" => Self::CloudInternal,
+            _ => Self::Other,
+        })
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The part of a code before its first dot.
+pub(crate) fn family(code: &str) -> &str {
+    code.split_once('.').map_or(code, |(family, _)| family)
+}
+
+/// A call that did not end well: which, why, and what the cloud said.
+#[derive(Debug, thiserror::Error)]
+pub struct CallError {
+    action: String,
+    category: Category,
+    code: Option<String>,
+    message: String,
+    request_id: Option<String>,
+    #[source]
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// More than this of a message is cut off.
+const LONGEST: usize = 500;
+
+impl CallError {
+    /// An error of our own finding. `message` is lower-case and never holds a secret.
+    pub fn new(action: impl Into<String>, category: Category, message: impl AsRef<str>) -> Self {
+        Self {
+            action: action.into(),
+            category,
+            code: None,
+            message: one_line(message.as_ref()),
+            request_id: None,
+            source: None,
+        }
+    }
+
+    /// An error code of the cloud, with its message; the category follows from the code.
+    pub fn of_code(action: impl Into<String>, code: impl AsRef<str>, message: impl AsRef<str>) -> Self {
+        let code = one_line(code.as_ref());
+        let category = Category::of_code(&code);
+        Self { code: Some(code), ..Self::new(action, category, message) }
+    }
+
+    /// With the RequestId of the answer.
+    pub fn with_request_id(self, request_id: impl AsRef<str>) -> Self {
+        Self { request_id: Some(one_line(request_id.as_ref())), ..self }
+    }
+
+    /// With the error underneath.
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// The action, as the cloud calls it.
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// Why, from a closed set.
+    pub fn category(&self) -> Category {
+        self.category
+    }
+
+    /// The cloud's own code, when it answered with one.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The cloud's own message, or ours: one line, cut to a sensible length.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The RequestId of the answer, when there was one: what the cloud's support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// Whether the same look may succeed when repeated soon. Says nothing about paid calls: those are never repeated.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.category,
+            Category::Unreachable | Category::NoAnswer | Category::RateLimited | Category::CloudInternal
+        )
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "calling {}: ", self.action)?;
+        match &self.code {
+            Some(code) => write!(f, "the cloud answers {code}: {}", self.message)?,
+            None => f.write_str(&self.message)?,
+        }
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One line of bounded length: what comes from outside must not break a log.
+fn one_line(text: &str) -> String {
+    let clean = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());
+    let mut line = clean.collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
+        line.truncate(end);
+        line.push_str("...");
+    }
+    line
+}
+
+/// Why no client can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A part of the key cannot be used.
+    #[error("the account's {part} {reason}")]
+    Credentials {
+        /// Which part.
+        part: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The address cannot be used. It is not repeated: it may hold a password.
+    #[error("the account's endpoint {reason}")]
+    Endpoint {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// TLS cannot be set up: mostly, no root certificates were found.
+    #[error("tls cannot be set up: is there a bundle of root certificates?")]
+    Tls(#[source] rustls::Error),
+    /// The HTTP client cannot be set up.
+    #[error("the http client cannot be set up")]
+    Http(#[source] reqwest::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_fall_into_their_categories() {
+        for (code, category) in [
+            ("AuthFailure", Category::WrongCredentials),
+            ("AuthFailure.SecretIdNotFound", Category::WrongCredentials),
+            ("AuthFailure.SignatureFailure", Category::WrongCredentials),
+            ("AuthFailure.TokenFailure", Category::WrongCredentials),
+            ("AuthFailure.SignatureExpire", Category::ClockSkew),
+            ("AuthFailure.UnauthorizedOperation", Category::PermissionDenied),
+            ("UnauthorizedOperation.CamNoAuth", Category::PermissionDenied),
+            ("UnauthorizedOperation.NotCertification", Category::NotApproved),
+            ("FailedOperation.BalanceInsufficient", Category::BalanceInsufficient),
+            ("RequestLimitExceeded", Category::RateLimited),
+            ("RequestLimitExceeded.GlobalRegionUinLimitExceeded", Category::RateLimited),
+            ("InvalidParameter.ResourceLocked", Category::Locked),
+            ("InvalidParameter.ApiParamError", Category::InvalidRequest),
+            ("MissingParameter", Category::InvalidRequest),
+            ("InvalidAction", Category::Unsupported),
+            ("UnsupportedOperation.NOT_SUPPORT_THIS_ACTION", Category::Unsupported),
+            ("FailedOperation.PaySuccDeliverFailed", Category::PaidNotDelivered),
+            ("InternalError.GatewayError", Category::CloudInternal),
+            ("ResourceNotFound.NoIdle", Category::NotFound),
+            ("AuthFailureOfAnotherKind", Category::Other),
+            ("FailedOperation", Category::Other),
+            ("", Category::Other),
+        ] {
+            assert_eq!(Category::of_code(code), category, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_reads_as_one_line_with_what_support_asks_for() {
+        let error = CallError::of_code("RenewInstance", "InternalError", "try\nagain\u{1b}[31m").with_request_id("r-1");
+        assert_eq!(
+            error.to_string(),
+            "calling RenewInstance: the cloud answers InternalError: try again [31m (request r-1)"
+        );
+        assert_eq!(CallError::new("A", Category::NoAnswer, "ä".repeat(900)).message().chars().count(), LONGEST + 3);
     }
 }

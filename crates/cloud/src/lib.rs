@@ -1,1 +1,25 @@
-//! carpack-cloud
+//! What carpack asks of the cloud: the port, and the Tencent Cloud API 3.0 client behind it.
+//!
+//! [`port`] is what the operator is written against; [`TencentClient`] is what it runs with. Money leaves through
+//! [`PaidCalls`] and nowhere else; [`outcome`] says what is known once such a call is over.
+
+pub mod client;
+pub mod credentials;
+mod decode;
+pub mod endpoint;
+pub mod error;
+mod limiter;
+mod listing;
+pub mod outcome;
+pub mod port;
+pub mod tc3;
+pub mod time;
+mod tls;
+mod transport;
+
+pub use client::{Clock, Config, TencentClient};
+pub use credentials::Credentials;
+pub use endpoint::Site;
+pub use error::{CallError, Category, ConfigError};
+pub use outcome::{BeforeSend, Outcome};
+pub use port::{Cloud, PaidCalls};
