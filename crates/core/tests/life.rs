@@ -1,0 +1,517 @@
+//! The life of a pack in virtual time.
+mod world;
+
+use carpack_api::Mode;
+use carpack_api::pack::{RenewFlag, RenewalMode};
+use carpack_core::observation::Binding;
+use carpack_core::pack::Change;
+use jiff::SignedDuration;
+use rstest::rstest;
+use serde_json::json;
+use world::{Reply, World, pack, time};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn active(spec: serde_json::Value) -> World {
+    let mut world = World::new(pack(spec));
+    world.settle();
+    assert_eq!(world.ready(), "True Active", "{:#?}", world.orders);
+    world
+}
+
+#[test]
+fn a_pack_is_bought_once_bound_and_ready_with_its_expiry() {
+    let world = active(json!({"project": "cap-a"}));
+    assert_eq!(world.bought(), 1);
+    assert_eq!(world.projects_of_instances(), vec![Some("cap-a".to_owned()); 3]);
+    let status = world.status();
+    assert_eq!(status.quantity.as_deref(), Some("3/3"));
+    assert_eq!(status.project.as_deref(), Some("cap-a"));
+    assert_eq!(status.expiration_time.as_ref().map(|t| t.0), world.instances.values().filter_map(|i| i.expiration).min());
+    assert!(status.next.as_ref().unwrap().starts_with("renew 1 day at 12-03 18:00Z, 315.00 USD"), "{:?}", status.next);
+    assert_eq!(status.spent.as_deref(), Some("105.00 USD"), "as the cloud's books say");
+}
+
+#[test]
+fn nothing_is_done_again_when_nothing_has_changed() {
+    let mut world = active(json!({"project": "cap-a"}));
+    let orders = |world: &World| serde_json::to_value(&world.orders).unwrap();
+    let (before, changes, status) = (orders(&world), world.changes.len(), world.status().clone());
+    world.settle();
+    assert_eq!((orders(&world), world.changes.len()), (before, changes));
+    assert_eq!(world.status(), &status);
+}
+
+#[test]
+fn a_daily_pack_is_renewed_again_and_again_each_time_once() {
+    let mut world = active(json!({"project": "cap-a"}));
+    world.run_until("2026-12-10T00:00:00Z", HOUR);
+    assert_eq!(world.ready(), "True Active");
+    // Bought for 3 days, then renewed for a day on the evenings of the 3rd to the 9th: 7 renewals of 3 instances.
+    assert_eq!((world.bought(), world.renewed()), (1, 21));
+    assert_eq!(world.status().renewals, 7);
+}
+
+#[test]
+fn renewal_ends_at_until_and_the_pack_ends_as_planned() {
+    let renewal = json!({"mode": "Operator", "duration": 1, "renewBefore": "6h", "until": "2026-12-06T00:00:00Z"});
+    let mut world = active(json!({"renewal": renewal}));
+    world.run_until("2026-12-09T00:00:00Z", HOUR);
+    assert_eq!(world.renewed(), 6, "on the 3rd and the 4th: then it lasts until after the 6th, 00:00Z");
+    assert_eq!(world.condition("Ended"), Some(("True".into(), "Ended".into())));
+    assert_eq!(world.condition("Ready"), None);
+    assert_eq!(world.status().reason.as_deref(), Some("Ended"));
+}
+
+#[test]
+fn a_successor_replaces_the_pack_without_a_gap() {
+    let renewal = json!({"mode": "Operator", "duration": 3, "renewBefore": "6h", "strategy": "Replace"});
+    let mut world = active(json!({"project": "cap-a", "renewal": renewal}));
+    while world.now < time("2026-12-08T00:00:00Z") {
+        world.pass(SignedDuration::from_mins(30));
+        world.round();
+        world.round();
+        let live = world.instances.values().filter(|i| !i.isolated && i.project == Binding::Bound("cap-a".into())).count();
+        assert!(live >= 3, "only {live} of 3 in the project at {}", world.now);
+    }
+    assert_eq!((world.bought(), world.renewed()), (3, 0));
+    assert!(world.orders[1].spec.pack_name.contains("-002-"));
+}
+
+#[test]
+fn a_successor_that_would_gain_less_than_half_its_term_is_not_bought() {
+    let renewal = json!({"mode": "Operator", "duration": 1, "renewBefore": "20h", "strategy": "Replace"});
+    let mut world = active(json!({"renewal": renewal}));
+    world.run_until("2026-12-03T06:00:00Z", HOUR);
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "SuccessorGainsTooLittle".into())));
+    assert_eq!(world.bought(), 1);
+}
+
+#[rstest]
+#[case(Reply::LostAfterCommit)]
+#[case(Reply::LostBeforeCommit)]
+fn a_purchase_whose_answer_is_lost_is_charged_once(#[case] reply: Reply) {
+    let mut world = World::new(pack(json!({"project": "cap-a"})));
+    world.replies = vec![reply.clone()];
+    world.settle();
+    if reply == Reply::LostBeforeCommit {
+        assert_eq!(world.ready(), "False OrderAmbiguous");
+        world.run_until("2026-12-01T00:20:00Z", SignedDuration::from_mins(1));
+    }
+    world.settle();
+    assert_eq!(world.bought(), 1);
+    assert_eq!(world.ready(), "True Active");
+}
+
+#[test]
+fn nothing_is_concluded_from_an_absence_before_the_quarantine_is_over() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::LostBeforeCommit, Reply::LostBeforeCommit];
+    world.run_until("2026-12-01T00:06:00Z", SignedDuration::from_secs(10));
+    assert!(world.unresolved());
+    assert_eq!(world.orders[0].status.as_ref().unwrap().lines[0].attempts, 1);
+}
+
+#[test]
+fn an_absence_that_three_attempts_do_not_explain_asks_a_person_with_the_command() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::LostBeforeCommit; 9];
+    world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(1));
+    let status = world.orders[0].status.clone().unwrap();
+    assert_eq!(status.lines[0].attempts, 3);
+    assert!(status.message.unwrap().contains("kubectl annotate packorder events.concert.buy-1 -n carpack-system carpack.io/settle=NotExecuted"));
+    assert_eq!((world.bought(), world.orders.len()), (0, 1));
+}
+
+#[rstest]
+#[case(vec![Reply::Honest, Reply::LostAfterCommit, Reply::Honest])]
+#[case(vec![Reply::Honest, Reply::LostBeforeCommit, Reply::Honest])]
+#[case(vec![Reply::Honest, Reply::Refused { category: "BalanceInsufficient", may_pass: true }, Reply::Honest])]
+fn each_of_three_instances_is_renewed_once_though_the_second_one_fails(#[case] replies: Vec<Reply>) {
+    let mut world = active(json!({}));
+    world.replies = replies;
+    world.run_until("2026-12-03T23:30:00Z", SignedDuration::from_mins(10));
+    assert_eq!(world.renewed(), 3);
+    assert_eq!(world.ready(), "True Active");
+}
+
+#[test]
+fn an_instance_that_was_renewed_in_the_console_is_not_renewed_again() {
+    let mut world = active(json!({}));
+    world.run_until("2026-12-03T17:00:00Z", HOUR);
+    let second = world.instances.keys().nth(1).unwrap().clone();
+    let instance = world.instances.get_mut(&second).unwrap();
+    instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+    world.run_until("2026-12-03T23:00:00Z", HOUR);
+    assert_eq!(world.renewed(), 2);
+}
+
+#[test]
+fn a_renewal_refused_for_good_is_not_ordered_again_and_says_so() {
+    let mut world = active(json!({}));
+    world.replies = vec![Reply::Refused { category: "InvalidRequest", may_pass: false }; 3];
+    world.run_until("2026-12-03T23:00:00Z", SignedDuration::from_mins(10));
+    assert_eq!((world.renewed(), world.orders.len()), (0, 2));
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "InvalidRequest".into())));
+    assert!(world.condition("Stalled").is_some());
+}
+
+#[test]
+fn no_renewal_by_us_until_the_clouds_own_is_seen_off() {
+    let mut world = World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
+    world.settle();
+    assert_eq!(world.ready(), "True Active");
+    assert!(world.instances.values().all(|i| i.renew_flag == RenewFlag::Auto));
+    world.refuse_changes = true;
+    world.run_until("2026-12-30T00:00:00Z", SignedDuration::from_hours(12));
+    world.spec(|spec| {
+        spec.renewal.mode = RenewalMode::Operator;
+        spec.renewal.renew_before = Some("48h".into());
+    });
+    world.settle();
+    assert_eq!(world.renewed(), 0);
+    assert_eq!(world.condition("RenewalOnTrack").unwrap().0, "False");
+    world.refuse_changes = false;
+    world.pass(HOUR);
+    world.settle();
+    assert_eq!(world.renewed(), 3, "{:#?}", world.status());
+}
+
+#[test]
+fn a_switch_turned_in_the_console_is_turned_back() {
+    let mut world = World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
+    world.settle();
+    world.instances.values_mut().next().unwrap().renew_flag = RenewFlag::Manual;
+    world.settle();
+    assert!(world.instances.values().all(|i| i.renew_flag == RenewFlag::Auto));
+}
+
+#[test]
+fn the_pack_moves_when_its_project_changes() {
+    let mut world = active(json!({"project": "cap-a"}));
+    world.spec(|spec| spec.project = Some("cap-b".into()));
+    world.settle();
+    assert_eq!(world.projects_of_instances(), vec![Some("cap-b".to_owned()); 3]);
+    world.spec(|spec| spec.project = None);
+    world.settle();
+    assert_eq!(world.projects_of_instances(), vec![None; 3]);
+    world.spec(|spec| spec.project = Some("cap-a".into()));
+    world.settle();
+    assert_eq!(world.projects_of_instances(), vec![Some("cap-a".to_owned()); 3]);
+    assert_eq!(world.ready(), "True Active");
+}
+
+#[rstest]
+#[case("cap-small", "ScaleMismatch")]
+#[case("cap-nowhere", "ProjectNotFound")]
+#[case("cap-foreign", "ProjectNotGranted")]
+fn a_project_that_cannot_take_the_pack_is_refused_and_nothing_is_touched(#[case] project: &str, #[case] reason: &str) {
+    let mut world = active(json!({"project": "cap-a"}));
+    let changes = world.changes.len();
+    world.spec(|spec| spec.project = Some(project.into()));
+    world.settle();
+    assert_eq!(world.condition("Assigned"), Some(("False".into(), reason.into())));
+    assert_eq!(world.changes.len(), changes);
+    let mut unbought = World::new(pack(json!({"project": project})));
+    unbought.settle();
+    assert_eq!((unbought.ready(), unbought.orders.len()), (format!("False {reason}"), 0));
+}
+
+#[test]
+fn what_was_moved_in_the_console_is_moved_back_with_an_event() {
+    let mut world = active(json!({"project": "cap-a"}));
+    world.instances.values_mut().nth(1).unwrap().project = Binding::Bound("cap-b".into());
+    world.settle();
+    assert_eq!(world.projects_of_instances(), vec![Some("cap-a".to_owned()); 3]);
+    assert_eq!(world.events.iter().filter(|e| e.reason == "MovedBack").count(), 1);
+}
+
+#[test]
+fn what_a_person_bound_is_left_when_no_project_is_declared() {
+    let mut world = active(json!({}));
+    for instance in world.instances.values_mut() {
+        instance.project = Binding::Bound("cap-b".into());
+    }
+    world.settle();
+    assert!(world.changes.is_empty());
+    assert_eq!(world.condition("Assigned"), Some(("True".into(), "BoundByAnother".into())));
+}
+
+#[test]
+fn the_pack_is_renamed_with_the_numbers_the_cloud_gave() {
+    let mut world = active(json!({"packName": "first"}));
+    world.spec(|spec| spec.pack_name = Some("second".into()));
+    world.settle();
+    let names: Vec<_> = world.instances.values().filter_map(|i| i.name.clone()).collect();
+    assert!(names.iter().all(|n| n.starts_with("second-")), "{names:?}");
+    assert_eq!(names.iter().map(|n| n.rsplit_once('-').unwrap().1).collect::<Vec<_>>(), ["1", "2", "3"]);
+}
+
+#[rstest]
+#[case(Mode::Observe, "False Observing", 0)]
+#[case(Mode::DryRun, "False DryRun", 0)]
+#[case(Mode::ApprovalRequired, "False AwaitingApproval", 1)]
+#[case(Mode::Automatic, "True Active", 1)]
+fn the_lowest_step_of_the_ladder_wins_at_each_of_its_three_places(#[case] mode: Mode, #[case] ready: &str, #[case] orders: usize) {
+    for place in 0..3 {
+        let mut world = World::new(pack(json!({"project": "cap-a"})));
+        match place {
+            0 => world.installation_mode = mode,
+            1 => world.account.as_mut().unwrap().spec.mode = mode,
+            _ => world.spec(|spec| spec.mode = mode),
+        }
+        world.settle();
+        assert_eq!((world.ready().as_str(), world.orders.len()), (ready, orders), "place {place}");
+        assert_eq!(world.bought(), usize::from(mode == Mode::Automatic));
+    }
+}
+
+#[test]
+fn an_approval_may_cover_the_later_renewals() {
+    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
+    world.settle();
+    world.approve(0, "ThisAndLaterRenewals");
+    world.run_until("2026-12-04T00:00:00Z", HOUR);
+    assert_eq!(world.bought(), 1);
+    assert!(world.renewed() >= 6, "{}", world.renewed());
+}
+
+#[test]
+fn an_approval_of_one_order_does_not_cover_its_renewal() {
+    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
+    world.settle();
+    world.approve(0, "ThisOrder");
+    world.run_until("2026-12-01T20:00:00Z", HOUR);
+    assert_eq!((world.bought(), world.renewed()), (1, 0));
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "AwaitingApproval".into())));
+}
+
+#[rstest]
+#[case(json!({"maxPrice": {"amount": "944.99", "currency": "USD"}}), "AboveMaxPrice")]
+#[case(json!({"maxPrice": {"amount": "9999", "currency": "CNY"}}), "AboveMaxPrice")]
+#[case(json!({"concurrencyScale": "S1"}), "Unpriced")]
+fn what_is_too_dear_or_has_no_price_is_not_bought(#[case] spec: serde_json::Value, #[case] reason: &str) {
+    let mut world = World::new(pack(spec));
+    world.settle();
+    assert_eq!((world.ready(), world.orders.len()), (format!("False {reason}"), 0));
+}
+
+#[test]
+fn a_pack_is_bought_only_within_its_window() {
+    let window = json!({"notBefore": "2026-12-02T00:00:00Z", "notAfter": "2026-12-03T00:00:00Z"});
+    let mut world = World::new(pack(json!({"purchaseWindow": window})));
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.orders.len()), ("False WaitingForWindow", 0));
+    let mut late = World::new(pack(json!({"purchaseWindow": window})));
+    late.pass(SignedDuration::from_hours(48));
+    late.settle();
+    assert_eq!(late.condition("Ended"), Some(("True".into(), "WindowClosed".into())));
+    assert_eq!(late.orders.len(), 0);
+    world.pass(SignedDuration::from_hours(24));
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
+}
+
+#[test]
+fn an_unapproved_order_dies_with_its_window() {
+    let window = json!({"notAfter": "2026-12-02T00:00:00Z"});
+    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "purchaseWindow": window})));
+    world.settle();
+    world.pass(SignedDuration::from_hours(24));
+    world.approve(0, "ThisOrder");
+    world.settle();
+    assert_eq!(world.bought(), 0);
+    assert_eq!(world.condition("Ended"), Some(("True".into(), "WindowClosed".into())));
+}
+
+#[test]
+fn a_denied_order_is_not_asked_for_again() {
+    let mut world = World::new(pack(json!({"mode": "ApprovalRequired"})));
+    world.settle();
+    world.orders[0].spec.approval = Some(serde_json::from_value(json!({"decision": "Denied"})).unwrap());
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.orders.len(), world.bought()), ("False Denied", 1, 0));
+    assert!(world.condition("Stalled").is_some());
+}
+
+#[test]
+fn a_delayed_delivery_is_waited_for_and_never_bought_again() {
+    let mut world = World::new(pack(json!({"project": "cap-a"})));
+    world.replies = vec![Reply::Delayed];
+    world.settle();
+    assert_eq!(world.ready(), "False AwaitingDelivery");
+    world.run_until("2026-12-01T03:00:00Z", HOUR);
+    assert_eq!((world.ready().as_str(), world.bought()), ("False PaidNotDelivered", 1));
+    world.deliver();
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
+}
+
+#[test]
+fn a_partial_delivery_is_never_topped_up_and_is_renewed_as_it_is() {
+    let mut world = World::new(pack(json!({"project": "cap-a"})));
+    world.replies = vec![Reply::Partial(2)];
+    world.settle();
+    assert_eq!(world.ready(), "False AwaitingDelivery");
+    world.run_until("2026-12-01T03:00:00Z", HOUR);
+    assert_eq!((world.ready().as_str(), world.bought()), ("False PartiallyDelivered", 1));
+    world.run_until("2026-12-03T23:00:00Z", HOUR);
+    assert_eq!((world.bought(), world.renewed()), (1, 2));
+    world.deliver();
+    world.settle();
+    assert_eq!(world.bought(), 1);
+}
+
+#[test]
+fn a_refusal_that_may_pass_is_tried_again_until_it_has_passed() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }; 3];
+    world.settle();
+    assert_eq!(world.ready(), "False BalanceInsufficient");
+    world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_mins(1));
+    assert_eq!((world.ready().as_str(), world.bought(), world.orders.len()), ("True Active", 1, 1));
+}
+
+#[test]
+fn ready_turns_false_at_expiry_though_the_cloud_is_unreachable() {
+    let mut world = active(json!({}));
+    world.sweeps = false;
+    world.run_until("2026-12-01T01:00:00Z", HOUR);
+    assert_eq!(world.ready(), "Unknown ObservationStale");
+    world.run_until("2026-12-04T00:05:00Z", HOUR);
+    assert_eq!(world.ready(), "False Expired");
+    assert_eq!(world.renewed(), 0);
+}
+
+#[test]
+fn a_pack_that_expired_while_the_operator_was_down_is_reported_and_never_bought_again() {
+    let mut world = active(json!({}));
+    world.pass(SignedDuration::from_hours(24 * 7));
+    world.settle();
+    assert_eq!(world.ready(), "False Expired");
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "Missed".into())));
+    world.instances.clear();
+    world.run_until("2026-12-20T00:00:00Z", SignedDuration::from_hours(12));
+    assert_eq!((world.ready().as_str(), world.charges.len()), ("False Expired", 1));
+}
+
+#[test]
+fn a_pack_that_vanished_is_reported_and_never_bought_again() {
+    let mut world = active(json!({}));
+    let first = world.instances.keys().next().unwrap().clone();
+    world.instances.remove(&first);
+    world.settle();
+    assert_eq!(world.ready(), "False Vanished");
+    world.instances.clear();
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("False Vanished", 1));
+}
+
+#[test]
+fn what_stands_under_the_wanted_name_is_not_bought_a_second_time() {
+    let mut world = active(json!({}));
+    // The object and all orders are lost; the cluster is rebuilt and the manifest applied again.
+    let mut again = pack(json!({}));
+    again.metadata.uid = Some("uid-2".into());
+    world.pack = Some(again);
+    world.orders.clear();
+    world.last_change = None;
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought(), world.orders.len()), ("False NameTaken", 1, 0));
+}
+
+#[test]
+fn the_same_object_applied_again_after_it_ended_buys_nothing() {
+    let window = json!({"notAfter": "2026-12-02T00:00:00Z"});
+    let mut world = active(json!({"renewal": {"mode": "None"}, "purchaseWindow": window}));
+    world.run_until("2026-12-05T00:00:00Z", HOUR);
+    assert_eq!(world.condition("Ended"), Some(("True".into(), "Ended".into())));
+    let mut again = pack(json!({"renewal": {"mode": "None"}, "purchaseWindow": window}));
+    again.metadata.uid = Some("uid-2".into());
+    world.pack = Some(again);
+    world.settle();
+    assert_eq!(world.condition("Ended"), Some(("True".into(), "WindowClosed".into())));
+    assert_eq!(world.bought(), 1);
+}
+
+#[rstest]
+#[case("Retain")]
+#[case("Lapse")]
+#[case("Return")]
+fn deletion_spends_nothing_and_leaves_no_order_in_flight_behind_unseen(#[case] policy: &str) {
+    let spec = json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": policy});
+    let mut world = World::new(pack(spec));
+    world.settle();
+    world.delete_pack();
+    world.settle();
+    assert!(world.pack.is_none());
+    assert_eq!(world.charges.len(), 1);
+    let auto = world.instances.values().filter(|i| i.renew_flag == RenewFlag::Auto).count();
+    assert_eq!(auto, if policy == "Lapse" { 0 } else { 3 });
+    assert_eq!(world.open_orders(), usize::from(policy == "Return"), "a return waits for approval");
+    if policy == "Return" {
+        world.approve(1, "ThisOrder");
+        world.settle();
+        assert!(world.instances.is_empty());
+    }
+}
+
+#[test]
+fn a_purchase_in_flight_outlives_the_deletion_of_its_pack() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::LostAfterCommit];
+    world.sweep();
+    for _ in 0..8 {
+        world.round();
+        if world.unresolved() {
+            break;
+        }
+    }
+    assert!(world.unresolved());
+    world.delete_pack();
+    world.step_pack();
+    assert!(world.pack.is_none(), "an unresolved order does not hold the pack");
+    world.settle();
+    assert!(!world.unresolved());
+    assert_eq!((world.bought(), world.open_orders()), (1, 0));
+}
+
+#[test]
+fn deletion_with_lapse_is_not_held_for_ever_by_a_cloud_that_cannot_be_reached() {
+    let spec = json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": "Lapse"});
+    let mut world = World::new(pack(spec));
+    world.settle();
+    world.refuse_changes = true;
+    world.delete_pack();
+    world.settle();
+    assert!(world.pack.is_some());
+    world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(10));
+    assert!(world.pack.is_none());
+    assert!(world.events.iter().any(|e| e.warning && e.reason == "ReleasedUnconfirmed"));
+}
+
+#[test]
+fn a_change_that_the_cloud_refuses_is_shown_and_does_not_delay_a_renewal() {
+    let mut world = active(json!({"project": "cap-a"}));
+    world.refuse_changes = true;
+    world.spec(|spec| spec.project = Some("cap-b".into()));
+    world.settle();
+    assert_eq!(world.condition("Assigned"), Some(("False".into(), "CloudInternal".into())));
+    world.run_until("2026-12-03T23:00:00Z", HOUR);
+    assert_eq!(world.renewed(), 3);
+    assert_eq!(world.projects_of_instances(), vec![Some("cap-a".to_owned()); 3]);
+}
+
+#[test]
+fn killed_between_unbind_and_bind_the_pack_is_bound_after_the_restart() {
+    let mut world = active(json!({"project": "cap-a"}));
+    world.spec(|spec| spec.project = Some("cap-b".into()));
+    while !matches!(world.changes.last(), Some(Change::Unbind { .. })) {
+        world.round();
+    }
+    world.last_change = None;
+    world.last_failure = None;
+    world.observation = None;
+    world.settle();
+    assert_eq!(world.projects_of_instances(), vec![Some("cap-b".to_owned()); 3]);
+}

@@ -1,0 +1,444 @@
+//! A world in virtual time: an API server, a cloud with a ledger, and the two decisions driven the way the controllers
+//! drive them. No clock, no threads: a step is a function call.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use carpack_api::common::Time;
+use carpack_api::order::{LineState, OrderAction, OrderState};
+use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
+use carpack_api::{BillingMode, CarAccountSpec, ConcurrencyPack, ConcurrencyPackSpec, Mode, ORDER_FINALIZER, PACK_FINALIZER, PackOrder};
+use carpack_core::account::{Account, Health};
+use carpack_core::observation::{Binding, Deal, DealAction, DealsLook, Instance, Observation, Project};
+use carpack_core::order::{self, Outcome};
+use carpack_core::pack::{self, Change, ChangeFailure};
+use carpack_core::{Event, Timing};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+pub const NAMESPACE: &str = "events";
+pub const NAME: &str = "concert";
+pub const TREASURY: &str = "carpack-system";
+
+/// One charge (or refund) in the cloud's books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    pub action: OrderAction,
+    pub token: String,
+    pub order_id: String,
+    pub instances: Vec<String>,
+}
+
+/// What the cloud does with the next paid calls, first to last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    Honest,
+    /// Executed; the answer is lost.
+    LostAfterCommit,
+    /// Not executed; the caller cannot know.
+    LostBeforeCommit,
+    Refused { category: &'static str, may_pass: bool },
+    /// Executed; delivery only on `deliver()`.
+    Delayed,
+    /// Executed; only so many are delivered.
+    Partial(usize),
+}
+
+pub struct World {
+    pub now: Timestamp,
+    pub pack: Option<ConcurrencyPack>,
+    pub orders: Vec<PackOrder>,
+    pub account: Option<Account>,
+    pub installation_mode: Mode,
+    pub instances: BTreeMap<String, Instance>,
+    pub projects: BTreeMap<String, Project>,
+    pub charges: Vec<Charge>,
+    pub undelivered: Vec<Instance>,
+    pub replies: Vec<Reply>,
+    pub observation: Option<Observation>,
+    pub sweeps: bool,
+    pub changes: Vec<Change>,
+    pub refuse_changes: bool,
+    pub last_change: Option<Timestamp>,
+    pub last_failure: Option<ChangeFailure>,
+    pub events: Vec<Event>,
+    pub timing: Timing,
+    counter: u32,
+}
+
+pub fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn account() -> Account {
+    let spec: CarAccountSpec = serde_json::from_value(json!({
+        "site": "International",
+        "credentials": {"secretRef": {"name": "key"}},
+        "mode": "Automatic",
+        "purchase": {"channel": "Api", "api": {
+            "productCode": "p_car", "subProductCode": "sp_car", "parameterTemplate": "{}",
+            "periodUnits": {"Daily": "d", "Monthly": "m"}}},
+        "priceList": {"currency": "USD", "prices": [
+            {"region": "*", "concurrencyScale": "L1", "billingMode": "Daily", "amount": "105.00"},
+            {"region": "*", "concurrencyScale": "L1", "billingMode": "Monthly", "amount": "1041.00"}]},
+        "tenants": [{"namespaces": [NAMESPACE], "projects": ["cap-a", "cap-b", "cap-small", "cap-nowhere"]}]
+    }))
+    .unwrap();
+    Account { name: "default".into(), spec, health: Health::Ready }
+}
+
+pub fn pack(spec: serde_json::Value) -> ConcurrencyPack {
+    let mut all = json!({
+        "billingMode": "Daily", "region": "ap-singapore", "concurrencyScale": "L1", "quantity": 3, "duration": 3,
+        "renewal": {"mode": "Operator", "duration": 1, "renewBefore": "6h"}
+    });
+    for (key, value) in spec.as_object().unwrap() {
+        all[key] = value.clone();
+    }
+    let spec: ConcurrencyPackSpec = serde_json::from_value(all).unwrap();
+    let mut pack = ConcurrencyPack::new(NAME, spec);
+    pack.metadata.namespace = Some(NAMESPACE.into());
+    pack.metadata.uid = Some("uid-1".into());
+    pack.metadata.generation = Some(1);
+    pack
+}
+
+impl World {
+    pub fn new(pack: ConcurrencyPack) -> Self {
+        let project = |id: &str, scale: &str| (id.to_owned(), Project { id: id.into(), scale: Some(scale.into()) });
+        Self {
+            now: time("2026-12-01T00:00:00Z"),
+            pack: Some(pack),
+            orders: Vec::new(),
+            account: Some(account()),
+            installation_mode: Mode::Automatic,
+            instances: BTreeMap::new(),
+            projects: [project("cap-a", "L1"), project("cap-b", "L1"), project("cap-small", "S1")].into(),
+            charges: Vec::new(),
+            undelivered: Vec::new(),
+            replies: Vec::new(),
+            observation: None,
+            sweeps: true,
+            changes: Vec::new(),
+            refuse_changes: false,
+            last_change: None,
+            last_failure: None,
+            events: Vec::new(),
+            timing: Timing::default(),
+            counter: 0,
+        }
+    }
+
+    pub fn spec(&mut self, edit: impl FnOnce(&mut ConcurrencyPackSpec)) {
+        let pack = self.pack.as_mut().unwrap();
+        edit(&mut pack.spec);
+        pack.metadata.generation = pack.metadata.generation.map(|g| g + 1);
+    }
+
+    /// Time passes; the cloud isolates what has expired.
+    pub fn pass(&mut self, duration: SignedDuration) {
+        self.now = self.now.checked_add(duration).unwrap();
+        for instance in self.instances.values_mut() {
+            instance.isolated = instance.expiration.is_some_and(|at| at <= self.now);
+        }
+    }
+
+    /// A complete sweep of the account.
+    pub fn sweep(&mut self) {
+        if self.sweeps {
+            let (instances, projects) = (self.instances.clone(), self.projects.clone());
+            self.observation = Some(Observation { started: self.now, instances, projects });
+        }
+    }
+
+    /// A few rounds of sweep, pack, orders, two seconds apart: what the controllers do when nothing else happens.
+    pub fn settle(&mut self) {
+        for _ in 0..24 {
+            self.round();
+        }
+    }
+
+    pub fn round(&mut self) {
+        self.pass(SignedDuration::from_secs(2));
+        self.sweep();
+        self.pass(SignedDuration::from_millis(100));
+        self.step_pack();
+        self.pass(SignedDuration::from_millis(100));
+        for index in 0..self.orders.len() {
+            self.step_order(index);
+            self.step_order(index);
+        }
+    }
+
+    /// Runs until this moment, in steps of so many minutes.
+    pub fn run_until(&mut self, until: &str, step: SignedDuration) {
+        while self.now < time(until) {
+            self.pass(step);
+            self.round();
+            self.round();
+            self.round();
+        }
+    }
+
+    pub fn pack_input<'a>(&'a self, pack: &'a ConcurrencyPack) -> pack::Input<'a> {
+        pack::Input {
+            pack,
+            orders: &self.orders,
+            account: self.account.as_ref(),
+            observation: self.observation.as_ref(),
+            installation_mode: self.installation_mode,
+            operator_namespace: TREASURY,
+            last_change: self.last_change,
+            last_failure: self.last_failure.as_ref(),
+            now: self.now,
+            timing: &self.timing,
+        }
+    }
+
+    pub fn step_pack(&mut self) -> Option<pack::Effect> {
+        let pack = self.pack.clone()?;
+        let decision = pack::decide(&self.pack_input(&pack));
+        assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");
+        self.events.extend(decision.events);
+        let stored = self.pack.as_mut().unwrap();
+        stored.status = Some(decision.status);
+        match decision.effect.clone() {
+            None => {}
+            Some(pack::Effect::AddFinalizer) => stored.metadata.finalizers = Some(vec![PACK_FINALIZER.into()]),
+            Some(pack::Effect::RemoveFinalizer) => self.pack = None,
+            Some(pack::Effect::CreateOrder { name, spec }) => {
+                if !self.orders.iter().any(|o| o.metadata.name.as_deref() == Some(&name)) {
+                    let mut order = PackOrder::new(&name, *spec);
+                    order.metadata.namespace = Some(TREASURY.into());
+                    order.metadata.finalizers = Some(vec![ORDER_FINALIZER.into()]);
+                    order.metadata.generation = Some(1);
+                    self.orders.push(order);
+                }
+            }
+            Some(pack::Effect::Change(change)) => self.change(change),
+        }
+        decision.effect
+    }
+
+    fn change(&mut self, change: Change) {
+        self.last_change = Some(self.now);
+        if self.refuse_changes {
+            let retry_time = self.now.checked_add(SignedDuration::from_secs(30)).unwrap();
+            self.last_failure = Some(ChangeFailure { change, category: "CloudInternal", message: "no".into(), retry_time });
+            return;
+        }
+        self.last_failure = None;
+        match &change {
+            Change::Bind { ids, project } => {
+                for id in ids {
+                    let instance = self.instances.get_mut(id).unwrap();
+                    assert_eq!(instance.project, Binding::Unbound, "binding what is bound");
+                    assert_eq!(self.projects[project].scale, instance.scale, "binding to another scale");
+                    instance.project = Binding::Bound(project.clone());
+                }
+            }
+            Change::Unbind { ids, .. } => {
+                for id in ids {
+                    self.instances.get_mut(id).unwrap().project = Binding::Unbound;
+                }
+            }
+            Change::Rename { id, name } => self.instances.get_mut(id).unwrap().name = Some(name.clone()),
+            Change::SetAutoRenew { id, on, .. } => {
+                self.instances.get_mut(id).unwrap().renew_flag = if *on { RenewFlag::Auto } else { RenewFlag::Manual };
+            }
+        }
+        self.changes.push(change);
+    }
+
+    pub fn step_order(&mut self, index: usize) -> Option<order::Effect> {
+        let mut deals = None;
+        for _ in 0..3 {
+            let order = self.orders[index].clone();
+            let uid = order.spec.pack_ref.uid.clone();
+            let pack = self.pack.clone().filter(|p| p.metadata.uid.as_deref() == Some(&uid));
+            let decision = order::decide(&order::Input {
+                order: &order,
+                siblings: &self.orders,
+                pack: pack.as_ref(),
+                account: self.account.as_ref(),
+                observation: self.observation.as_ref(),
+                deals: deals.as_ref(),
+                installation_mode: self.installation_mode,
+                now: self.now,
+                timing: &self.timing,
+            });
+            assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");
+            self.orders[index].status = Some(decision.status);
+            match decision.effect {
+                Some(order::Effect::LookAtDeals { .. }) => {
+                    deals = Some(DealsLook { started: self.now, deals: self.deals() });
+                    continue;
+                }
+                Some(order::Effect::Submit { index: line }) => {
+                    self.submit(index, line);
+                    return Some(order::Effect::Submit { index: line });
+                }
+                other => return other,
+            }
+        }
+        None
+    }
+
+    /// The spender: intent, call, record.
+    fn submit(&mut self, index: usize, line: i32) {
+        self.orders[index].status = Some(order::intend(&self.orders[index], line, self.now));
+        let outcome = self.call(index, line);
+        self.pass(SignedDuration::from_millis(100));
+        self.orders[index].status = Some(order::settle(&self.orders[index], line, &outcome, self.now, &self.timing));
+    }
+
+    fn call(&mut self, index: usize, line: i32) -> Outcome {
+        let reply = if self.replies.is_empty() { Reply::Honest } else { self.replies.remove(0) };
+        let unknown = Outcome::Unknown { category: "NoAnswer", message: "no answer in time".into() };
+        match reply {
+            Reply::Refused { category, may_pass } => {
+                Outcome::Rejected { category, message: "refused".into(), may_pass }
+            }
+            Reply::LostBeforeCommit => unknown,
+            Reply::Honest => self.execute(index, line, usize::MAX),
+            Reply::Delayed => self.execute(index, line, 0),
+            Reply::Partial(count) => self.execute(index, line, count),
+            Reply::LostAfterCommit => {
+                self.execute(index, line, usize::MAX);
+                unknown
+            }
+        }
+    }
+
+    fn execute(&mut self, index: usize, line: i32, delivered: usize) -> Outcome {
+        let spec = self.orders[index].spec.clone();
+        let line = spec.lines.iter().find(|l| l.index == line).unwrap().clone();
+        if let Some(before) = self.charges.iter().find(|c| c.token == line.client_token) {
+            let (order_ids, instance_ids) = (vec![before.order_id.clone()], before.instances.clone());
+            return Outcome::Committed { order_ids, instance_ids, request_id: None };
+        }
+        self.counter += 1;
+        let order_id = format!("deal-{}", self.counter);
+        let instances = match spec.action {
+            OrderAction::Buy => self.make(&spec, delivered),
+            OrderAction::Renew => {
+                let id = line.instance_id.clone().unwrap();
+                let instance = self.instances.get_mut(&id).unwrap();
+                assert!(!instance.isolated, "renewed what had expired");
+                assert_ne!(instance.renew_flag, RenewFlag::Auto, "renewed although the cloud renews it too");
+                instance.expiration = instance.expiration.map(|at| at.checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap());
+                vec![id]
+            }
+            OrderAction::Return => {
+                let id = line.instance_id.clone().unwrap();
+                self.instances.remove(&id);
+                vec![id]
+            }
+        };
+        let delivered_ids = if delivered == 0 { Vec::new() } else { instances.clone() };
+        self.charges.push(Charge { action: spec.action, token: line.client_token, order_id: order_id.clone(), instances });
+        Outcome::Committed { order_ids: vec![order_id], instance_ids: delivered_ids, request_id: Some("r".into()) }
+    }
+
+    fn make(&mut self, spec: &carpack_api::PackOrderSpec, delivered: usize) -> Vec<String> {
+        let mut ids = Vec::new();
+        for number in 1..=spec.terms.quantity {
+            self.counter += 1;
+            let id = format!("i-{:03}", self.counter);
+            let name = if spec.terms.quantity == 1 { spec.pack_name.clone() } else { format!("{}-{number}", spec.pack_name) };
+            let instance = Instance {
+                id: id.clone(),
+                name: Some(name),
+                concurrencies: 1,
+                project: Binding::Unbound,
+                expiration: Some(self.now.checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap()),
+                expiration_source: ExpirationTimeSource::Billing,
+                renew_flag: if spec.terms.auto_renew { RenewFlag::Auto } else { RenewFlag::Manual },
+                scale: Some(spec.terms.concurrency_scale.clone()),
+                region: Some(spec.terms.region.clone()),
+                isolated: false,
+            };
+            if ids.len() < delivered {
+                self.instances.insert(id.clone(), instance);
+                ids.push(id);
+            } else {
+                self.undelivered.push(instance);
+            }
+        }
+        ids
+    }
+
+    /// Delayed deliveries arrive.
+    pub fn deliver(&mut self) {
+        for instance in std::mem::take(&mut self.undelivered) {
+            self.instances.insert(instance.id.clone(), instance);
+        }
+    }
+
+    fn deals(&self) -> Vec<Deal> {
+        let deal = |charge: &Charge| Deal {
+            order_id: charge.order_id.clone(),
+            action: match charge.action {
+                OrderAction::Buy => DealAction::Purchase,
+                OrderAction::Renew => DealAction::Renew,
+                OrderAction::Return => DealAction::Refund,
+            },
+            cost_cents: Some(10_500),
+            currency: Some("USD".into()),
+            instance_ids: charge.instances.clone(),
+            product_code: Some("p_car".into()),
+            without_effect: false,
+        };
+        self.charges.iter().map(deal).collect()
+    }
+
+    // What tests ask.
+
+    pub fn condition(&self, kind: &str) -> Option<(String, String)> {
+        let status = self.pack.as_ref()?.status.as_ref()?;
+        status.conditions.iter().find(|c| c.type_ == kind).map(|c| (c.status.clone(), c.reason.clone()))
+    }
+
+    pub fn ready(&self) -> String {
+        self.condition("Ready").map_or_else(|| "-".into(), |(status, reason)| format!("{status} {reason}"))
+    }
+
+    pub fn bought(&self) -> usize {
+        self.charges.iter().filter(|c| c.action == OrderAction::Buy).count()
+    }
+
+    pub fn renewed(&self) -> usize {
+        self.charges.iter().filter(|c| c.action == OrderAction::Renew).count()
+    }
+
+    pub fn projects_of_instances(&self) -> Vec<Option<String>> {
+        self.instances.values().map(|i| i.project.project().map(str::to_owned)).collect()
+    }
+
+    pub fn open_orders(&self) -> usize {
+        let open = |o: &&PackOrder| {
+            !matches!(o.status.as_ref().and_then(|s| s.state), Some(OrderState::Fulfilled | OrderState::Failed))
+        };
+        self.orders.iter().filter(open).count()
+    }
+
+    pub fn unresolved(&self) -> bool {
+        self.orders.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines).any(|l| matches!(l.state, LineState::Unknown | LineState::Submitting))
+    }
+
+    pub fn approve(&mut self, index: usize, scope: &str) {
+        self.orders[index].spec.approval = Some(serde_json::from_value(json!({"decision": "Approved", "scope": scope})).unwrap());
+    }
+
+    pub fn status(&self) -> &carpack_api::ConcurrencyPackStatus {
+        self.pack.as_ref().unwrap().status.as_ref().unwrap()
+    }
+
+    pub fn delete_pack(&mut self) {
+        self.pack.as_mut().unwrap().metadata.deletion_timestamp = Some(Time(self.now));
+    }
+}
+
+fn days(mode: BillingMode, duration: i32) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(duration) * if mode == BillingMode::Daily { 24 } else { 24 * 30 })
+}
