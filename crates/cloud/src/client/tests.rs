@@ -229,6 +229,7 @@ async fn a_call_held_back_before_sending_never_reaches_the_server() {
     let error = rejected(server.serve(client(&server).renew_instance(renewal(), by(), no)).await);
     assert_eq!((error.category(), error.message()), (Category::HeldBack, "held back: the lease has run out"));
     assert!(server.requests().is_empty());
+    assert!(server.leftover().await.is_empty(), "not a byte of it has left");
 }
 
 #[tokio::test]

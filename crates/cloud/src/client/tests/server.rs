@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Mutex;
 
-use futures::StreamExt;
 use futures::future::{Either, pending, select};
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,6 +109,19 @@ impl Server {
         let requests = self.requests();
         assert_eq!(requests.len(), 1);
         requests[0].clone()
+    }
+
+    /// Everything that came in and was not yet read, once the other side has closed all its connections.
+    pub(super) async fn leftover(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let open = std::mem::take(&mut *self.open.lock().unwrap());
+        for (_, mut stream) in open {
+            stream.read_to_end(&mut bytes).await.unwrap();
+        }
+        while let Some(Ok((mut stream, _))) = self.listener.accept().now_or_never() {
+            stream.read_to_end(&mut bytes).await.unwrap();
+        }
+        bytes
     }
 
     /// Serves for as long as the call takes. No task of its own: both run on the test's.
