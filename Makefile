@@ -1,0 +1,35 @@
+# Everything a contributor types. `make` alone shows what there is.
+
+.DEFAULT_GOAL := help
+.PHONY: help tools demo test fmt lint generate
+
+# Arguments for the demo: make demo ARGS='--help'
+ARGS ?=
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: ## Build kube-apiserver, kube-controller-manager, kubectl, etcd and helm (about 8 minutes, once per version)
+	@tools/build all
+
+demo: ## Run the operator against a real control plane and a simulated cloud, on this machine
+	@tools/build etcd kube-apiserver kube-controller-manager kubectl
+	cargo build --locked --bin carpack
+	cargo build --locked -p carpack-simulator -p carpack-testkit --bins
+	@target/debug/carpack-demo $(ARGS)
+
+test: tools ## Run all tests
+	cargo test --workspace --locked
+	@if [ -x tests/sdk/run ]; then tests/sdk/run; fi
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: ## Check the format and the lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+generate: ## Write crds/ anew from crates/api
+	@mkdir -p crds
+	cargo run --locked --bin carpack -- crd > crds/.carpack.yaml.new
+	mv crds/.carpack.yaml.new crds/carpack.yaml
