@@ -16,6 +16,7 @@ impl State {
 
     /// Makes a project.
     pub fn create_project(&mut self, account: &str, new: NewProject) -> Result<String, ApiError> {
+        self.account_mut(account)?;
         let id = match new.id {
             Some(id) => id,
             None => self.random_name("cap-"),
