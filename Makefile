@@ -15,8 +15,8 @@ tools: ## Build kube-apiserver, kube-controller-manager, kubectl, etcd and helm 
 demo: ## Run the operator against a real control plane and a simulated cloud, on this machine
 	@tools/build etcd kube-apiserver kube-controller-manager kubectl
 	cargo build --locked --bin carpack
-	cargo build --locked -p carpack-simulator -p carpack-testkit --bins
-	@target/debug/carpack-demo $(ARGS)
+	cargo build --locked -p carpack-simulator --bins
+	@cargo run --quiet --locked -p carpack-testkit --bin carpack-demo -- $(ARGS)
 
 test: tools ## Run all tests
 	cargo test --workspace --locked
@@ -30,6 +30,4 @@ lint: ## Check the format and the lints
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 generate: ## Write crds/ anew from crates/api
-	@mkdir -p crds
-	cargo run --locked --bin carpack -- crd > crds/.carpack.yaml.new
-	mv crds/.carpack.yaml.new crds/carpack.yaml
+	cargo run --locked --bin carpack -- crd --dir crds

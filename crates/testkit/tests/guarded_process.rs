@@ -29,21 +29,21 @@ fn parent(id: u32) -> Option<u32> {
     stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn folder() -> TemporaryFolder {
-    TemporaryFolder::new("carpack-guarded-").unwrap()
+fn folder() -> Result<TemporaryFolder, Error> {
+    TemporaryFolder::new("carpack-guarded-")
 }
 
-async fn line_in_log(path: &Path, line: &str) {
+async fn line_in_log(path: &Path, line: &str) -> Result<(), Error> {
     let found = async || {
         let log = std::fs::read_to_string(path).unwrap_or_default();
         if log.lines().any(|seen| seen == line) { Ok(()) } else { Err(log) }
     };
-    eventually(DEADLINE, &format!("the log has the line {line:?}"), found).await.unwrap();
+    eventually(DEADLINE, &format!("the log has the line {line:?}"), found).await
 }
 
 #[tokio::test]
 async fn the_exit_code_and_the_output_of_a_process_are_kept() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let command =
         shell("echo out; echo err >&2; echo \"$VALUE\"; exit 7", &folder).env("VALUE", "from the environment");
     let process = command.start().unwrap();
@@ -55,19 +55,19 @@ async fn the_exit_code_and_the_output_of_a_process_are_kept() {
 
 #[tokio::test]
 async fn terminating_lets_a_process_end_in_its_own_way() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done";
     let process = shell(script, &folder).start().unwrap();
-    line_in_log(process.log(), "up").await;
+    line_in_log(process.log(), "up").await.unwrap();
     assert_eq!(process.terminate(DEADLINE).await.unwrap(), Exit::Code(3));
-    line_in_log(process.log(), "bye").await;
+    line_in_log(process.log(), "bye").await.unwrap();
 }
 
 #[tokio::test]
 async fn a_process_that_does_not_heed_termination_is_reported_and_can_be_killed() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let process = shell("trap '' TERM; echo up; while :; do sleep 0.05; done", &folder).start().unwrap();
-    line_in_log(process.log(), "up").await;
+    line_in_log(process.log(), "up").await.unwrap();
     let error = process.terminate(Duration::from_millis(200)).await.unwrap_err().to_string();
     assert!(error.contains("is still running 200ms after it was asked to end"), "{error}");
     process.kill();
@@ -77,7 +77,7 @@ async fn a_process_that_does_not_heed_termination_is_reported_and_can_be_killed(
 
 #[tokio::test]
 async fn ctrl_c_is_not_ignored_in_a_guarded_process() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let process = GuardedCommand::new("sleep", folder.path().join("log")).arg("600").start().unwrap();
     let ended = async || {
         let _ = process.signal("INT");
@@ -88,7 +88,7 @@ async fn ctrl_c_is_not_ignored_in_a_guarded_process() {
 
 #[tokio::test]
 async fn a_paused_process_stands_still_until_it_is_resumed() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let process = shell("exec sleep 600", &folder).start().unwrap();
     process.pause().unwrap();
     let stopped = async || if state(process.id()) == Some('T') { Ok(()) } else { Err("not stopped") };
@@ -101,7 +101,7 @@ async fn a_paused_process_stands_still_until_it_is_resumed() {
 
 #[tokio::test]
 async fn a_dropped_process_is_gone_even_when_it_is_paused() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let process = shell("exec sleep 600", &folder).start().unwrap();
     let id = process.id();
     process.pause().unwrap();
@@ -116,9 +116,9 @@ async fn a_process_does_not_outlive_its_killed_guardian() {
         println!("skipped: this system has no setpriv");
         return;
     }
-    let folder = folder();
+    let folder = folder().unwrap();
     let process = shell("echo up; exec sleep 600", &folder).start().unwrap();
-    line_in_log(process.log(), "up").await;
+    line_in_log(process.log(), "up").await.unwrap();
     let guardian = parent(process.id()).unwrap();
     Command::new("sh").args(["-c", &format!("kill -s KILL {guardian}")]).status().unwrap();
     let gone = async || if runs(process.id()) { Err("it runs") } else { Ok(()) };
@@ -128,7 +128,7 @@ async fn a_process_does_not_outlive_its_killed_guardian() {
 
 #[tokio::test]
 async fn a_program_that_does_not_exist_is_named() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let error = GuardedCommand::new("/no/such/program", folder.path().join("log")).start().unwrap_err().to_string();
     assert_eq!(error, "program could not be started: /no/such/program does not exist");
 }
@@ -149,7 +149,7 @@ async fn victim() {
 
 #[tokio::test]
 async fn a_killed_process_leaves_no_process_and_no_folder_behind() {
-    let folder = folder();
+    let folder = folder().unwrap();
     let report = folder.path().join("report");
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "victim", "--nocapture"])
