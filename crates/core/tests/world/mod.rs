@@ -222,7 +222,7 @@ impl World {
 
     fn change(&mut self, change: Change) {
         self.last_change = Some(self.now);
-        if self.refuse_changes {
+        if self.refuse_changes || !self.possible(&change) {
             let retry_time = self.now.checked_add(SignedDuration::from_secs(30)).unwrap();
             self.last_failure = Some(ChangeFailure { change, category: "CloudInternal", message: "no".into(), retry_time });
             return;
@@ -232,7 +232,6 @@ impl World {
             Change::Bind { ids, project } => {
                 for id in ids {
                     let instance = self.instances.get_mut(id).unwrap();
-                    assert_eq!(instance.project, Binding::Unbound, "binding what is bound");
                     assert_eq!(self.projects[project].scale, instance.scale, "binding to another scale");
                     instance.project = Binding::Bound(project.clone());
                 }
@@ -248,6 +247,17 @@ impl World {
             }
         }
         self.changes.push(change);
+    }
+
+    /// The cloud refuses what no longer fits, because somebody else was there in between.
+    fn possible(&self, change: &Change) -> bool {
+        match change {
+            Change::Bind { ids, .. } => ids.iter().all(|id| self.instances.get(id).is_some_and(|i| i.project == Binding::Unbound)),
+            Change::Unbind { ids, project } => {
+                ids.iter().all(|id| self.instances.get(id).is_some_and(|i| i.project == Binding::Bound(project.clone())))
+            }
+            Change::Rename { id, .. } | Change::SetAutoRenew { id, .. } => self.instances.contains_key(id),
+        }
     }
 
     pub fn step_order(&mut self, index: usize) -> Option<order::Effect> {

@@ -1,0 +1,346 @@
+//! The last gate before money moves: an order that exists already, in a world that has changed since.
+mod world;
+
+use carpack_api::Mode;
+use carpack_api::order::LineState;
+use carpack_api::pack::{RenewFlag, RenewalMode};
+use carpack_core::account::Health;
+use carpack_core::observation::Binding;
+use carpack_core::order::Effect;
+use jiff::SignedDuration;
+use serde_json::json;
+use world::{Reply, World, pack, time};
+
+/// A world in which the first purchase has been ordered and not sent; the sweep in hand is newer than the order.
+fn ordered(spec: serde_json::Value) -> World {
+    let mut world = World::new(pack(spec));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world.step_pack();
+    world.step_pack();
+    assert_eq!(world.orders.len(), 1, "{:?}", world.ready());
+    world.pass(SignedDuration::from_secs(1));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world
+}
+
+/// A world in which three renewals have been ordered and not sent.
+fn due(spec: serde_json::Value) -> World {
+    let mut world = World::new(pack(spec));
+    world.settle();
+    let at = world.status().next_renewal_time.clone().unwrap().0;
+    world.pass(at.duration_since(world.now));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world.step_pack();
+    assert_eq!(world.orders.len(), 2, "{:?}", world.status().next);
+    world.pass(SignedDuration::from_secs(1));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world
+}
+
+/// Lets only the newest order run.
+fn run(world: &mut World) {
+    let last = world.orders.len() - 1;
+    for _ in 0..12 {
+        world.step_order(last);
+    }
+}
+
+fn line(world: &World) -> (LineState, i32) {
+    let line = world.orders.last().unwrap().status.as_ref().unwrap().lines[0].clone();
+    (line.state, line.attempts)
+}
+
+#[test]
+fn an_order_in_an_unchanged_world_is_sent() {
+    let mut world = ordered(json!({}));
+    run(&mut world);
+    assert_eq!(world.bought(), 1);
+    let mut world = due(json!({}));
+    run(&mut world);
+    assert_eq!(world.renewed(), 3);
+}
+
+#[test]
+fn nothing_is_sent_on_the_word_of_a_sweep_older_than_the_order() {
+    let mut world = World::new(pack(json!({})));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world.step_pack();
+    world.step_pack();
+    run(&mut world);
+    assert_eq!((world.orders.len(), world.bought()), (1, 0));
+}
+
+#[test]
+fn nothing_is_sent_on_the_word_of_a_stale_sweep() {
+    let mut world = ordered(json!({}));
+    world.pass(SignedDuration::from_mins(30));
+    run(&mut world);
+    assert_eq!(world.bought(), 0);
+}
+
+#[test]
+fn nothing_is_bought_under_a_name_that_is_taken_meanwhile() {
+    let mut world = ordered(json!({}));
+    let mut other = World::new(pack(json!({})));
+    other.settle();
+    world.instances = other.instances;
+    world.sweep();
+    run(&mut world);
+    assert_eq!(world.bought(), 0);
+}
+
+#[test]
+fn a_renewal_whose_expiry_has_moved_is_void() {
+    let mut world = due(json!({}));
+    for instance in world.instances.values_mut() {
+        instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+    }
+    world.sweep();
+    run(&mut world);
+    assert_eq!((world.renewed(), line(&world)), (0, (LineState::Void, 0)));
+}
+
+#[test]
+fn a_successor_is_void_when_the_lineage_lasts_longer_meanwhile() {
+    let mut world = due(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    for instance in world.instances.values_mut() {
+        instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+    }
+    world.sweep();
+    run(&mut world);
+    assert_eq!((world.bought(), line(&world)), (1, (LineState::Void, 0)));
+}
+
+#[test]
+fn what_has_expired_meanwhile_is_not_renewed() {
+    let mut world = due(json!({}));
+    world.pass(SignedDuration::from_hours(7));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    run(&mut world);
+    assert_eq!((world.renewed(), line(&world)), (0, (LineState::Rejected, 0)));
+}
+
+#[test]
+fn nothing_is_renewed_by_us_while_the_clouds_own_renewal_is_on_or_unseen() {
+    let monthly = json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "Operator", "renewBefore": "48h"}});
+    for flag in [RenewFlag::Auto, RenewFlag::Unknown] {
+        let mut world = due(monthly.clone());
+        for instance in world.instances.values_mut() {
+            instance.renew_flag = flag;
+        }
+        world.sweep();
+        run(&mut world);
+        assert_eq!((world.renewed(), line(&world)), (0, (LineState::Pending, 0)), "{flag:?}");
+        // Neither does the pack order anything while it is so.
+        world.orders.truncate(1);
+        world.step_pack();
+        assert_eq!(world.orders.len(), 1, "{flag:?}");
+    }
+}
+
+#[test]
+fn the_ladder_is_asked_again_before_money_moves() {
+    for mode in [Mode::Observe, Mode::DryRun, Mode::ApprovalRequired] {
+        for place in 0..3 {
+            let mut world = ordered(json!({}));
+            match place {
+                0 => world.installation_mode = mode,
+                1 => world.account.as_mut().unwrap().spec.mode = mode,
+                _ => world.spec(|spec| spec.mode = mode),
+            }
+            run(&mut world);
+            assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)), "{mode:?} at {place}");
+        }
+    }
+}
+
+#[test]
+fn a_price_that_rose_and_a_max_price_that_was_lowered_keep_the_money() {
+    let mut dearer = ordered(json!({}));
+    dearer.account.as_mut().unwrap().spec.price_list.prices[0].amount = "105.01".into();
+    run(&mut dearer);
+    assert_eq!((dearer.bought(), line(&dearer).0), (0, LineState::Void));
+    let mut capped = ordered(json!({}));
+    capped.spec(|spec| spec.max_price = Some(serde_json::from_value(json!({"amount": "1", "currency": "USD"})).unwrap()));
+    run(&mut capped);
+    assert_eq!((capped.bought(), line(&capped).0), (0, LineState::Pending));
+}
+
+#[test]
+fn an_approval_for_later_renewals_does_not_reach_to_a_higher_price_or_beyond_its_date() {
+    let covered = |edit: &dyn Fn(&mut World)| {
+        let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
+        world.settle();
+        world.approve(0, "ThisAndLaterRenewals");
+        world.settle();
+        edit(&mut world);
+        world.run_until("2026-12-01T20:00:00Z", SignedDuration::from_hours(1));
+        world.renewed()
+    };
+    assert_eq!(covered(&|_| ()), 3);
+    assert_eq!(covered(&|w| w.account.as_mut().unwrap().spec.price_list.prices[0].amount = "105.01".into()), 0);
+    let until = |w: &mut World| w.orders[0].spec.approval.as_mut().unwrap().until = Some(carpack_api::common::Time(time("2026-12-01T12:00:00Z")));
+    assert_eq!(covered(&until), 0);
+}
+
+#[test]
+fn a_closed_window_and_a_deleted_pack_end_an_order_that_was_not_sent() {
+    let mut closed = ordered(json!({"purchaseWindow": {"notAfter": "2026-12-09T00:00:00Z"}}));
+    closed.spec(|spec| spec.purchase_window.as_mut().unwrap().not_after = Some(carpack_api::common::Time(time("2026-12-01T00:00:01Z"))));
+    run(&mut closed);
+    assert_eq!((closed.bought(), line(&closed).0), (0, LineState::Rejected));
+    let mut passed = ordered(json!({"purchaseWindow": {"notAfter": "2026-12-09T00:00:00Z"}}));
+    passed.pass(SignedDuration::from_hours(24 * 9));
+    passed.spec(|spec| spec.purchase_window = None);
+    passed.sweep();
+    passed.pass(SignedDuration::from_secs(1));
+    run(&mut passed);
+    assert_eq!((passed.bought(), line(&passed).0), (0, LineState::Rejected), "the order's own deadline");
+    let mut deleted = ordered(json!({}));
+    deleted.delete_pack();
+    run(&mut deleted);
+    assert_eq!((deleted.bought(), line(&deleted).0), (0, LineState::Void));
+    let mut gone = ordered(json!({}));
+    gone.pack.as_mut().unwrap().metadata.uid = Some("another".into());
+    run(&mut gone);
+    assert_eq!((gone.bought(), line(&gone).0), (0, LineState::Void));
+}
+
+#[test]
+fn a_renewal_that_is_no_longer_declared_is_void() {
+    let mut changed = due(json!({}));
+    changed.spec(|spec| spec.renewal.mode = RenewalMode::None);
+    run(&mut changed);
+    assert_eq!((changed.renewed(), line(&changed).0), (0, LineState::Void));
+    let mut ended = due(json!({}));
+    ended.spec(|spec| spec.renewal.until = Some(carpack_api::common::Time(time("2026-12-02T00:00:00Z"))));
+    run(&mut ended);
+    assert_eq!((ended.renewed(), line(&ended).0), (0, LineState::Void));
+}
+
+#[test]
+fn an_account_that_is_missing_unready_or_not_granted_keeps_the_money() {
+    let mut missing = ordered(json!({}));
+    missing.account = None;
+    let mut unready = ordered(json!({}));
+    unready.account.as_mut().unwrap().health = Health::NotReady { reason: "WrongCredentials", message: "no".into() };
+    let mut foreign = ordered(json!({}));
+    foreign.account.as_mut().unwrap().spec.tenants.clear();
+    for mut world in [missing, unready, foreign] {
+        run(&mut world);
+        assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)));
+    }
+}
+
+#[test]
+fn no_line_is_sent_while_another_line_or_another_order_is_unresolved() {
+    let mut world = due(json!({}));
+    world.replies = vec![Reply::LostBeforeCommit];
+    run(&mut world);
+    world.pass(SignedDuration::from_secs(5));
+    world.sweep();
+    run(&mut world);
+    let lines = world.orders[1].status.as_ref().unwrap().lines.clone();
+    assert_eq!(lines.iter().map(|l| l.attempts).collect::<Vec<_>>(), [1, 0, 0]);
+
+    let mut world = due(json!({}));
+    world.orders[0].status.as_mut().unwrap().lines[0].state = LineState::Unknown;
+    world.orders[0].metadata.name = Some("events.concert.buy-0".into());
+    run(&mut world);
+    assert_eq!(world.renewed(), 0);
+}
+
+#[test]
+fn an_order_found_between_intent_and_answer_is_unknown_and_not_sent_again_at_once() {
+    let mut world = ordered(json!({}));
+    let intent = carpack_core::order::intend(&world.orders[0], 0, world.now);
+    world.orders[0].status = Some(intent);
+    world.pass(SignedDuration::from_secs(3));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    run(&mut world);
+    assert_eq!((line(&world), world.bought()), ((LineState::Unknown, 1), 0));
+}
+
+#[test]
+fn an_absence_counts_only_in_two_looks_that_both_began_after_the_quarantine() {
+    let mut world = ordered(json!({}));
+    world.replies = vec![Reply::LostBeforeCommit];
+    run(&mut world);
+    for _ in 0..9 {
+        world.pass(SignedDuration::from_secs(30));
+        world.sweep();
+        world.pass(SignedDuration::from_secs(1));
+        run(&mut world);
+    }
+    assert_eq!((line(&world), world.bought()), ((LineState::Unknown, 1), 0), "within the quarantine");
+    world.pass(SignedDuration::from_mins(4));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    for _ in 0..9 {
+        run(&mut world);
+        world.pass(SignedDuration::from_secs(1));
+    }
+    assert_eq!((line(&world), world.bought()), ((LineState::Unknown, 1), 0), "one and the same sweep, however often it is asked");
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    run(&mut world);
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    run(&mut world);
+    assert_eq!(world.bought(), 1, "the same call, with the same token");
+}
+
+#[test]
+fn a_deal_that_nobody_explains_keeps_a_lost_purchase_unknown() {
+    let mut world = ordered(json!({}));
+    world.replies = vec![Reply::LostBeforeCommit];
+    run(&mut world);
+    world.charges.push(world::Charge {
+        action: carpack_api::order::OrderAction::Buy,
+        token: "someone".into(),
+        order_id: "deal-x".into(),
+        instances: Vec::new(),
+    });
+    world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_mins(1));
+    assert_eq!((line(&world), world.bought()), ((LineState::Unknown, 1), 1));
+}
+
+#[test]
+fn a_sweep_from_before_our_own_change_moves_nothing() {
+    let mut world = World::new(pack(json!({"project": "cap-a"})));
+    world.settle();
+    for instance in world.instances.values_mut() {
+        instance.project = Binding::Unbound;
+    }
+    world.sweep();
+    world.last_change = Some(world.now.checked_add(SignedDuration::from_secs(1)).unwrap());
+    let changes = world.changes.len();
+    world.pass(SignedDuration::from_secs(2));
+    world.step_pack();
+    assert_eq!(world.changes.len(), changes);
+}
+
+#[test]
+fn old_settled_orders_are_pruned_but_never_the_newest_of_their_action() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    world.run_until("2026-12-05T00:00:00Z", SignedDuration::from_hours(1));
+    let count = world.orders.len();
+    assert!(count >= 3);
+    world.pass(SignedDuration::from_hours(24 * 100));
+    let mut pruned = Vec::new();
+    for index in 0..count {
+        world.step_order(index);
+        if world.step_order(index) == Some(Effect::Prune) {
+            pruned.push(index);
+        }
+    }
+    assert_eq!(pruned, (1..count - 1).collect::<Vec<_>>(), "all but the only purchase and the newest renewal");
+}
