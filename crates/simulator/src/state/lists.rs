@@ -14,10 +14,10 @@ pub struct View {
 }
 
 impl View {
-    /// Moves the rows, so that pages fetched one after the other miss some and repeat others.
+    /// Moves the rows down, as new rows at the top would, so that pages fetched one after the other miss some and repeat others.
     pub(super) fn shift<T>(self, rows: &mut [T]) {
         if !rows.is_empty() {
-            rows.rotate_left(self.rotate % rows.len());
+            rows.rotate_right(self.rotate % rows.len());
         }
     }
 }
