@@ -1,0 +1,161 @@
+//! The controller of CarAccounts: keeps an inventory running for each, and reports what it shows.
+
+use std::sync::Arc;
+
+use carpack_api::account::UnclaimedInstance;
+use carpack_api::common::Time;
+use carpack_api::order::{LineState, OrderAction};
+use carpack_api::pack::RenewFlag;
+use carpack_api::{CarAccount, CarAccountStatus, ConcurrencyPack};
+use carpack_core::account::{Account, Health};
+use carpack_core::condition::{READY, Verdict, events, merge, verdict};
+use carpack_core::money::{Amount, display, sum};
+use carpack_core::pack::owns_instance;
+use carpack_core::time::{plus, renewal_duration, term};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use crate::error::StepError;
+use crate::inventory::Snapshot;
+use crate::kubernetes::replace_status;
+use crate::operator::Operator;
+
+/// How often the time of the last sweep is written while nothing else changes.
+const REFRESH: SignedDuration = SignedDuration::from_mins(5);
+/// How many unclaimed instances are listed.
+const LISTED: usize = 20;
+/// More renewals of one pack are not counted: a bound for loops.
+const RENEWALS: usize = 1000;
+
+/// One look at an account.
+pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Action, StepError> {
+    let name = account.name_any();
+    operator.inventories.ensure(&name, &account.spec);
+    let snapshot = operator.snapshot(&name);
+    let now = operator.clock.second();
+    let packs = operator.stores.packs.store.state_filter(|pack| pack.spec.account_ref.name == name);
+    let old = account.status.clone().unwrap_or_default();
+    let verdicts = [ready(&snapshot)];
+    let mut status = report(&account, &snapshot, &packs, now);
+    status.conditions = merge(&old.conditions, &verdicts, account.metadata.generation, now);
+    if was_seen_to_buy(&operator, &name) {
+        status.capabilities.push("Buy".to_owned());
+    }
+    keep_last_sweep(&old, &mut status);
+    if status != old {
+        let news = events(&old.conditions, &verdicts, &[]);
+        let decided = CarAccount { status: Some(status), ..account.as_ref().clone() };
+        let recorded = replace_status(&operator.kube, "recording an account", &decided).await?;
+        operator.events.publish(&recorded, &news).await;
+    }
+    Ok(Action::requeue(operator.clock.wait_for(None)))
+}
+
+fn ready(snapshot: &Snapshot) -> Verdict {
+    match &snapshot.health {
+        Health::Ready => verdict(READY, Some(true), "Ready", "the account can be worked with"),
+        // Not an error: the first look is under way.
+        Health::NotReady { reason: "NotLookedYet", message } => verdict(READY, None, "NotLookedYet", message.clone()),
+        Health::NotReady { reason, message } => verdict(READY, Some(false), reason, message.clone()),
+    }
+}
+
+fn report(
+    account: &CarAccount,
+    snapshot: &Snapshot,
+    packs: &[Arc<ConcurrencyPack>],
+    now: Timestamp,
+) -> CarAccountStatus {
+    let currency = &account.spec.price_list.currency;
+    let mut status =
+        CarAccountStatus { observed_generation: account.metadata.generation, ..CarAccountStatus::default() };
+    let balance = snapshot.balance.as_ref().and_then(|balance| Amount::from_cents(balance.cents));
+    status.balance = balance.map(|amount| display(&amount.in_currency(currency)));
+    let priced = Account { name: account.name_any(), spec: account.spec.clone(), health: snapshot.health.clone() };
+    let due =
+        |days: i64| display(&due(&priced, packs, now, SignedDuration::from_hours(24 * days)).in_currency(currency));
+    status.due_7_days = Some(due(7));
+    status.due_30_days = Some(due(30));
+    let Some(observation) = &snapshot.observation else { return status };
+    let unclaimed: Vec<UnclaimedInstance> = observation
+        .instances
+        .values()
+        .filter(|instance| !packs.iter().any(|pack| owns_instance(pack, &instance.id)))
+        .map(|instance| UnclaimedInstance {
+            id: instance.id.clone(),
+            name: instance.name.clone(),
+            expiration_time: instance.expiration.map(Time),
+            renews_itself: instance.renew_flag == RenewFlag::Auto,
+        })
+        .collect();
+    status.unclaimed = i64::try_from(unclaimed.len()).unwrap_or(i64::MAX);
+    status.unclaimed_instances = unclaimed.into_iter().take(LISTED).collect();
+    status.last_sweep_time = Some(Time(observation.started));
+    status.capabilities.push("Observe".to_owned());
+    status
+}
+
+/// What renewals by the operator will cost until then, at today's prices.
+fn due(account: &Account, packs: &[Arc<ConcurrencyPack>], now: Timestamp, span: SignedDuration) -> Amount {
+    let horizon = plus(now, span);
+    let costs: Vec<_> = packs.iter().flat_map(|pack| renewals(account, pack, horizon)).collect();
+    sum(&account.spec.price_list.currency, &costs)
+}
+
+/// The quote of each renewal of a pack until then.
+fn renewals(account: &Account, pack: &ConcurrencyPack, horizon: Timestamp) -> Vec<carpack_api::Money> {
+    let Some(first) = pack.status.as_ref().and_then(|status| status.next_renewal_time.as_ref()) else {
+        return Vec::new();
+    };
+    let duration = renewal_duration(&pack.spec);
+    let length = term(pack.spec.billing_mode, duration);
+    let end = pack.spec.renewal.until.as_ref().map_or(horizon, |until| until.0.min(horizon));
+    let count = std::iter::successors(Some(first.0), |at| Some(plus(*at, length)))
+        .take_while(|at| *at < end)
+        .take(RENEWALS)
+        .count();
+    match account.quote(&pack.spec, pack.spec.quantity, duration) {
+        Ok(quote) => vec![quote; count],
+        Err(_) => Vec::new(),
+    }
+}
+
+/// True when a purchase by this account was seen to succeed.
+fn was_seen_to_buy(operator: &Operator, account: &str) -> bool {
+    let bought = |state| matches!(state, LineState::Committed | LineState::Done);
+    let found = operator.stores.orders.store.find(|order| {
+        order.spec.account_ref.name == account
+            && order.spec.action == OrderAction::Buy
+            && order.status.iter().flat_map(|status| &status.lines).any(|line| bought(line.state))
+    });
+    found.is_some()
+}
+
+/// While nothing else changes, the time of the last sweep is not worth a write each time.
+fn keep_last_sweep(old: &CarAccountStatus, new: &mut CarAccountStatus) {
+    let (Some(before), Some(now)) = (&old.last_sweep_time, &new.last_sweep_time) else { return };
+    let unchanged = *old == CarAccountStatus { last_sweep_time: old.last_sweep_time.clone(), ..new.clone() };
+    if unchanged && now.0.duration_since(before.0) < REFRESH {
+        new.last_sweep_time.clone_from(&old.last_sweep_time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_the_last_sweep_alone_is_written_only_now_and_then() {
+        let at = |minute: i64| Some(Time(Timestamp::from_second(minute * 60).unwrap()));
+        let old = CarAccountStatus { last_sweep_time: at(0), ..CarAccountStatus::default() };
+        let kept = |new: CarAccountStatus| {
+            let mut new = new;
+            keep_last_sweep(&old, &mut new);
+            new.last_sweep_time
+        };
+        assert_eq!(kept(CarAccountStatus { last_sweep_time: at(4), ..old.clone() }), at(0));
+        assert_eq!(kept(CarAccountStatus { last_sweep_time: at(5), ..old.clone() }), at(5));
+        assert_eq!(kept(CarAccountStatus { last_sweep_time: at(1), unclaimed: 1, ..old.clone() }), at(1));
+    }
+}

@@ -1,0 +1,198 @@
+//! The command line. Every flag can also be set in the environment, as `CARPACK_<FLAG>`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use carpack_api::Mode;
+use carpack_core::Timing;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+/// Buys, renews and re-assigns concurrency packs of Tencent Cloud Application Rendering.
+#[derive(Debug, Parser)]
+#[command(name = "carpack", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator.
+    Run(Box<RunArgs>),
+    /// Print the CustomResourceDefinitions as YAML.
+    Crd(CrdArgs),
+}
+
+/// Where to write the CustomResourceDefinitions.
+#[derive(Debug, Args)]
+pub struct CrdArgs {
+    /// Write one file per definition into this directory instead of printing them.
+    #[arg(long, env = "CARPACK_CRD_DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// Settings of the operator.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The operator's namespace, where accounts and orders live. Default: the namespace the pod runs in.
+    #[arg(long, env = "CARPACK_NAMESPACE")]
+    pub namespace: Option<String>,
+    /// The pod's namespace, as the downward API tells it.
+    #[arg(long, env = "POD_NAMESPACE", hide = true)]
+    pub pod_namespace: Option<String>,
+    /// Namespaces whose packs are looked after; repeat it or separate them by commas. Default: every namespace.
+    #[arg(long, env = "CARPACK_WATCH_NAMESPACE", value_delimiter = ',')]
+    pub watch_namespace: Vec<String>,
+    /// The installation's step of the ladder: the lowest of installation, account and pack wins.
+    #[arg(long, env = "CARPACK_MODE", default_value = "Automatic", value_parser = mode_parser())]
+    pub mode: Mode,
+    /// Who this process is in the lease. Default: the pod's name. A random suffix is always appended.
+    #[arg(long, env = "CARPACK_IDENTITY")]
+    pub identity: Option<String>,
+    /// The pod's name, as the downward API tells it.
+    #[arg(long, env = "POD_NAME", hide = true)]
+    pub pod_name: Option<String>,
+    /// The machine's name, as the container runtime tells it.
+    #[arg(long, env = "HOSTNAME", hide = true)]
+    pub hostname: Option<String>,
+    /// Name of the Lease by which replicas agree on a leader.
+    #[arg(long, env = "CARPACK_LEASE_NAME", default_value = "carpack")]
+    pub lease_name: String,
+    /// How long others wait for a silent leader, in whole seconds.
+    #[arg(long, env = "CARPACK_LEASE_DURATION", default_value = "30s", value_parser = duration)]
+    pub lease_duration: Duration,
+    /// How often the leader renews its lease.
+    #[arg(long, env = "CARPACK_LEASE_RENEW_EVERY", default_value = "5s", value_parser = duration)]
+    pub lease_renew_every: Duration,
+    /// A leader that could not renew for so long steps down: well before the lease runs out.
+    #[arg(long, env = "CARPACK_LEASE_STEP_DOWN", default_value = "20s", value_parser = duration)]
+    pub lease_step_down: Duration,
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "CARPACK_HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
+    pub health_address: SocketAddr,
+    /// How the log is written.
+    #[arg(long, env = "CARPACK_LOG_FORMAT", value_enum, default_value = "json")]
+    pub log_format: LogFormat,
+    /// What is logged: a level, or a filter such as info,carpack=debug.
+    #[arg(long, env = "CARPACK_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// How often each account is looked at as a whole.
+    #[arg(long, env = "CARPACK_SWEEP_INTERVAL", default_value = "60s", value_parser = duration)]
+    pub sweep_interval: Duration,
+    /// A look at the cloud older than this proves nothing about now.
+    #[arg(long, env = "CARPACK_STALE_AFTER", default_value = "10m", value_parser = duration)]
+    pub stale_after: Duration,
+    /// How long after a paid call of unknown outcome nothing is concluded from an absence.
+    #[arg(long, env = "CARPACK_QUARANTINE", default_value = "7m", value_parser = duration)]
+    pub quarantine: Duration,
+    /// How long a paid delivery may be late before it is reported.
+    #[arg(long, env = "CARPACK_DELIVERY_GRACE", default_value = "1h", value_parser = duration)]
+    pub delivery_grace: Duration,
+    /// First wait before a refused call is sent again; doubles with each attempt.
+    #[arg(long, env = "CARPACK_RETRY_AFTER", default_value = "30s", value_parser = duration)]
+    pub retry_after: Duration,
+    /// How long one call to the cloud may take.
+    #[arg(long, env = "CARPACK_CALL_TIMEOUT", default_value = "10s", value_parser = duration)]
+    pub call_timeout: Duration,
+    /// REHEARSALS ONLY: take the time from a simulator at this loopback address, such as http://127.0.0.1:9000.
+    #[arg(long, env = "CARPACK_REHEARSAL_CLOCK")]
+    pub rehearsal_clock: Option<String>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For a person's eyes.
+    Human,
+}
+
+impl RunArgs {
+    /// The intervals that decisions depend on.
+    pub fn timing(&self) -> Timing {
+        Timing {
+            stale_after: signed(self.stale_after),
+            quarantine: signed(self.quarantine),
+            delivery_grace: signed(self.delivery_grace),
+            retry_after: signed(self.retry_after),
+            ..Timing::default()
+        }
+    }
+
+    /// The name under which this process holds the lease, before the random suffix.
+    pub fn identity(&self) -> &str {
+        let given = [&self.identity, &self.pod_name, &self.hostname];
+        given.into_iter().flatten().find(|name| !name.is_empty()).map_or("carpack", String::as_str)
+    }
+
+    /// Whether the settings fit together.
+    ///
+    /// # Errors
+    /// When they do not: which, and what to change.
+    pub fn check(&self) -> Result<(), String> {
+        if self.lease_step_down >= self.lease_duration {
+            return Err(
+                "--lease-step-down must be shorter than --lease-duration: a leader steps down before others take over"
+                    .to_owned(),
+            );
+        }
+        if self.lease_duration.as_secs() == 0 || self.lease_duration.subsec_nanos() != 0 {
+            return Err("--lease-duration must be whole seconds".to_owned());
+        }
+        if self.lease_renew_every + self.call_timeout >= self.lease_step_down {
+            return Err("--lease-renew-every + --call-timeout must be shorter than --lease-step-down: otherwise no paid call could ever be made".to_owned());
+        }
+        if self.sweep_interval.is_zero() {
+            return Err("--sweep-interval must be longer than 0".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: SignedDuration =
+        text.parse().map_err(|error| format!("write a duration such as 90s or 10m: {error}"))?;
+    Duration::try_from(parsed).map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+fn mode_parser() -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(["Observe", "DryRun", "ApprovalRequired", "Automatic"])
+        .try_map(|name| serde_json::from_value::<Mode>(serde_json::Value::String(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_fit_together() {
+        let Command::Run(args) = Cli::parse_from(["carpack", "run"]).command else { panic!("not run") };
+        args.check().unwrap();
+        assert_eq!(args.timing(), Timing::default());
+        assert_eq!(args.mode, Mode::Automatic);
+    }
+
+    #[test]
+    fn a_call_that_could_outlive_the_lease_is_refused_at_start() {
+        let Command::Run(args) = Cli::parse_from(["carpack", "run", "--call-timeout", "15s"]).command else {
+            panic!("not run")
+        };
+        assert!(args.check().unwrap_err().contains("--call-timeout"));
+    }
+}

@@ -1,0 +1,180 @@
+//! Time. The one place that reads the machine's clock.
+//!
+//! Business time (decisions, statuses) comes from [`Clock::now`] and can be rehearsed; signatures and leases always use
+//! [`wall`].
+#![allow(clippy::disallowed_methods)] // this is where the disallowed methods are allowed
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+/// No wait is longer: then the clock is looked at again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// No wait is shorter, so that nothing spins.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+/// The machine's time.
+pub fn wall() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Business time: the machine's, or that of a rehearsal.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    rehearsal: Option<Arc<Mutex<Rehearsed>>>,
+    jumps: watch::Sender<u64>,
+}
+
+/// Where a rehearsal's clock was last seen, and how fast it runs.
+#[derive(Debug)]
+struct Rehearsed {
+    seen: Timestamp,
+    at: Instant,
+    rate: f64,
+    /// The latest time that was given out: between two looks the clock does not go backwards.
+    given: Timestamp,
+}
+
+impl Rehearsed {
+    fn now(&mut self, at: Instant) -> Timestamp {
+        self.given = self.given.max(self.interpolated(at));
+        self.given
+    }
+
+    fn interpolated(&self, at: Instant) -> Timestamp {
+        let elapsed = at.saturating_duration_since(self.at).as_secs_f64() * self.rate;
+        let elapsed = SignedDuration::try_from_secs_f64(elapsed).unwrap_or(SignedDuration::MAX);
+        self.seen.checked_add(elapsed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Takes a new look in; true when the clock was set or its rate changed.
+    fn see(&mut self, seen: Timestamp, rate: f64, at: Instant) -> bool {
+        let off = seen.duration_since(self.interpolated(at)).as_secs_f64().abs();
+        let jumped = off > 1.0 + rate.max(self.rate) || (rate - self.rate).abs() > f64::EPSILON;
+        if seen < self.seen {
+            self.given = seen;
+        }
+        (self.seen, self.at, self.rate) = (seen, at, rate);
+        jumped
+    }
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self { rehearsal: None, jumps: watch::Sender::new(0) }
+    }
+
+    /// A rehearsal's clock, as first seen.
+    pub fn rehearsal(seen: Timestamp, rate: f64) -> Self {
+        let rehearsed = Rehearsed { seen, at: Instant::now(), rate, given: seen };
+        Self { rehearsal: Some(Arc::new(Mutex::new(rehearsed))), jumps: watch::Sender::new(0) }
+    }
+
+    /// Takes a new look at a rehearsal's clock in.
+    pub fn see(&self, seen: Timestamp, rate: f64) {
+        let Some(rehearsal) = &self.rehearsal else { return };
+        if lock(rehearsal).see(seen, rate, Instant::now()) {
+            self.jumps.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        match &self.rehearsal {
+            Some(rehearsal) => lock(rehearsal).now(Instant::now()),
+            None => wall(),
+        }
+    }
+
+    /// Now, in whole seconds as statuses keep it, cut down: what is newer than a recorded moment by this was so in truth.
+    pub fn second(&self) -> Timestamp {
+        let now = self.now();
+        Timestamp::from_second(now.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(0)).unwrap_or(now)
+    }
+
+    /// Changes whenever a rehearsal's clock was set or its rate changed.
+    pub fn jumps(&self) -> watch::Receiver<u64> {
+        self.jumps.subscribe()
+    }
+
+    /// How long to really wait for a moment of business time: capped, because clocks are set and machines sleep.
+    pub fn wait_for(&self, moment: Option<Timestamp>) -> Duration {
+        let left = moment.map(|moment| moment.duration_since(self.now()));
+        real_wait(left, self.rate())
+    }
+
+    /// How long a span of business time really takes: never longer than the span itself.
+    pub fn real(&self, span: Duration) -> Duration {
+        span.div_f64(self.rate().max(1.0))
+    }
+
+    fn rate(&self) -> f64 {
+        self.rehearsal.as_ref().map_or(1.0, |rehearsal| lock(rehearsal).rate)
+    }
+}
+
+/// The real wait for what is left of business time at this rate.
+fn real_wait(left: Option<SignedDuration>, rate: f64) -> Duration {
+    let Some(left) = left else { return LONGEST_WAIT };
+    let seconds = left.as_secs_f64().max(0.0) / rate;
+    Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT).clamp(SHORTEST_WAIT, LONGEST_WAIT)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn rehearsed(rate: f64) -> (Rehearsed, Instant) {
+        let (noon, start) = (at("2026-12-01T12:00:00Z"), Instant::now());
+        (Rehearsed { seen: noon, at: start, rate, given: noon }, start)
+    }
+
+    #[test]
+    fn between_two_looks_time_runs_on_at_the_rate() {
+        let (mut clock, start) = rehearsed(3600.0);
+        assert_eq!(clock.now(start + Duration::from_secs(2)), at("2026-12-01T14:00:00Z"));
+    }
+
+    #[test]
+    fn a_look_that_lags_behind_does_not_turn_the_clock_back() {
+        let (mut clock, start) = rehearsed(1.0);
+        let later = start + Duration::from_secs(10);
+        assert_eq!(clock.now(later), at("2026-12-01T12:00:10Z"));
+        assert!(!clock.see(at("2026-12-01T12:00:09Z"), 1.0, later));
+        assert_eq!(clock.now(later), at("2026-12-01T12:00:10Z"));
+        assert_eq!(clock.now(later + Duration::from_secs(3)), at("2026-12-01T12:00:12Z"));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_followed_and_reported() {
+        let (mut clock, start) = rehearsed(0.0);
+        assert!(clock.see(at("2026-12-03T00:00:00Z"), 0.0, start));
+        assert_eq!(clock.now(start), at("2026-12-03T00:00:00Z"));
+        assert!(clock.see(at("2026-12-02T00:00:00Z"), 0.0, start));
+        assert_eq!(clock.now(start), at("2026-12-02T00:00:00Z"));
+        assert!(clock.see(at("2026-12-02T00:00:00Z"), 60.0, start));
+    }
+
+    #[test]
+    fn waits_are_scaled_by_the_rate_and_capped_at_both_ends() {
+        let wait = |seconds, rate| real_wait(Some(SignedDuration::from_secs(seconds)), rate);
+        assert_eq!(wait(30, 1.0), Duration::from_secs(30));
+        assert_eq!(wait(3600, 360.0), Duration::from_secs(10));
+        assert_eq!(wait(86_400, 1.0), LONGEST_WAIT);
+        assert_eq!(wait(10, 0.0), LONGEST_WAIT);
+        assert_eq!(wait(0, 0.0), LONGEST_WAIT, "0 / 0: a stopped clock wakes nobody");
+        assert_eq!(wait(-5, 1.0), SHORTEST_WAIT);
+        assert_eq!(real_wait(None, 1.0), LONGEST_WAIT);
+    }
+}

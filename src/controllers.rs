@@ -1,0 +1,158 @@
+//! Runs the three controllers, and says which object is looked at again when something else has changed.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
+use futures::StreamExt;
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::future::BoxFuture;
+use kube::runtime::controller::{self, Action, Config};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+
+use crate::changes::Memories;
+use crate::error::StepError;
+use crate::inventory::Published;
+use crate::operator::Operator;
+use crate::orders::is_open;
+use crate::watches::{Seen, Touched};
+
+/// Objects of one kind that are looked at together.
+const CONCURRENCY: u16 = 16;
+/// After an error.
+const AGAIN: Duration = Duration::from_secs(5);
+/// After somebody else was faster, and while not everything was seen yet.
+const SOON: Duration = Duration::from_millis(250);
+
+/// Looks at every object of a kind whenever it is queued.
+pub async fn drive<K>(
+    controller: &'static str,
+    seen: Seen<K>,
+    queue: UnboundedReceiver<ObjectRef<K>>,
+    operator: Arc<Operator>,
+    reconcile: impl Fn(Arc<K>) -> BoxFuture<'static, Result<Action, StepError>> + Send + Sync + 'static,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    let stop = operator.tasks.stop().clone();
+    let queue = queue.map(Ok::<_, Infallible>).take_until(async move { stop.cancelled().await });
+    let reconcile = Arc::new(reconcile);
+    let look = move |object: Arc<K>, operator: Arc<Operator>| -> BoxFuture<'static, Result<Action, StepError>> {
+        let reconcile = Arc::clone(&reconcile);
+        Box::pin(async move {
+            if !operator.may_act() {
+                // A standby is told when it leads.
+                return Ok(if operator.guard.leads() { Action::requeue(SOON) } else { Action::await_change() });
+            }
+            let result = reconcile(object).await;
+            operator.metrics.reconciled(controller, result.as_ref().err().map_or("Ok", StepError::category));
+            result
+        })
+    };
+    let on_error = move |object: Arc<K>, error: &StepError, _: Arc<Operator>| {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        if matches!(error, StepError::Conflict { .. }) {
+            tracing::debug!(controller, namespace, name, %error, "looking again");
+            return Action::requeue(SOON);
+        }
+        tracing::warn!(controller, namespace, name, %error, category = error.category(), "looking again");
+        Action::requeue(AGAIN)
+    };
+    let config = Config::default().concurrency(CONCURRENCY);
+    controller::applier(look, on_error, operator, seen.store, queue, config)
+        .for_each(async |result| match result {
+            // An object that is gone needs no look; errors of looks were logged with their object.
+            Ok(_) | Err(controller::Error::ObjectNotFound(_) | controller::Error::ReconcilerFailed(..)) => {}
+            Err(error) => tracing::error!(controller, %error, "the controller stumbled"),
+        })
+        .await;
+}
+
+/// A pack was touched.
+pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) {
+    let (Touched::Present(pack) | Touched::Gone(pack)) = touched;
+    if matches!(touched, Touched::Present(_)) {
+        operator.queues.pack(ObjectRef::from_obj(pack));
+    }
+    let (namespace, name) = (pack.namespace().unwrap_or_default(), pack.name_any());
+    let its = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;
+    queue_orders(operator, |order| is_open(order) && its(order));
+}
+
+/// An order was touched: its pack and the other open orders of that pack may wait for it.
+pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
+    let (Touched::Present(order) | Touched::Gone(order)) = touched;
+    if matches!(touched, Touched::Present(_)) {
+        operator.queues.order(ObjectRef::from_obj(order));
+    }
+    let pack = &order.spec.pack_ref;
+    operator.queues.pack(ObjectRef::new(&pack.name).within(&pack.namespace));
+    let name = order.name_any();
+    queue_orders(operator, |other| {
+        let same = other.spec.pack_ref.namespace == pack.namespace && other.spec.pack_ref.name == pack.name;
+        same && is_open(other) && other.name_any() != name
+    });
+}
+
+/// An account was touched.
+pub fn account_touched(operator: &Operator, touched: Touched<'_, CarAccount>) {
+    let (Touched::Present(account) | Touched::Gone(account)) = touched;
+    let name = account.name_any();
+    match touched {
+        Touched::Present(account) => operator.queues.account(ObjectRef::from_obj(account)),
+        Touched::Gone(_) => operator.inventories.stop(&name),
+    }
+    queue_packs(operator, |pack| pack.spec.account_ref.name == name);
+    queue_orders(operator, |order| is_open(order) && order.spec.account_ref.name == name);
+}
+
+/// Tells the objects of an account of each new snapshot that matters to them.
+pub async fn spread_snapshots(
+    mut published: UnboundedReceiver<Published>,
+    operator: Arc<Operator>,
+    memories: Arc<Memories>,
+) {
+    while let Some(Published { account, old, new }) = published.next().await {
+        let differs = new.differs(&old);
+        let before = old.observation.as_ref().map(|observation| observation.started);
+        let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before));
+        operator.queues.account(ObjectRef::new(&account).within(&operator.settings.namespace));
+        queue_packs(&operator, |pack| pack.spec.account_ref.name == account && (differs || waits(pack)));
+        queue_orders(&operator, |order| order.spec.account_ref.name == account && is_open(order));
+    }
+}
+
+/// Queues everything: when this process begins to lead, and when a rehearsal's clock was set.
+pub async fn spread_turns(operator: Arc<Operator>) {
+    let (mut standing, mut jumps) = (operator.guard.changes(), operator.clock.jumps());
+    loop {
+        tokio::select! {
+            changed = standing.changed() => if changed.is_err() { return },
+            changed = jumps.changed() => if changed.is_err() { return },
+        }
+        if operator.guard.leads() {
+            operator
+                .stores
+                .accounts
+                .store
+                .state()
+                .iter()
+                .for_each(|account| operator.queues.account(ObjectRef::from_obj(account.as_ref())));
+            queue_packs(&operator, |_| true);
+            queue_orders(&operator, |_| true);
+        }
+    }
+}
+
+fn queue_packs(operator: &Operator, wanted: impl Fn(&ConcurrencyPack) -> bool) {
+    let packs = operator.stores.packs.store.state_filter(wanted);
+    packs.iter().for_each(|pack| operator.queues.pack(ObjectRef::from_obj(pack.as_ref())));
+}
+
+fn queue_orders(operator: &Operator, wanted: impl Fn(&PackOrder) -> bool) {
+    let orders = operator.stores.orders.store.state_filter(wanted);
+    orders.iter().for_each(|order| operator.queues.order(ObjectRef::from_obj(order.as_ref())));
+}

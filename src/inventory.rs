@@ -1,0 +1,240 @@
+//! What is known of each account: one task per account looks at it as a whole, again and again and on demand.
+//!
+//! Packs and orders read the newest [`Snapshot`]; nobody asks the cloud about a single pack.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use carpack_api::CarAccountSpec;
+use carpack_cloud::Cloud;
+use carpack_cloud::port::Balance;
+use carpack_core::account::Health;
+use carpack_core::observation::Observation;
+use futures::channel::mpsc::UnboundedSender;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::kubernetes::Kube;
+use crate::metrics::Metrics;
+use crate::spender::PaidDesk;
+use crate::sweep::{Connection, connect, sweep};
+use crate::tasks::Tasks;
+
+/// An account is not looked at more often.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is known of an account.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The newest complete sweep. It ages when later ones fail.
+    pub observation: Option<Arc<Observation>>,
+    /// Balance at that time.
+    pub balance: Option<Balance>,
+    /// Whether the last look succeeded.
+    pub health: Health,
+    /// How far the cloud's clock is ahead of ours.
+    pub skew: Option<jiff::SignedDuration>,
+    /// For looks and for changes that cost nothing; none before the first complete sweep.
+    pub cloud: Option<Arc<dyn Cloud>>,
+}
+
+impl Snapshot {
+    /// Nothing is known yet.
+    pub fn first() -> Self {
+        let message = "the account has not been looked at yet".to_owned();
+        let health = Health::NotReady { reason: "NotLookedYet", message };
+        Self { observation: None, balance: None, health, skew: None, cloud: None }
+    }
+
+    /// True when a decision made with the other snapshot may turn out different, apart from age.
+    pub fn differs(&self, other: &Self) -> bool {
+        let seen = |snapshot: &Self| snapshot.observation.clone();
+        let same = match (seen(self), seen(other)) {
+            (Some(a), Some(b)) => a.instances == b.instances && a.projects == b.projects,
+            (None, None) => true,
+            _ => false,
+        };
+        !same || self.health != other.health
+    }
+}
+
+/// A new snapshot has replaced an old one.
+pub struct Published {
+    /// Of which account.
+    pub account: String,
+    /// What was known before.
+    pub old: Arc<Snapshot>,
+    /// What is known now.
+    pub new: Arc<Snapshot>,
+}
+
+/// The inventories of all accounts.
+pub struct Inventories {
+    tools: Arc<Tools>,
+    accounts: Mutex<HashMap<String, Entry>>,
+}
+
+struct Entry {
+    spec: watch::Sender<CarAccountSpec>,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    wanted: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// What every inventory works with.
+pub struct Tools {
+    /// The API server.
+    pub kube: Kube,
+    /// The operator's namespace.
+    pub namespace: String,
+    /// Business time.
+    pub clock: Clock,
+    /// How often each account is looked at.
+    pub interval: Duration,
+    /// How long one call may take.
+    pub call_timeout: Duration,
+    /// Where the paid half of a client goes.
+    pub desk: Arc<PaidDesk>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Hears of every new snapshot.
+    pub published: UnboundedSender<Published>,
+    /// Runs the sweeps.
+    pub tasks: Tasks,
+}
+
+impl Inventories {
+    /// No inventories yet.
+    pub fn new(tools: Tools) -> Self {
+        Self { tools: Arc::new(tools), accounts: Mutex::default() }
+    }
+
+    /// Starts the account's inventory, or tells the running one of a changed spec.
+    pub fn ensure(&self, account: &str, spec: &CarAccountSpec) {
+        let mut accounts = self.lock();
+        if let Some(entry) = accounts.get(account) {
+            entry.spec.send_if_modified(|old| {
+                let changed = old != spec;
+                old.clone_from(spec);
+                changed
+            });
+            return;
+        }
+        let (spec, specs) = watch::channel(spec.clone());
+        let (publish, snapshot) = watch::channel(Arc::new(Snapshot::first()));
+        let (wanted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let inventory = Inventory {
+            account: account.to_owned(),
+            tools: Arc::clone(&self.tools),
+            specs,
+            publish,
+            wanted: Arc::clone(&wanted),
+            connection: None,
+        };
+        let stopped = stop.clone();
+        self.tools.tasks.spawn_background(async move {
+            stopped.run_until_cancelled(inventory.run()).await;
+        });
+        accounts.insert(account.to_owned(), Entry { spec, snapshot, wanted, stop });
+    }
+
+    /// Stops the account's inventory.
+    pub fn stop(&self, account: &str) {
+        if let Some(entry) = self.lock().remove(account) {
+            entry.stop.cancel();
+            self.tools.desk.close(account);
+        }
+    }
+
+    /// What is known of an account; none before its inventory was started.
+    pub fn snapshot(&self, account: &str) -> Option<Arc<Snapshot>> {
+        self.lock().get(account).map(|entry| Arc::clone(&entry.snapshot.borrow()))
+    }
+
+    /// Wants the account looked at soon. Wishes that come together are one.
+    pub fn request_sweep(&self, account: &str) {
+        if let Some(entry) = self.lock().get(account) {
+            entry.wanted.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task of one account.
+struct Inventory {
+    account: String,
+    tools: Arc<Tools>,
+    specs: watch::Receiver<CarAccountSpec>,
+    publish: watch::Sender<Arc<Snapshot>>,
+    wanted: Arc<Notify>,
+    connection: Option<Connection>,
+}
+
+impl Inventory {
+    async fn run(mut self) {
+        let mut jumps = self.tools.clock.jumps();
+        loop {
+            let begun = Instant::now();
+            let spec = self.specs.borrow_and_update().clone();
+            jumps.borrow_and_update();
+            let snapshot = self.look(&spec).await;
+            self.announce(snapshot);
+            sleep_until(begun + SHORTEST_PAUSE).await;
+            let pause = self.tools.clock.real(self.tools.interval);
+            tokio::select! {
+                () = sleep(pause.saturating_sub(begun.elapsed())) => {}
+                () = self.wanted.notified() => {}
+                changed = self.specs.changed() => if changed.is_err() { return },
+                _ = jumps.changed() => {}
+            }
+        }
+    }
+
+    /// Looks once. What cannot be seen now keeps its last state, and the health says why.
+    async fn look(&mut self, spec: &CarAccountSpec) -> Snapshot {
+        let old = Arc::clone(&self.publish.borrow());
+        match self.try_look(spec).await {
+            Ok(snapshot) => snapshot,
+            Err(health) => {
+                if let Health::NotReady { reason, message } = &health {
+                    tracing::warn!(account = self.account, reason, message, "the account could not be looked at");
+                }
+                let skew = self.connection.as_ref().and_then(Connection::skew);
+                Snapshot { health, skew, ..old.as_ref().clone() }
+            }
+        }
+    }
+
+    async fn try_look(&mut self, spec: &CarAccountSpec) -> Result<Snapshot, Health> {
+        let tools = &self.tools;
+        let connection =
+            connect(&tools.kube, &tools.namespace, spec, self.connection.as_ref(), tools.call_timeout).await?;
+        let (observation, balance) = sweep(&connection, spec, &tools.clock, &tools.metrics).await?;
+        // A client is put to use only after a complete sweep with it.
+        if !self.connection.as_ref().is_some_and(|old| old.is_same(&connection)) {
+            tools.desk.open(&self.account, connection.paid());
+        }
+        let snapshot = Snapshot {
+            observation: Some(Arc::new(observation)),
+            balance,
+            health: Health::Ready,
+            skew: connection.skew(),
+            cloud: Some(connection.cloud()),
+        };
+        self.connection = Some(connection);
+        Ok(snapshot)
+    }
+
+    fn announce(&self, snapshot: Snapshot) {
+        let new = Arc::new(snapshot);
+        let old = self.publish.send_replace(Arc::clone(&new));
+        // Nobody listens only when the process stops.
+        let _ = self.tools.published.unbounded_send(Published { account: self.account.clone(), old, new });
+    }
+}

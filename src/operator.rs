@@ -1,0 +1,137 @@
+//! What the controllers share: settings, clock, clients, stores, queues.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carpack_api::{CarAccount, ConcurrencyPack, Mode, PackOrder};
+use carpack_core::Timing;
+use carpack_core::account::Account;
+use futures::channel::mpsc::UnboundedSender;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::inventory::{Inventories, Snapshot};
+use crate::kubernetes::Kube;
+use crate::lease::LeaseGuard;
+use crate::metrics::Metrics;
+use crate::tasks::Tasks;
+use crate::watches::Seen;
+
+/// What the controllers share.
+pub struct Operator {
+    /// Settings.
+    pub settings: Settings,
+    /// Business time.
+    pub clock: Clock,
+    /// The API server.
+    pub kube: Kube,
+    /// Whether this process leads, and how long.
+    pub guard: LeaseGuard,
+    /// What the watches have seen.
+    pub stores: Stores,
+    /// Objects to be looked at again.
+    pub queues: Queues,
+    /// What is known of the accounts.
+    pub inventories: Inventories,
+    /// Kubernetes events.
+    pub events: Events,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// The tasks of the process.
+    pub tasks: Tasks,
+}
+
+/// Settings that the controllers need.
+pub struct Settings {
+    /// The operator's namespace.
+    pub namespace: String,
+    /// The installation's step of the ladder.
+    pub mode: Mode,
+    /// Intervals that decisions depend on.
+    pub timing: Timing,
+    /// How long one call to the cloud may take.
+    pub call_timeout: Duration,
+}
+
+/// What the watches have seen.
+#[derive(Clone)]
+pub struct Stores {
+    /// Packs, in the namespaces that are looked after.
+    pub packs: Seen<ConcurrencyPack>,
+    /// Orders, in the operator's namespace.
+    pub orders: Seen<PackOrder>,
+    /// Accounts, in the operator's namespace.
+    pub accounts: Seen<CarAccount>,
+}
+
+impl Stores {
+    /// True once everything was seen: before that, an absence means nothing and nothing is decided.
+    pub fn are_complete(&self) -> bool {
+        self.packs.is_complete() && self.orders.is_complete() && self.accounts.is_complete()
+    }
+}
+
+/// Objects to be looked at again. An object that is queued twice is looked at once.
+#[derive(Clone)]
+pub struct Queues {
+    /// Packs.
+    pub packs: UnboundedSender<ObjectRef<ConcurrencyPack>>,
+    /// Orders.
+    pub orders: UnboundedSender<ObjectRef<PackOrder>>,
+    /// Accounts.
+    pub accounts: UnboundedSender<ObjectRef<CarAccount>>,
+}
+
+// A queue is closed only when the process stops: then nothing needs to be looked at again.
+impl Queues {
+    /// This pack.
+    pub fn pack(&self, pack: ObjectRef<ConcurrencyPack>) {
+        let _ = self.packs.unbounded_send(pack);
+    }
+
+    /// This order.
+    pub fn order(&self, order: ObjectRef<PackOrder>) {
+        let _ = self.orders.unbounded_send(order);
+    }
+
+    /// This account.
+    pub fn account(&self, account: ObjectRef<CarAccount>) {
+        let _ = self.accounts.unbounded_send(account);
+    }
+}
+
+impl Operator {
+    /// True when this process may act: it leads, has seen everything, and is not stopping.
+    pub fn may_act(&self) -> bool {
+        self.guard.leads() && self.stores.are_complete() && !self.tasks.is_stopping()
+    }
+
+    /// An account as decisions see it; none when there is no such CarAccount.
+    pub fn account(&self, name: &str, snapshot: &Snapshot) -> Option<Account> {
+        let key = ObjectRef::new(name).within(&self.settings.namespace);
+        let account = self.stores.accounts.store.get(&key)?;
+        Some(Account { name: account.name_any(), spec: account.spec.clone(), health: snapshot.health.clone() })
+    }
+
+    /// All orders for a namespace and name, whatever UID they were for.
+    pub fn orders_for(&self, namespace: &str, name: &str) -> Vec<PackOrder> {
+        let wanted = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;
+        self.stores.orders.store.state_filter(wanted).iter().map(|order| order.as_ref().clone()).collect()
+    }
+
+    /// All orders for the same pack, with this one as given.
+    pub fn siblings(&self, order: &PackOrder) -> Vec<PackOrder> {
+        let pack = &order.spec.pack_ref;
+        let mut siblings = self.orders_for(&pack.namespace, &pack.name);
+        siblings.retain(|sibling| sibling.name_any() != order.name_any());
+        siblings.push(order.clone());
+        siblings
+    }
+
+    /// What is known of an account.
+    pub fn snapshot(&self, account: &str) -> Arc<Snapshot> {
+        self.inventories.snapshot(account).unwrap_or_else(|| Arc::new(Snapshot::first()))
+    }
+}

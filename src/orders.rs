@@ -1,0 +1,171 @@
+//! The controller of PackOrders: gather, decide, record, and only then the one effect. Paid calls go to the spender.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carpack_api::order::{OrderState, PackReference};
+use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PackOrder};
+use carpack_cloud::port::{Deadline, DealQuery};
+use carpack_core::account::Account;
+use carpack_core::observation::DealsLook;
+use carpack_core::order::{Decision, Effect, Input, decide};
+use jiff::Timestamp;
+use kube::api::{DeleteParams, Preconditions};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+
+use crate::error::StepError;
+use crate::inventory::Snapshot;
+use crate::kubernetes::{answer, is_not_found, replace_status, set_finalizer};
+use crate::merge::deal;
+use crate::operator::Operator;
+use crate::spender::Spender;
+
+/// After the spender has taken an order over.
+const SPENDING: Duration = Duration::from_secs(5);
+
+/// Everything that was gathered about an order.
+struct Gathered<'a> {
+    operator: &'a Operator,
+    order: &'a PackOrder,
+    siblings: Vec<PackOrder>,
+    pack: Option<ConcurrencyPack>,
+    account: Option<Account>,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Gathered<'_> {
+    fn decide(&self, deals: Option<&DealsLook>) -> Decision {
+        decide(&Input {
+            order: self.order,
+            siblings: &self.siblings,
+            pack: self.pack.as_ref(),
+            account: self.account.as_ref(),
+            observation: self.snapshot.observation.as_deref(),
+            deals,
+            installation_mode: self.operator.settings.mode,
+            now: self.operator.clock.second(),
+            timing: &self.operator.settings.timing,
+        })
+    }
+}
+
+/// One look at an order.
+pub async fn reconcile(
+    order: Arc<PackOrder>,
+    operator: Arc<Operator>,
+    spender: Arc<Spender>,
+) -> Result<Action, StepError> {
+    let name = order.name_any();
+    if spender.is_busy(&name) {
+        // The spender queues the order again when it is done.
+        return Ok(Action::await_change());
+    }
+    let account_name = &order.spec.account_ref.name;
+    let snapshot = operator.snapshot(account_name);
+    let gathered = Gathered {
+        operator: &operator,
+        order: &order,
+        siblings: operator.siblings(&order),
+        pack: pack_of(&operator, &order).await?,
+        account: operator.account(account_name, &snapshot),
+        snapshot,
+    };
+    let mut decision = gathered.decide(None);
+    if let Some(Effect::LookAtDeals { since }) = decision.effect {
+        let Some(look) = look_at_deals(&gathered, since).await? else {
+            return Ok(Action::requeue(operator.clock.wait_for(decision.wake_at)));
+        };
+        decision = gathered.decide(Some(&look));
+    }
+    if decision.wants_sweep {
+        operator.inventories.request_sweep(account_name);
+    }
+    if order.status.as_ref() == Some(&decision.status) {
+        if let Some(effect) = decision.effect {
+            carry_out(&gathered, effect, &spender).await?;
+        }
+    } else {
+        let decided = PackOrder { status: Some(decision.status), ..order.as_ref().clone() };
+        replace_status(&operator.kube, "recording an order", &decided).await?;
+        operator.events.publish(order.as_ref(), &decision.events).await;
+    }
+    if spender.is_busy(&name) {
+        return Ok(Action::requeue(SPENDING));
+    }
+    Ok(Action::requeue(operator.clock.wait_for(decision.wake_at)))
+}
+
+async fn carry_out(gathered: &Gathered<'_>, effect: Effect, spender: &Arc<Spender>) -> Result<(), StepError> {
+    let (operator, order) = (gathered.operator, gathered.order);
+    match effect {
+        Effect::AddFinalizer => set_finalizer(&operator.kube, order, ORDER_FINALIZER, true).await,
+        Effect::RemoveFinalizer => set_finalizer(&operator.kube, order, ORDER_FINALIZER, false).await,
+        Effect::Prune => prune(operator, order).await,
+        Effect::Submit { index } => {
+            spender.submit(&order.name_any(), index, Arc::clone(&gathered.snapshot));
+            Ok(())
+        }
+        // The look was just made; the next one is made when the order is looked at again.
+        Effect::LookAtDeals { .. } => Ok(()),
+    }
+}
+
+/// Deletes an order, if it is still what was decided about.
+async fn prune(operator: &Operator, order: &PackOrder) -> Result<(), StepError> {
+    let preconditions = Preconditions { uid: order.uid(), resource_version: order.resource_version() };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    match answer("pruning an order", api(operator).delete(&order.name_any(), &params)).await {
+        Ok(_) => Ok(()),
+        Err(StepError::Kubernetes { source, .. }) if is_not_found(&source) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks into the cloud's books; none while the account cannot be worked with.
+async fn look_at_deals(gathered: &Gathered<'_>, since: Timestamp) -> Result<Option<DealsLook>, StepError> {
+    let operator = gathered.operator;
+    let Some(cloud) = gathered.snapshot.cloud.clone() else { return Ok(None) };
+    let started = operator.clock.second();
+    let query = DealQuery { start: since, end: started, order_id: None, resource_id: None };
+    let deals = cloud.list_deals(query, Deadline(started)).await;
+    operator.metrics.cloud_call("DescribeDealsByCond", deals.as_ref().err());
+    match deals {
+        Ok(deals) => Ok(Some(DealsLook { started, deals: deals.into_iter().map(deal).collect() })),
+        Err(source) => Err(StepError::Cloud { step: "looking into the cloud's books", source: Box::new(source) }),
+    }
+}
+
+/// The pack of an order, if it still exists under the same UID. That it is gone is believed only of the API server.
+async fn pack_of(operator: &Operator, order: &PackOrder) -> Result<Option<ConcurrencyPack>, StepError> {
+    let wanted = &order.spec.pack_ref;
+    let known = operator.stores.packs.store.get(&ObjectRef::new(&wanted.name).within(&wanted.namespace));
+    let known = known.filter(|pack| pack.uid().as_ref() == Some(&wanted.uid));
+    if known.is_some() || !is_open(order) {
+        return Ok(known.map(|pack| pack.as_ref().clone()));
+    }
+    live_pack(operator, wanted).await
+}
+
+/// True while something may still be done for the order.
+pub fn is_open(order: &PackOrder) -> bool {
+    let state = order.status.as_ref().and_then(|status| status.state);
+    !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
+}
+
+/// The pack as the API server has it now, if it exists under this UID.
+pub async fn live_pack(operator: &Operator, wanted: &PackReference) -> Result<Option<ConcurrencyPack>, StepError> {
+    let packs: Api<ConcurrencyPack> = Api::namespaced(operator.kube.once.clone(), &wanted.namespace);
+    let pack = answer("reading the order's pack", packs.get_opt(&wanted.name)).await?;
+    Ok(pack.filter(|pack| pack.uid().as_ref() == Some(&wanted.uid)))
+}
+
+/// The order as the API server has it now.
+pub async fn look(operator: &Operator, name: &str) -> Result<Option<PackOrder>, StepError> {
+    answer("reading the order", api(operator).get_opt(name)).await
+}
+
+fn api(operator: &Operator) -> Api<PackOrder> {
+    Api::namespaced(operator.kube.once.clone(), &operator.settings.namespace)
+}

@@ -1,0 +1,310 @@
+//! Where money leaves: the only module that holds [`PaidCalls`].
+//!
+//! For one line of one order: look at order and pack live, decide again, write the intent, send once, record the answer.
+//! All of it runs in a task that shutdown waits for; while it runs, nobody else decides about the order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use carpack_api::PackOrder;
+use carpack_api::order::{LineState, LineStatus};
+use carpack_cloud::port::{Deadline, PaidCalls, Receipt};
+use carpack_cloud::{BeforeSend, CallError, Category};
+use carpack_core::order::{self, Effect, Outcome};
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio::time::{Instant, sleep};
+
+use crate::error::StepError;
+use crate::inventory::Snapshot;
+use crate::kubernetes::replace_status;
+use crate::operator::Operator;
+use crate::orders;
+use crate::request::{self, PaidRequest};
+
+/// How long the answer of a paid call is tried to be recorded: longer than any call.
+pub const RECORDING: Duration = Duration::from_secs(60);
+const RECORD_AGAIN: Duration = Duration::from_secs(1);
+
+/// The paid halves of the clients, by account. Everybody may put one in; only this module takes one out.
+#[derive(Default)]
+pub struct PaidDesk {
+    clients: Mutex<HashMap<String, Arc<dyn PaidCalls>>>,
+}
+
+impl PaidDesk {
+    /// From now on this client pays for the account.
+    pub fn open(&self, account: &str, client: Arc<dyn PaidCalls>) {
+        lock(&self.clients).insert(account.to_owned(), client);
+    }
+
+    /// Nobody pays for the account any more.
+    pub fn close(&self, account: &str) {
+        lock(&self.clients).remove(account);
+    }
+
+    fn client(&self, account: &str) -> Option<Arc<dyn PaidCalls>> {
+        lock(&self.clients).get(account).cloned()
+    }
+}
+
+/// Makes paid calls.
+pub struct Spender {
+    operator: Arc<Operator>,
+    desk: Arc<PaidDesk>,
+    in_flight: Arc<Mutex<HashSet<String>>>,
+}
+
+/// The order is in flight until this is dropped, however its task ends.
+struct InFlight {
+    orders: Arc<Mutex<HashSet<String>>>,
+    name: String,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        lock(&self.orders).remove(&self.name);
+    }
+}
+
+impl Spender {
+    /// A spender that takes clients from this desk.
+    pub fn new(operator: Arc<Operator>, desk: Arc<PaidDesk>) -> Self {
+        Self { operator, desk, in_flight: Arc::default() }
+    }
+
+    /// True while a line of the order is being paid here: nobody else may decide about it.
+    pub fn is_busy(&self, order: &str) -> bool {
+        lock(&self.in_flight).contains(order)
+    }
+
+    /// Pays one line of an order, in a task of its own.
+    pub fn submit(self: &Arc<Self>, order: &str, index: i32, snapshot: Arc<Snapshot>) {
+        if self.operator.tasks.is_stopping() || !lock(&self.in_flight).insert(order.to_owned()) {
+            return;
+        }
+        let in_flight = InFlight { orders: Arc::clone(&self.in_flight), name: order.to_owned() };
+        let (spender, name) = (Arc::clone(self), order.to_owned());
+        self.operator.tasks.spawn_paid(async move {
+            match Box::pin(spender.pay(&name, index, &snapshot)).await {
+                Ok(()) => {}
+                Err(StepError::Conflict { .. }) => {
+                    tracing::debug!(order = name, "the order changed before anything was sent")
+                }
+                Err(error) => tracing::warn!(order = name, index, %error, "nothing was sent"),
+            }
+            drop(in_flight);
+            let order = ObjectRef::<PackOrder>::new(&name).within(&spender.operator.settings.namespace);
+            spender.operator.queues.order(order);
+        });
+    }
+
+    /// The whole procedure. An error means that nothing was sent.
+    async fn pay(&self, name: &str, index: i32, snapshot: &Snapshot) -> Result<(), StepError> {
+        let operator = &self.operator;
+        let Some(live) = orders::look(operator, name).await? else { return Ok(()) };
+        let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
+        let account = operator.account(&live.spec.account_ref.name, snapshot);
+        let siblings = operator.siblings(&live);
+        let input = order::Input {
+            order: &live,
+            siblings: &siblings,
+            pack: pack.as_ref(),
+            account: account.as_ref(),
+            observation: snapshot.observation.as_deref(),
+            deals: None,
+            installation_mode: operator.settings.mode,
+            now: operator.clock.second(),
+            timing: &operator.settings.timing,
+        };
+        if order::decide(&input).effect != Some(Effect::Submit { index }) {
+            tracing::debug!(order = name, index, "a closer look shows that the line is not to be sent now");
+            return Ok(());
+        }
+        let (Some(account), Some(line)) = (&account, live.spec.lines.iter().find(|line| line.index == index)) else {
+            return Ok(());
+        };
+        let request = match request::build(&live, line, account.spec.purchase.api.as_ref()) {
+            Ok(request) => request,
+            Err(message) => return self.not_sent(live, index, "InvalidConfiguration", message).await,
+        };
+        let Some(client) = self.desk.client(&account.name) else { return Ok(()) };
+        if let Err(reason) = operator.guard.check(operator.settings.call_timeout) {
+            tracing::info!(order = name, index, reason, "nothing was sent");
+            return Ok(());
+        }
+
+        // The intent. If it cannot be written for whatever reason, nothing is sent.
+        let deadline = line.renews_from.as_ref().or(live.spec.deadline.as_ref()).map_or(operator.clock.now(), |t| t.0);
+        let status = order::intend(&live, index, operator.clock.second());
+        let intended = replace_status(&operator.kube, "writing the intent", &with_status(live, status)).await?;
+
+        tracing::info!(order = name, index, "sending a paid call");
+        let outcome = self.send(client.as_ref(), request, Deadline(deadline)).await;
+        self.record(intended, index, &outcome).await;
+        operator.inventories.request_sweep(&account.name);
+        Ok(())
+    }
+
+    /// Sends once.
+    async fn send(&self, client: &dyn PaidCalls, request: PaidRequest, by: Deadline) -> Outcome {
+        let (guard, needed) = (self.operator.guard.clone(), self.operator.settings.call_timeout);
+        let before_send: BeforeSend = Arc::new(move || guard.check(needed));
+        let (action, outcome) = match request {
+            PaidRequest::Create(request) => ("CreateInstance", client.create_instance(request, by, before_send).await),
+            PaidRequest::Renew(request) => ("RenewInstance", client.renew_instance(request, by, before_send).await),
+            PaidRequest::Refund(request) => ("RefundInstance", client.refund_instance(request, by, before_send).await),
+        };
+        self.operator.metrics.cloud_answer(action, outcome.category());
+        translate(outcome)
+    }
+
+    /// Records that a line could not be sent, without an intent.
+    async fn not_sent(
+        &self,
+        live: PackOrder,
+        index: i32,
+        category: &'static str,
+        message: String,
+    ) -> Result<(), StepError> {
+        let outcome = Outcome::Rejected { category, message, may_pass: true };
+        let operator = &self.operator;
+        let status = order::settle(&live, index, &outcome, operator.clock.second(), &operator.settings.timing);
+        replace_status(&operator.kube, "recording why nothing was sent", &with_status(live, status)).await.map(drop)
+    }
+
+    /// Records the answer, whatever else happens to the order meanwhile. Only this line is changed.
+    async fn record(&self, intended: PackOrder, index: i32, outcome: &Outcome) {
+        let operator = &self.operator;
+        let name = intended.name_any();
+        let attempts = line_of(&intended, index).map_or(0, |line| line.attempts);
+        let until = Instant::now() + RECORDING;
+        tracing::info!(order = name, index, ?outcome, "a paid call is over");
+        operator.metrics.order_line(intended.spec.action, outcome);
+        let mut current = Some(intended);
+        loop {
+            let error = match self.try_record(current.take(), &name, index, attempts, outcome).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            if Instant::now() >= until {
+                tracing::error!(order = name, index, %error, ?outcome, "the answer of a paid call was not recorded: the outcome counts as unknown");
+                return;
+            }
+            tracing::warn!(order = name, index, %error, "recording the answer of a paid call again");
+            if !matches!(error, StepError::Conflict { .. }) {
+                sleep(RECORD_AGAIN).await;
+            }
+        }
+    }
+
+    async fn try_record(
+        &self,
+        current: Option<PackOrder>,
+        name: &str,
+        index: i32,
+        attempts: i32,
+        outcome: &Outcome,
+    ) -> Result<(), StepError> {
+        let operator = &self.operator;
+        let current = match current {
+            Some(current) => Some(current),
+            None => orders::look(operator, name).await?,
+        };
+        let Some(current) = current else { return Ok(()) };
+        if !line_of(&current, index).is_some_and(|line| adds_to(line, attempts, outcome)) {
+            return Ok(());
+        }
+        let status = order::settle(&current, index, outcome, operator.clock.second(), &operator.settings.timing);
+        replace_status(&operator.kube, "recording a paid call", &with_status(current, status)).await.map(drop)
+    }
+}
+
+/// Whether an answer still adds to what is recorded: evidence, or another leader, may have been faster.
+fn adds_to(line: &LineStatus, attempts: i32, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Committed { .. } | Outcome::PaidNotDelivered { .. } => {
+            !matches!(line.state, LineState::Committed | LineState::Done)
+        }
+        Outcome::Rejected { .. } | Outcome::Unknown { .. } => {
+            matches!(line.state, LineState::Submitting | LineState::Unknown) && line.attempts == attempts
+        }
+    }
+}
+
+fn translate(outcome: carpack_cloud::Outcome<Receipt>) -> Outcome {
+    let words = |error: &CallError| error.to_string();
+    match outcome {
+        carpack_cloud::Outcome::Committed(receipt) => Outcome::Committed {
+            order_ids: receipt.order_ids,
+            instance_ids: receipt.instance_ids,
+            request_id: Some(receipt.request_id).filter(|id| !id.is_empty()),
+        },
+        carpack_cloud::Outcome::Rejected(error) => Outcome::Rejected {
+            category: error.category().as_str(),
+            message: words(&error),
+            may_pass: may_pass(error.category()),
+        },
+        carpack_cloud::Outcome::Unknown(error) => {
+            Outcome::Unknown { category: error.category().as_str(), message: words(&error) }
+        }
+        carpack_cloud::Outcome::PaidNotDelivered(error) => Outcome::PaidNotDelivered { message: words(&error) },
+    }
+}
+
+/// Whether the same call may succeed later, once it was proven not executed.
+fn may_pass(category: Category) -> bool {
+    matches!(
+        category,
+        Category::BalanceInsufficient
+            | Category::RateLimited
+            | Category::WrongCredentials
+            | Category::ClockSkew
+            | Category::NotSignedUp
+            | Category::NotApproved
+            | Category::PermissionDenied
+            | Category::Unreachable
+            | Category::HeldBack
+            | Category::Locked
+            | Category::CloudInternal
+    )
+}
+
+fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {
+    order.status.as_ref()?.lines.iter().find(|line| line.index == index)
+}
+
+fn with_status(order: PackOrder, status: carpack_api::PackOrderStatus) -> PackOrder {
+    PackOrder { status: Some(status), ..order }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(state: LineState) -> LineStatus {
+        serde_json::from_value(serde_json::json!({"index": 0, "state": state, "attempts": 2})).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_never_covers_what_was_settled_meanwhile() {
+        let refused = Outcome::Rejected { category: "RateLimited", message: String::new(), may_pass: true };
+        assert!(adds_to(&line(LineState::Submitting), 2, &refused));
+        assert!(!adds_to(&line(LineState::Submitting), 1, &refused), "an answer to an earlier attempt");
+        assert!(!adds_to(&line(LineState::Committed), 2, &refused));
+        assert!(!adds_to(&line(LineState::Done), 2, &refused));
+    }
+
+    #[test]
+    fn a_payment_is_recorded_even_over_a_later_attempt() {
+        let paid = Outcome::Committed { order_ids: Vec::new(), instance_ids: Vec::new(), request_id: None };
+        assert!(adds_to(&line(LineState::Unknown), 1, &paid));
+        assert!(adds_to(&line(LineState::Pending), 1, &paid));
+        assert!(!adds_to(&line(LineState::Done), 2, &paid));
+    }
+}

@@ -1,0 +1,192 @@
+//! One look at an account: its Secret, a client made with it, and every page of every list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carpack_api::account::{CarAccountSpec, Site};
+use carpack_cloud::port::{Balance, Deadline};
+use carpack_cloud::{CallError, Category, Cloud, Config, ConfigError, Credentials, PaidCalls, TencentClient};
+use carpack_core::account::Health;
+use carpack_core::observation::Observation;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt};
+use secrecy::SecretString;
+
+use crate::clock::{Clock, wall};
+use crate::error::StepError;
+use crate::kubernetes::{Kube, answer};
+use crate::merge::{Lists, merge, offset};
+use crate::metrics::Metrics;
+
+/// What a client was made with: when it changes, another one is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    site: Site,
+    endpoint: Option<String>,
+    time_zone: String,
+    secret: String,
+    secret_version: Option<String>,
+}
+
+/// A client of an account.
+#[derive(Clone)]
+pub struct Connection {
+    key: Key,
+    client: Arc<TencentClient>,
+}
+
+impl Connection {
+    /// The half that looks, and changes what costs nothing.
+    pub fn cloud(&self) -> Arc<dyn Cloud> {
+        Arc::clone(&self.client) as Arc<dyn Cloud>
+    }
+
+    /// The half that spends. Only the spender takes it.
+    pub fn paid(&self) -> Arc<dyn PaidCalls> {
+        Arc::clone(&self.client) as Arc<dyn PaidCalls>
+    }
+
+    /// How far the cloud's clock is ahead of ours.
+    pub fn skew(&self) -> Option<jiff::SignedDuration> {
+        self.client.clock_skew()
+    }
+
+    /// True when both were made with the same key.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+/// A client for the account as it is now: the one at hand, or a new one when its Secret or address has changed.
+///
+/// # Errors
+/// When there is no usable Secret or address: as the account's health.
+pub async fn connect(
+    kube: &Kube,
+    namespace: &str,
+    spec: &CarAccountSpec,
+    at_hand: Option<&Connection>,
+    call_timeout: Duration,
+) -> Result<Connection, Health> {
+    let name = &spec.credentials.secret_ref.name;
+    let secrets: Api<Secret> = Api::namespaced(kube.looks.clone(), namespace);
+    let secret =
+        answer("reading the account's Secret", secrets.get_opt(name)).await.map_err(|error| unread(name, &error))?;
+    let Some(secret) = secret else {
+        let message = format!(
+            "there is no Secret {name} in namespace {namespace}: create it with the keys secretId and secretKey"
+        );
+        return Err(Health::NotReady { reason: "SecretMissing", message });
+    };
+    let key = Key {
+        site: spec.site,
+        endpoint: spec.endpoint.clone(),
+        time_zone: spec.time_zone.clone(),
+        secret: name.clone(),
+        secret_version: secret.resource_version(),
+    };
+    if let Some(connection) = at_hand.filter(|connection| connection.key == key) {
+        return Ok(connection.clone());
+    }
+    let credentials = credentials(name, &secret)?;
+    let site = match spec.site {
+        Site::International => carpack_cloud::Site::International,
+        Site::Mainland => carpack_cloud::Site::Mainland,
+        Site::Custom => carpack_cloud::Site::Custom(spec.endpoint.clone().unwrap_or_default()),
+    };
+    let defaults = Config::new(site, credentials, Arc::new(wall));
+    let config = Config {
+        utc_offset: offset(&spec.time_zone).unwrap_or(defaults.utc_offset),
+        connect_timeout: defaults.connect_timeout.min(call_timeout),
+        call_timeout,
+        ..defaults
+    };
+    let client = TencentClient::new(config).map_err(|error| unusable(&error))?;
+    Ok(Connection { key, client: Arc::new(client) })
+}
+
+fn unread(name: &str, error: &StepError) -> Health {
+    let message = format!("Secret {name} cannot be read ({error}): the operator needs get on it");
+    Health::NotReady { reason: "SecretUnreadable", message }
+}
+
+fn credentials(name: &str, secret: &Secret) -> Result<Credentials, Health> {
+    let invalid = |message: String| Health::NotReady { reason: "SecretInvalid", message };
+    let part = |key: &str| -> Option<SecretString> {
+        let bytes = &secret.data.as_ref()?.get(key)?.0;
+        std::str::from_utf8(bytes).ok().map(|text| SecretString::from(text.to_owned()))
+    };
+    let missing =
+        |key: &str| invalid(format!("Secret {name} has no text under the key {key}: it needs secretId and secretKey"));
+    let id = part("secretId").ok_or_else(|| missing("secretId"))?;
+    let secret_key = part("secretKey").ok_or_else(|| missing("secretKey"))?;
+    let wrong = |error: ConfigError| invalid(format!("Secret {name}: {error}"));
+    let credentials = Credentials::new(id, secret_key).map_err(wrong)?;
+    match part("token") {
+        Some(token) => credentials.with_token(token).map_err(wrong),
+        None => Ok(credentials),
+    }
+}
+
+fn unusable(error: &ConfigError) -> Health {
+    Health::NotReady { reason: "InvalidConfiguration", message: format!("no client can be made: {error}") }
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// When any page of any list is missing: a sweep is complete or it is none. The balance is not part of it.
+pub async fn sweep(
+    connection: &Connection,
+    spec: &CarAccountSpec,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<(Observation, Option<Balance>), Health> {
+    let started = clock.second();
+    let (cloud, by) = (&connection.client, Deadline(started));
+    let (renewables, packages, projects, balance) = tokio::join!(
+        cloud.list_renewable_instances(by),
+        cloud.list_concurrent_packages(by),
+        cloud.list_projects(by),
+        cloud.balance(by),
+    );
+    metrics.cloud_call("DescribeRenewInstances", renewables.as_ref().err());
+    metrics.cloud_call("DescribeConcurrentPackages", packages.as_ref().err());
+    metrics.cloud_call("DescribeApplicationProjects", projects.as_ref().err());
+    metrics.cloud_call("DescribeAccountBalance", balance.as_ref().err());
+    let unhealthy = |error: CallError| health(&error);
+    let (renewables, packages, projects) =
+        (renewables.map_err(unhealthy)?, packages.map_err(unhealthy)?, projects.map_err(unhealthy)?);
+    let balance = balance.inspect_err(|error| tracing::warn!(%error, "the balance is not known")).ok();
+    let zone = offset(&spec.time_zone).unwrap_or(carpack_cloud::time::DEFAULT_OFFSET);
+    let product = spec.purchase.api.as_ref().map(|api| api.product_code.as_str());
+    Ok((merge(Lists { started, renewables, packages, projects }, product, zone), balance))
+}
+
+/// What an error of a look says of the account, with the way out.
+pub fn health(error: &CallError) -> Health {
+    let (reason, way_out) = match error.category() {
+        Category::WrongCredentials => ("WrongCredentials", "put a valid key into the account's Secret"),
+        Category::ClockSkew => {
+            ("ClockSkew", "set this machine's clock: the cloud refuses signatures more than 5 minutes off")
+        }
+        Category::NotSignedUp => ("NotSignedUp", "sign up for Cloud Application Rendering in the cloud's console"),
+        Category::NotApproved => {
+            ("NotApproved", "have the account approved for Cloud Application Rendering in the cloud's console")
+        }
+        Category::PermissionDenied => {
+            ("PermissionDenied", "grant the key the actions of car and billing that the operator calls")
+        }
+        Category::Unsupported => {
+            ("Unsupported", "this account or site does not offer Cloud Application Rendering: check site and endpoint")
+        }
+        Category::Unreachable | Category::NoAnswer => {
+            ("CloudUnreachable", "check the way to the cloud's endpoint; it is tried again")
+        }
+        Category::RateLimited => ("RateLimited", "somebody else uses up the account's rate limit; it is tried again"),
+        Category::CloudInternal => ("CloudInternal", "the cloud fails inside; it is tried again"),
+        Category::Garbled => ("Garbled", "the answer cannot be read: check site and endpoint"),
+        other => (other.as_str(), "it is tried again"),
+    };
+    Health::NotReady { reason, message: format!("{error}: {way_out}") }
+}

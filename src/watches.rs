@@ -1,0 +1,222 @@
+//! One watch per kind for the whole process: it feeds a store and tells the controllers what was touched.
+//!
+//! An object that cannot be read (written by a newer version, say) is logged and left out; it cannot stop the watch.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::StreamExt;
+use futures::stream::{BoxStream, select_all};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, reflector};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+
+/// Shorter than the silence after which a connection counts as dead.
+const WATCH_SECONDS: u32 = 60;
+
+/// All objects of a kind, and whether they were all seen once.
+#[derive(Clone)]
+pub struct Seen<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// The objects.
+    pub store: Store<K>,
+    complete: Arc<AtomicBool>,
+}
+
+impl<K> Seen<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// True once every object was seen: before that, an absence means nothing.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+}
+
+/// A watch that has not begun.
+pub struct Watch<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    streams: Vec<BoxStream<'static, Part<K>>>,
+    writer: reflector::store::Writer<K>,
+    seen: Seen<K>,
+}
+
+/// Something seen in one of the namespaces (counted from 0) of a watch.
+type Part<K> = (usize, Result<Event<DeserializeGuard<K>>, watcher::Error>);
+
+/// What became of an object.
+pub enum Touched<'a, K> {
+    /// It is there, new or changed.
+    Present(&'a K),
+    /// It is gone.
+    Gone(&'a K),
+}
+
+impl<K> Watch<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    /// A watch over these namespaces, or over all when none is named.
+    pub fn new(client: &Client, namespaces: &[String]) -> Self {
+        let mut apis: Vec<Api<DeserializeGuard<K>>> =
+            namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect();
+        if apis.is_empty() {
+            apis.push(Api::all(client.clone()));
+        }
+        let config = watcher::Config::default().timeout(WATCH_SECONDS);
+        let streams = apis
+            .into_iter()
+            .enumerate()
+            .map(|(part, api)| {
+                watcher::watcher(api, config.clone()).default_backoff().map(move |event| (part, event)).boxed()
+            })
+            .collect();
+        let (reader, writer) = store();
+        Self { streams, writer, seen: Seen { store: reader, complete: Arc::default() } }
+    }
+
+    /// What the watch will have seen.
+    pub fn seen(&self) -> Seen<K> {
+        self.seen.clone()
+    }
+
+    /// Watches for ever.
+    pub async fn run(mut self, mut touched: impl FnMut(Touched<'_, K>)) {
+        let mut parts = Parts::new(self.streams.len());
+        self.writer.apply_watcher_event(&Event::Init);
+        let mut stream = select_all(self.streams);
+        while let Some((part, event)) = stream.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted and begins again");
+                    continue;
+                }
+            };
+            for event in parts.take(part, event, &self.seen.store) {
+                let done = matches!(event, Event::InitDone);
+                self.writer.apply_watcher_event(&event);
+                if done {
+                    for stale in parts.stale(&self.seen.store) {
+                        self.writer.apply_watcher_event(&Event::Delete(stale.as_ref().clone()));
+                    }
+                    self.seen.complete.store(true, Ordering::Release);
+                    self.seen.store.state().iter().for_each(|object| touched(Touched::Present(object)));
+                }
+                match &event {
+                    Event::Apply(object) => touched(Touched::Present(object)),
+                    Event::Delete(object) => touched(Touched::Gone(object)),
+                    Event::Init | Event::InitApply(_) | Event::InitDone => {}
+                }
+            }
+        }
+    }
+}
+
+/// Joins the watches of several namespaces into one: a store can be filled from the start only once.
+struct Parts<K>
+where
+    K: Resource<DynamicType = ()>,
+{
+    parts: Vec<Listing<K>>,
+    complete: bool,
+}
+
+struct Listing<K: Resource<DynamicType = ()>> {
+    /// What is there, by the last complete list and the changes since.
+    present: HashSet<ObjectRef<K>>,
+    /// What the list under way has shown so far.
+    listed: HashSet<ObjectRef<K>>,
+    complete: bool,
+}
+
+impl<K> Parts<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+    ObjectRef<K>: Hash + Eq,
+{
+    fn new(count: usize) -> Self {
+        let empty = || Listing { present: HashSet::new(), listed: HashSet::new(), complete: false };
+        Self { parts: (0..count).map(|_| empty()).collect(), complete: false }
+    }
+
+    /// What the store holds and no namespace shows: it went while another namespace was still being listed.
+    fn stale(&self, store: &Store<K>) -> Vec<Arc<K>> {
+        let here = |object: &K| self.parts.iter().any(|listing| listing.present.contains(&ObjectRef::from_obj(object)));
+        store.state_filter(|object| !here(object))
+    }
+
+    /// The events for the joined store.
+    fn take(&mut self, part: usize, event: Event<DeserializeGuard<K>>, store: &Store<K>) -> Vec<Event<K>> {
+        let complete = self.complete;
+        let Some(listing) = self.parts.get_mut(part) else { return Vec::new() };
+        match event {
+            Event::Init => {
+                listing.listed.clear();
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                listing.listed.insert(reference(&object));
+                let wrap = if complete { Event::Apply } else { Event::InitApply };
+                readable(object).map(wrap).into_iter().collect()
+            }
+            Event::InitDone => {
+                let gone = std::mem::replace(&mut listing.present, std::mem::take(&mut listing.listed));
+                let gone: Vec<_> = gone.difference(&listing.present).filter_map(|object| store.get(object)).collect();
+                listing.complete = true;
+                let first = !complete && self.parts.iter().all(|listing| listing.complete);
+                self.complete |= first;
+                let gone = gone.into_iter().map(|object| Event::Delete(object.as_ref().clone()));
+                gone.chain(first.then_some(Event::InitDone)).collect()
+            }
+            Event::Apply(object) => {
+                listing.present.insert(reference(&object));
+                let wrap = if complete { Event::Apply } else { Event::InitApply };
+                readable(object).map(wrap).into_iter().collect()
+            }
+            Event::Delete(object) => {
+                let object_ref = reference(&object);
+                listing.present.remove(&object_ref);
+                // The object may have become unreadable since: the store's own copy will do.
+                let known = store.get(&object_ref).map(|known| known.as_ref().clone());
+                object.0.ok().or(known).map(Event::Delete).into_iter().collect()
+            }
+        }
+    }
+}
+
+fn reference<K: Resource<DynamicType = ()>>(object: &DeserializeGuard<K>) -> ObjectRef<K> {
+    let meta = object.meta();
+    let reference = ObjectRef::new(meta.name.as_deref().unwrap_or_default());
+    match meta.namespace.as_deref() {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
+    }
+}
+
+fn readable<K: Resource<DynamicType = ()>>(object: DeserializeGuard<K>) -> Option<K> {
+    match object.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            let (namespace, name) = (&invalid.metadata.namespace, &invalid.metadata.name);
+            tracing::error!(kind = %K::kind(&()), ?namespace, ?name, error = invalid.error, "an object cannot be read and is left out");
+            None
+        }
+    }
+}
