@@ -1,9 +1,10 @@
 //! Conditions: merged so that a transition time changes only with the status.
 
-use carpack_api::common::{Condition, Time};
+use carpack_api::common::Condition;
 use jiff::Timestamp;
 
 use crate::Event;
+use crate::time::whole;
 
 /// A condition before it has a transition time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: Option<i64>, n
                 reason: verdict.reason.to_owned(),
                 message: verdict.message.clone(),
                 observed_generation: generation,
-                last_transition_time: unchanged.map_or(Time(now), |c| c.last_transition_time.clone()),
+                last_transition_time: unchanged.map_or(whole(now), |c| c.last_transition_time.clone()),
             }
         })
         .collect()

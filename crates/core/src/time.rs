@@ -1,8 +1,21 @@
 //! Terms, lead times and how moments are written in sentences.
 
 use carpack_api::BillingMode;
+use carpack_api::common::Time;
 use carpack_api::pack::ConcurrencyPackSpec;
 use jiff::{SignedDuration, Timestamp};
+
+/// A moment as the API stores it, in whole seconds: the second it lies in.
+pub fn whole(at: Timestamp) -> Time {
+    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
+}
+
+/// A moment as the API stores it, never earlier than it was. What must be *newer* than such a moment is really newer,
+/// although fractions of a second are not stored.
+pub fn whole_up(at: Timestamp) -> Time {
+    let second = if at.subsec_nanosecond() > 0 { at.as_second().saturating_add(1) } else { at.as_second() };
+    Time(Timestamp::from_second(second).unwrap_or(at))
+}
 
 const DAY: i64 = 24;
 /// The shortest month.

@@ -5,7 +5,7 @@ use carpack_api::Mode;
 use carpack_api::order::LineState;
 use carpack_api::pack::{RenewFlag, RenewalMode};
 use carpack_core::account::Health;
-use carpack_core::observation::Binding;
+use carpack_core::observation::{Binding, DealsLook};
 use carpack_core::order::Effect;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -295,6 +295,21 @@ fn an_absence_counts_only_in_two_looks_that_both_began_after_the_quarantine() {
     world.pass(SignedDuration::from_secs(1));
     run(&mut world);
     assert_eq!(world.bought(), 1, "the same call, with the same token");
+}
+
+#[test]
+fn looks_from_within_the_quarantine_prove_nothing() {
+    let mut world = ordered(json!({}));
+    world.replies = vec![Reply::LostBeforeCommit];
+    run(&mut world);
+    for _ in 0..4 {
+        world.pass(SignedDuration::from_secs(30));
+        world.sweep();
+        let deals = DealsLook { started: world.now, deals: Vec::new() };
+        world.pass(SignedDuration::from_secs(1));
+        let decision = world.decide_order(0, Some(&deals));
+        assert_eq!(decision.status.lines[0].clear_looks, 0);
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! since the intent. An absence counts only in complete looks that began after the quarantine, and only twice.
 
 use carpack_api::PackOrderStatus;
-use carpack_api::common::Time;
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::Timestamp;
 
@@ -13,7 +12,7 @@ use super::{Input, SETTLE_ANNOTATION};
 use crate::money::Amount;
 use crate::names::is_named;
 use crate::observation::{Deal, DealAction, Instance, Observation};
-use crate::time::plus;
+use crate::time::{plus, whole_up};
 
 /// Complete looks without a trace that prove an absence.
 const CLEAR_LOOKS: i32 = 2;
@@ -84,7 +83,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
         return None;
     }
     line.clear_looks = line.clear_looks.saturating_add(1);
-    line.last_look_time = Some(Time(observation.started.max(deals.started)));
+    line.last_look_time = Some(whole_up(observation.started.max(deals.started)));
     if line.clear_looks >= CLEAR_LOOKS && line.attempts < ATTEMPTS {
         line.state = LineState::Pending;
         line.retry_time = None;

@@ -1,12 +1,11 @@
 //! The state of an order's lines: the intent before a call, the outcome after it.
 
-use carpack_api::common::Time;
 use carpack_api::order::{LineState, LineStatus, PackOrderSpec, TrailEntry};
 use carpack_api::{PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Timing;
-use crate::time::plus;
+use crate::time::{plus, whole, whole_up};
 
 /// Entries of the trail that are kept.
 const TRAIL: usize = 50;
@@ -81,7 +80,7 @@ pub fn intend(order: &PackOrder, index: i32, now: Timestamp) -> PackOrderStatus 
     if let Some(line) = status.lines.iter_mut().find(|line| line.index == index) {
         line.state = LineState::Submitting;
         line.attempts = line.attempts.saturating_add(1);
-        line.submit_time = Some(Time(now));
+        line.submit_time = Some(whole_up(now));
         line.retry_time = None;
         line.clear_looks = 0;
         line.last_look_time = None;
@@ -111,7 +110,7 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
         }
         Outcome::Rejected { category, message, may_pass } => {
             line.state = if *may_pass { LineState::Pending } else { LineState::Rejected };
-            line.retry_time = may_pass.then(|| Time(plus(now, backoff(timing.retry_after, line.attempts))));
+            line.retry_time = may_pass.then(|| whole_up(plus(now, backoff(timing.retry_after, line.attempts))));
             line.category = Some((*category).to_owned());
             line.message = Some(message.clone());
             format!("refused, nothing was spent: {message}")
@@ -142,7 +141,7 @@ pub(super) fn with_lines(order: &PackOrder) -> PackOrderStatus {
 
 /// Adds to the trail; the oldest entries are dropped.
 pub(super) fn note(status: &mut PackOrderStatus, now: Timestamp, message: String) {
-    status.trail.push(TrailEntry { time: Time(now), message });
+    status.trail.push(TrailEntry { time: whole(now), message });
     let surplus = status.trail.len().saturating_sub(TRAIL);
     status.trail.drain(..surplus);
 }

@@ -10,6 +10,7 @@ use crate::account::wants_auto_renew;
 use crate::money;
 use crate::names::{client_token, cloud_name, order_name};
 use crate::order::{is_unresolved, reason_of};
+use crate::time::whole_up;
 
 /// Orders of one action that were made for this very object.
 pub(super) fn own<'a>(input: &Input<'a>, action: OrderAction) -> impl Iterator<Item = &'a PackOrder> {
@@ -107,7 +108,7 @@ pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
         },
         quote: draft.quote,
         max_price: spec.max_price.clone(),
-        decision_time: Time(input.now),
+        decision_time: whole_up(input.now),
         deadline: draft.deadline.map(Time),
         approval: None,
     };

@@ -14,7 +14,7 @@ use crate::Event;
 use crate::condition::{
     ASSIGNED, ENDED, PURCHASED, READY, RECONCILING, RENEWAL_ON_TRACK, STALLED, Verdict, events, is_true, merge, verdict,
 };
-use crate::time::{plus, short};
+use crate::time::{plus, short, whole};
 
 /// How often the time of the last look is refreshed while nothing else changes.
 const REFRESH: SignedDuration = SignedDuration::from_mins(5);
@@ -424,7 +424,7 @@ fn last_observed(view: &View<'_>, old: &ConcurrencyPackStatus) -> Option<Time> {
     let before = old.last_observed_time.as_ref().map(|t| t.0);
     match (seen, before) {
         (Some(seen), Some(before)) if seen.duration_since(before).abs() < REFRESH => Some(Time(before)),
-        (Some(seen), _) => Some(Time(seen)),
+        (Some(seen), _) => Some(whole(seen)),
         (None, before) => before.map(Time),
     }
 }

@@ -201,14 +201,14 @@ impl World {
         assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");
         self.events.extend(decision.events);
         let stored = self.pack.as_mut().unwrap();
-        stored.status = Some(decision.status);
+        stored.status = Some(stored_form(&decision.status));
         match decision.effect.clone() {
             None => {}
             Some(pack::Effect::AddFinalizer) => stored.metadata.finalizers = Some(vec![PACK_FINALIZER.into()]),
             Some(pack::Effect::RemoveFinalizer) => self.pack = None,
             Some(pack::Effect::CreateOrder { name, spec }) => {
                 if !self.orders.iter().any(|o| o.metadata.name.as_deref() == Some(&name)) {
-                    let mut order = PackOrder::new(&name, *spec);
+                    let mut order = PackOrder::new(&name, stored_form(&*spec));
                     order.metadata.namespace = Some(TREASURY.into());
                     order.metadata.finalizers = Some(vec![ORDER_FINALIZER.into()]);
                     order.metadata.generation = Some(1);
@@ -249,6 +249,22 @@ impl World {
         self.changes.push(change);
     }
 
+    pub fn decide_order(&self, index: usize, deals: Option<&DealsLook>) -> order::Decision {
+        let order = &self.orders[index];
+        let uid = Some(order.spec.pack_ref.uid.as_str());
+        order::decide(&order::Input {
+            order,
+            siblings: &self.orders,
+            pack: self.pack.as_ref().filter(|p| p.metadata.uid.as_deref() == uid),
+            account: self.account.as_ref(),
+            observation: self.observation.as_ref(),
+            deals,
+            installation_mode: self.installation_mode,
+            now: self.now,
+            timing: &self.timing,
+        })
+    }
+
     /// The cloud refuses what no longer fits, because somebody else was there in between.
     fn possible(&self, change: &Change) -> bool {
         match change {
@@ -263,22 +279,9 @@ impl World {
     pub fn step_order(&mut self, index: usize) -> Option<order::Effect> {
         let mut deals = None;
         for _ in 0..3 {
-            let order = self.orders[index].clone();
-            let uid = order.spec.pack_ref.uid.clone();
-            let pack = self.pack.clone().filter(|p| p.metadata.uid.as_deref() == Some(&uid));
-            let decision = order::decide(&order::Input {
-                order: &order,
-                siblings: &self.orders,
-                pack: pack.as_ref(),
-                account: self.account.as_ref(),
-                observation: self.observation.as_ref(),
-                deals: deals.as_ref(),
-                installation_mode: self.installation_mode,
-                now: self.now,
-                timing: &self.timing,
-            });
+            let decision = self.decide_order(index, deals.as_ref());
             assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");
-            self.orders[index].status = Some(decision.status);
+            self.orders[index].status = Some(stored_form(&decision.status));
             match decision.effect {
                 Some(order::Effect::LookAtDeals { .. }) => {
                     deals = Some(DealsLook { started: self.now, deals: self.deals() });
@@ -296,10 +299,10 @@ impl World {
 
     /// The spender: intent, call, record.
     fn submit(&mut self, index: usize, line: i32) {
-        self.orders[index].status = Some(order::intend(&self.orders[index], line, self.now));
+        self.orders[index].status = Some(stored_form(&order::intend(&self.orders[index], line, self.now)));
         let outcome = self.call(index, line);
         self.pass(SignedDuration::from_millis(100));
-        self.orders[index].status = Some(order::settle(&self.orders[index], line, &outcome, self.now, &self.timing));
+        self.orders[index].status = Some(stored_form(&order::settle(&self.orders[index], line, &outcome, self.now, &self.timing)));
     }
 
     fn call(&mut self, index: usize, line: i32) -> Outcome {
@@ -361,7 +364,7 @@ impl World {
                 name: Some(name),
                 concurrencies: 1,
                 project: Binding::Unbound,
-                expiration: Some(self.now.checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap()),
+                expiration: Some(whole(self.now).checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap()),
                 expiration_source: ExpirationTimeSource::Billing,
                 renew_flag: if spec.terms.auto_renew { RenewFlag::Auto } else { RenewFlag::Manual },
                 scale: Some(spec.terms.concurrency_scale.clone()),
@@ -447,6 +450,16 @@ impl World {
     pub fn delete_pack(&mut self) {
         self.pack.as_mut().unwrap().metadata.deletion_timestamp = Some(Time(self.now));
     }
+}
+
+/// The cloud writes whole seconds.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap()
+}
+
+/// What is left after the API server has stored it: whole seconds.
+fn stored_form<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+    serde_json::from_value(serde_json::to_value(value).unwrap()).unwrap()
 }
 
 fn days(mode: BillingMode, duration: i32) -> SignedDuration {
