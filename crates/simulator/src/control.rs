@@ -108,12 +108,16 @@ async fn put_clock(State(shared): Shares, body: Bytes) -> Answer {
     let change = || {
         let change: ClockChange = read(&body)?;
         let mut inner = shared.lock();
-        if let Some(now) = change.now {
-            inner.set_clock(now)?;
-        }
+        let mut clock = inner.clock.clone(); // all of the change, or none
         if let Some(rate) = change.rate {
-            inner.clock.set_rate(rate)?;
+            clock.set_rate(rate)?;
         }
+        if let Some(now) = change.now {
+            clock.set(now)?;
+        }
+        inner.clock = clock;
+        let now = inner.clock.now();
+        inner.state.advance_to(now);
         if let Some(skew) = change.skew_seconds {
             inner.skew_seconds = skew;
         }

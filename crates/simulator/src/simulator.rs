@@ -1,6 +1,6 @@
 //! The handle for tests in Rust: the control interface as typed calls.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -55,10 +55,14 @@ impl Simulator {
         self.address
     }
 
-    /// Waits until the server has stopped by itself.
-    pub async fn join(mut self) {
+    /// Stops: what is held is dropped, what is under way may finish for five seconds, and the port is free afterwards.
+    pub async fn stop(mut self) {
+        self.shared.lock().faults.clear();
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
         if let Some(task) = self.task.take() {
-            let _ = task.await;
+            let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
         }
     }
 

@@ -63,5 +63,6 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
     }
+    simulator.stop().await;
     Ok(())
 }
