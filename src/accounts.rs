@@ -33,6 +33,10 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
     let name = account.name_any();
     operator.inventories.ensure(&name, &account.spec);
     let snapshot = operator.snapshot(&name);
+    if !snapshot.is_settled() {
+        // The first look queues the account again.
+        return Ok(Action::await_change());
+    }
     let now = operator.clock.second();
     let packs = operator.stores.packs.store.state_filter(|pack| pack.spec.account_ref.name == name);
     let old = account.status.clone().unwrap_or_default();
@@ -55,8 +59,6 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
 fn ready(snapshot: &Snapshot) -> Verdict {
     match &snapshot.health {
         Health::Ready => verdict(READY, Some(true), "Ready", "the account can be worked with"),
-        // Not an error: the first look is under way.
-        Health::NotReady { reason: "NotLookedYet", message } => verdict(READY, None, "NotLookedYet", message.clone()),
         Health::NotReady { reason, message } => verdict(READY, Some(false), reason, message.clone()),
     }
 }

@@ -116,10 +116,16 @@ pub async fn spread_snapshots(
     memories: Arc<Memories>,
 ) {
     while let Some(Published { account, old, new }) = published.next().await {
+        let object = ObjectRef::new(&account).within(&operator.settings.namespace);
+        if operator.stores.accounts.store.get(&object).is_none() {
+            // It went while its inventory was being started.
+            operator.inventories.stop(&account);
+            continue;
+        }
         let differs = new.differs(&old);
         let before = old.observation.as_ref().map(|observation| observation.started);
         let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before));
-        operator.queues.account(ObjectRef::new(&account).within(&operator.settings.namespace));
+        operator.queues.account(object);
         queue_packs(&operator, |pack| pack.spec.account_ref.name == account && (differs || waits(pack)));
         queue_orders(&operator, |order| order.spec.account_ref.name == account && is_open(order));
     }

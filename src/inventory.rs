@@ -26,6 +26,9 @@ use crate::tasks::Tasks;
 /// An account is not looked at more often.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The reason of an account whose first look is under way.
+const NOT_LOOKED_YET: &str = "NotLookedYet";
+
 /// What is known of an account.
 #[derive(Clone)]
 pub struct Snapshot {
@@ -45,8 +48,14 @@ impl Snapshot {
     /// Nothing is known yet.
     pub fn first() -> Self {
         let message = "the account has not been looked at yet".to_owned();
-        let health = Health::NotReady { reason: "NotLookedYet", message };
+        let health = Health::NotReady { reason: NOT_LOOKED_YET, message };
         Self { observation: None, balance: None, health, skew: None, cloud: None }
+    }
+
+    /// True once the account was looked at, with or without success. Before that nothing is decided for its objects: a
+    /// restart would only report that nothing is known.
+    pub fn is_settled(&self) -> bool {
+        !matches!(self.health, Health::NotReady { reason: NOT_LOOKED_YET, .. })
     }
 
     /// True when a decision made with the other snapshot may turn out different, apart from age.

@@ -120,6 +120,14 @@ impl LeaseGuard {
     }
 }
 
+/// Somebody else's lease.
+struct Foreign {
+    holder: String,
+    version: String,
+    /// Since when we have seen this version.
+    since: Instant,
+}
+
 /// Takes the lease, renews it, and gives it back.
 pub struct Elector {
     settings: LeaseSettings,
@@ -127,8 +135,8 @@ pub struct Elector {
     guard: LeaseGuard,
     /// The lease as we wrote it last.
     ours: Option<Lease>,
-    /// The foreign lease: its version, and since when we have seen it unchanged.
-    foreign: Option<(String, Instant)>,
+    /// Somebody else's lease, as we have seen it last.
+    foreign: Option<Foreign>,
 }
 
 impl Elector {
@@ -230,14 +238,14 @@ impl Elector {
         let version = lease.resource_version().unwrap_or_default();
         let seconds = spec.and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
         let duration = seconds.map_or(self.settings.duration, Duration::from_secs).max(self.settings.duration);
-        match &self.foreign {
-            Some((seen, since)) if *seen == version => since.elapsed() > duration,
-            _ => {
-                tracing::debug!(holder, "another process leads");
-                self.foreign = Some((version, Instant::now()));
-                false
-            }
+        if let Some(foreign) = self.foreign.as_ref().filter(|foreign| foreign.version == version) {
+            return foreign.since.elapsed() > duration;
         }
+        if !self.foreign.as_ref().is_some_and(|foreign| foreign.holder == holder) {
+            tracing::info!(holder, "another process leads");
+        }
+        self.foreign = Some(Foreign { holder: holder.to_owned(), version, since: Instant::now() });
+        false
     }
 
     fn first(&self) -> Lease {

@@ -20,10 +20,10 @@ use crate::inventory::Snapshot;
 use crate::kubernetes::{answer, is_not_found, replace_status, set_finalizer};
 use crate::merge::deal;
 use crate::operator::Operator;
-use crate::spender::Spender;
+use crate::spender::{Evidence, Spender};
 
-/// After the spender has taken an order over.
-const SPENDING: Duration = Duration::from_secs(5);
+/// While the spender works on an order. When something was sent, it queues the order itself.
+const SPENDING: Duration = Duration::from_secs(1);
 
 /// Everything that was gathered about an order.
 struct Gathered<'a> {
@@ -59,32 +59,37 @@ pub async fn reconcile(
 ) -> Result<Action, StepError> {
     let name = order.name_any();
     if spender.is_busy(&name) {
-        // The spender queues the order again when it is done.
-        return Ok(Action::await_change());
+        return Ok(Action::requeue(SPENDING));
     }
     let account_name = &order.spec.account_ref.name;
     let snapshot = operator.snapshot(account_name);
+    let account = operator.account(account_name, &snapshot);
+    if account.is_some() && !snapshot.is_settled() {
+        // The first look queues the order again.
+        return Ok(Action::requeue(operator.clock.wait_for(None)));
+    }
     let gathered = Gathered {
         operator: &operator,
         order: &order,
         siblings: operator.siblings(&order),
         pack: pack_of(&operator, &order).await?,
-        account: operator.account(account_name, &snapshot),
+        account,
         snapshot,
     };
-    let mut decision = gathered.decide(None);
+    let (mut decision, mut deals) = (gathered.decide(None), None);
     if let Some(Effect::LookAtDeals { since }) = decision.effect {
         let Some(look) = look_at_deals(&gathered, since).await? else {
             return Ok(Action::requeue(operator.clock.wait_for(decision.wake_at)));
         };
         decision = gathered.decide(Some(&look));
+        deals = Some(look);
     }
     if decision.wants_sweep {
         operator.inventories.request_sweep(account_name);
     }
     if order.status.as_ref() == Some(&decision.status) {
         if let Some(effect) = decision.effect {
-            carry_out(&gathered, effect, &spender).await?;
+            carry_out(&gathered, deals, effect, &spender).await?;
         }
     } else {
         let decided = PackOrder { status: Some(decision.status), ..order.as_ref().clone() };
@@ -97,14 +102,20 @@ pub async fn reconcile(
     Ok(Action::requeue(operator.clock.wait_for(decision.wake_at)))
 }
 
-async fn carry_out(gathered: &Gathered<'_>, effect: Effect, spender: &Arc<Spender>) -> Result<(), StepError> {
+async fn carry_out(
+    gathered: &Gathered<'_>,
+    deals: Option<DealsLook>,
+    effect: Effect,
+    spender: &Arc<Spender>,
+) -> Result<(), StepError> {
     let (operator, order) = (gathered.operator, gathered.order);
     match effect {
         Effect::AddFinalizer => set_finalizer(&operator.kube, order, ORDER_FINALIZER, true).await,
         Effect::RemoveFinalizer => set_finalizer(&operator.kube, order, ORDER_FINALIZER, false).await,
         Effect::Prune => prune(operator, order).await,
         Effect::Submit { index } => {
-            spender.submit(&order.name_any(), index, Arc::clone(&gathered.snapshot));
+            let snapshot = Arc::clone(&gathered.snapshot);
+            spender.submit(&order.name_any(), index, Evidence { snapshot, deals });
             Ok(())
         }
         // The look was just made; the next one is made when the order is looked at again.

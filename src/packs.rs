@@ -33,6 +33,10 @@ pub async fn reconcile(
     let uid = pack.uid().ok_or(StepError::Incomplete { step: "deciding about a pack", part: "uid" })?;
     let snapshot = operator.snapshot(account_name);
     let account = operator.account(account_name, &snapshot);
+    if account.is_some() && !snapshot.is_settled() {
+        // The first look queues the pack again.
+        return Ok(Action::requeue(operator.clock.wait_for(None)));
+    }
     let orders = operator.orders_for(&pack.namespace().unwrap_or_default(), &pack.name_any());
     let memory = memories.of(&uid);
     let decision = decide(&Input {

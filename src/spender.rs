@@ -11,6 +11,7 @@ use carpack_api::PackOrder;
 use carpack_api::order::{LineState, LineStatus};
 use carpack_cloud::port::{Deadline, PaidCalls, Receipt};
 use carpack_cloud::{BeforeSend, CallError, Category};
+use carpack_core::observation::DealsLook;
 use carpack_core::order::{self, Effect, Outcome};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -49,6 +50,22 @@ impl PaidDesk {
     }
 }
 
+/// What the first decision was made on; the second one, on a fresh order and pack, is made on the same.
+pub struct Evidence {
+    /// The newest look at the account.
+    pub snapshot: Arc<Snapshot>,
+    /// The look into the cloud's books, if one was made.
+    pub deals: Option<DealsLook>,
+}
+
+/// How the work on a line ended.
+enum Paid {
+    /// Its state is recorded, as far as that was possible.
+    Over,
+    /// Nothing was sent, and nothing is recorded.
+    HeldBack(String),
+}
+
 /// Makes paid calls.
 pub struct Spender {
     operator: Arc<Operator>,
@@ -80,59 +97,61 @@ impl Spender {
     }
 
     /// Pays one line of an order, in a task of its own.
-    pub fn submit(self: &Arc<Self>, order: &str, index: i32, snapshot: Arc<Snapshot>) {
+    pub fn submit(self: &Arc<Self>, order: &str, index: i32, evidence: Evidence) {
         if self.operator.tasks.is_stopping() || !lock(&self.in_flight).insert(order.to_owned()) {
             return;
         }
         let in_flight = InFlight { orders: Arc::clone(&self.in_flight), name: order.to_owned() };
         let (spender, name) = (Arc::clone(self), order.to_owned());
         self.operator.tasks.spawn_paid(async move {
-            match Box::pin(spender.pay(&name, index, &snapshot)).await {
-                Ok(()) => {}
+            let paid = Box::pin(spender.pay(&name, index, &evidence)).await;
+            drop(in_flight);
+            match paid {
+                Ok(Paid::Over) => {
+                    let order = ObjectRef::<PackOrder>::new(&name).within(&spender.operator.settings.namespace);
+                    spender.operator.queues.order(order);
+                }
+                Ok(Paid::HeldBack(why)) => tracing::debug!(order = name, index, why, "nothing was sent"),
                 Err(StepError::Conflict { .. }) => {
                     tracing::debug!(order = name, "the order changed before anything was sent")
                 }
                 Err(error) => tracing::warn!(order = name, index, %error, "nothing was sent"),
             }
-            drop(in_flight);
-            let order = ObjectRef::<PackOrder>::new(&name).within(&spender.operator.settings.namespace);
-            spender.operator.queues.order(order);
         });
     }
 
     /// The whole procedure. An error means that nothing was sent.
-    async fn pay(&self, name: &str, index: i32, snapshot: &Snapshot) -> Result<(), StepError> {
+    async fn pay(&self, name: &str, index: i32, evidence: &Evidence) -> Result<Paid, StepError> {
         let operator = &self.operator;
-        let Some(live) = orders::look(operator, name).await? else { return Ok(()) };
+        let held = |why: &str| Ok(Paid::HeldBack(why.to_owned()));
+        let Some(live) = orders::look(operator, name).await? else { return held("the order is gone") };
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
-        let account = operator.account(&live.spec.account_ref.name, snapshot);
+        let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
         let siblings = operator.siblings(&live);
         let input = order::Input {
             order: &live,
             siblings: &siblings,
             pack: pack.as_ref(),
             account: account.as_ref(),
-            observation: snapshot.observation.as_deref(),
-            deals: None,
+            observation: evidence.snapshot.observation.as_deref(),
+            deals: evidence.deals.as_ref(),
             installation_mode: operator.settings.mode,
             now: operator.clock.second(),
             timing: &operator.settings.timing,
         };
         if order::decide(&input).effect != Some(Effect::Submit { index }) {
-            tracing::debug!(order = name, index, "a closer look shows that the line is not to be sent now");
-            return Ok(());
+            return held("a closer look shows that the line is not to be sent now");
         }
         let (Some(account), Some(line)) = (&account, live.spec.lines.iter().find(|line| line.index == index)) else {
-            return Ok(());
+            return held("the account or the line is gone");
         };
         let request = match request::build(&live, line, account.spec.purchase.api.as_ref()) {
             Ok(request) => request,
             Err(message) => return self.not_sent(live, index, "InvalidConfiguration", message).await,
         };
-        let Some(client) = self.desk.client(&account.name) else { return Ok(()) };
-        if let Err(reason) = operator.guard.check(operator.settings.call_timeout) {
-            tracing::info!(order = name, index, reason, "nothing was sent");
-            return Ok(());
+        let Some(client) = self.desk.client(&account.name) else { return held("the account was not looked at yet") };
+        if let Err(why) = operator.guard.check(operator.settings.call_timeout) {
+            return Ok(Paid::HeldBack(why));
         }
 
         // The intent. If it cannot be written for whatever reason, nothing is sent.
@@ -144,7 +163,7 @@ impl Spender {
         let outcome = self.send(client.as_ref(), request, Deadline(deadline)).await;
         self.record(intended, index, &outcome).await;
         operator.inventories.request_sweep(&account.name);
-        Ok(())
+        Ok(Paid::Over)
     }
 
     /// Sends once.
@@ -167,11 +186,13 @@ impl Spender {
         index: i32,
         category: &'static str,
         message: String,
-    ) -> Result<(), StepError> {
+    ) -> Result<Paid, StepError> {
         let outcome = Outcome::Rejected { category, message, may_pass: true };
         let operator = &self.operator;
         let status = order::settle(&live, index, &outcome, operator.clock.second(), &operator.settings.timing);
-        replace_status(&operator.kube, "recording why nothing was sent", &with_status(live, status)).await.map(drop)
+        let written =
+            replace_status(&operator.kube, "recording why nothing was sent", &with_status(live, status)).await;
+        written.map(|_| Paid::Over)
     }
 
     /// Records the answer, whatever else happens to the order meanwhile. Only this line is changed.
