@@ -241,7 +241,7 @@ impl Elector {
         if let Some(foreign) = self.foreign.as_ref().filter(|foreign| foreign.version == version) {
             return foreign.since.elapsed() > duration;
         }
-        if !self.foreign.as_ref().is_some_and(|foreign| foreign.holder == holder) {
+        if self.foreign.as_ref().is_none_or(|foreign| foreign.holder != holder) {
             tracing::info!(holder, "another process leads");
         }
         self.foreign = Some(Foreign { holder: holder.to_owned(), version, since: Instant::now() });
