@@ -54,7 +54,8 @@ pub fn events(old: &[Condition], verdicts: &[Verdict], quiet: &[&str]) -> Vec<Ev
         .filter(|verdict| !quiet.contains(&verdict.kind))
         .filter(|verdict| !old.iter().any(|c| c.type_ == verdict.kind && c.reason == verdict.reason))
         .map(|verdict| Event {
-            warning: verdict.kind == STALLED || (verdict.kind != RECONCILING && verdict.status == Some(false) && is_bad(verdict.reason)),
+            warning: verdict.kind == STALLED
+                || (verdict.kind != RECONCILING && verdict.status == Some(false) && is_bad(verdict.reason)),
             reason: verdict.reason,
             message: verdict.message.clone(),
         })
@@ -65,8 +66,21 @@ pub fn events(old: &[Condition], verdicts: &[Verdict], quiet: &[&str]) -> Vec<Ev
 fn is_bad(reason: &str) -> bool {
     !matches!(
         reason,
-        "WaitingForWindow" | "Purchasing" | "AwaitingApproval" | "AwaitingDelivery" | "Observing" | "DryRun" | "Reassigning"
-            | "NotPurchased" | "NotRenewing" | "WindowClosed" | "Renaming" | "Renewing" | "Pending" | "InProgress" | "Ended"
+        "WaitingForWindow"
+            | "Purchasing"
+            | "AwaitingApproval"
+            | "AwaitingDelivery"
+            | "Observing"
+            | "DryRun"
+            | "Reassigning"
+            | "NotPurchased"
+            | "NotRenewing"
+            | "WindowClosed"
+            | "Renaming"
+            | "Renewing"
+            | "Pending"
+            | "InProgress"
+            | "Ended"
     )
 }
 

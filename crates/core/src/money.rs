@@ -12,7 +12,9 @@ pub struct Amount(i64);
 
 /// A text that is no amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not an amount of money: write a decimal number with at most four digits after the point, such as 6300.00")]
+#[error(
+    "\"{0}\" is not an amount of money: write a decimal number with at most four digits after the point, such as 6300.00"
+)]
 pub struct NotAnAmount(String);
 
 impl Amount {

@@ -46,9 +46,9 @@ pub fn number_of(namespace: &str, name: &str, observed: &str) -> Option<String> 
 
 /// True when a name in the cloud carries the hash of this namespace and name.
 pub fn carries_hash(namespace: &str, name: &str, observed: &str) -> bool {
-    observed.rsplit_once(&hash(namespace, name)).is_some_and(|(title, rest)| {
-        title.ends_with('-') && (rest.is_empty() || appended_number(rest).is_some())
-    })
+    observed
+        .rsplit_once(&hash(namespace, name))
+        .is_some_and(|(title, rest)| title.ends_with('-') && (rest.is_empty() || appended_number(rest).is_some()))
 }
 
 /// How the cloud appends a number is not documented: digits, with or without a separator, are taken for one.
@@ -82,10 +82,7 @@ mod tests {
 
     #[test]
     fn packs_whose_names_run_together_have_different_orders_and_cloud_names() {
-        assert_ne!(
-            order_name("a-b", "c", OrderAction::Buy, 1),
-            order_name("a", "b-c", OrderAction::Buy, 1)
-        );
+        assert_ne!(order_name("a-b", "c", OrderAction::Buy, 1), order_name("a", "b-c", OrderAction::Buy, 1));
         assert_ne!(cloud_name("a-b", "c", None, 1), cloud_name("a", "b-c", None, 1));
         assert_ne!(cloud_name("a", "c", Some("same"), 1), cloud_name("b", "c", Some("same"), 1));
     }

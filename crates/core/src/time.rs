@@ -80,7 +80,11 @@ pub fn parse_duration(text: &str) -> Option<SignedDuration> {
 
 /// "12-04 09:59Z", or with the year when it is not this one.
 pub fn short(at: Timestamp, now: Timestamp) -> String {
-    let format = if at.strftime("%Y").to_string() == now.strftime("%Y").to_string() { "%m-%d %H:%MZ" } else { "%Y-%m-%d %H:%MZ" };
+    let format = if at.strftime("%Y").to_string() == now.strftime("%Y").to_string() {
+        "%m-%d %H:%MZ"
+    } else {
+        "%Y-%m-%d %H:%MZ"
+    };
     at.strftime(format).to_string()
 }
 

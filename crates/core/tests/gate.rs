@@ -128,7 +128,8 @@ fn what_has_expired_meanwhile_is_not_renewed() {
 
 #[test]
 fn nothing_is_renewed_by_us_while_the_clouds_own_renewal_is_on_or_unseen() {
-    let monthly = json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "Operator", "renewBefore": "48h"}});
+    let monthly =
+        json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "Operator", "renewBefore": "48h"}});
     for flag in [RenewFlag::Auto, RenewFlag::Unknown] {
         let mut world = due(monthly.clone());
         for instance in world.instances.values_mut() {
@@ -167,7 +168,8 @@ fn a_price_that_rose_and_a_max_price_that_was_lowered_keep_the_money() {
     run(&mut dearer);
     assert_eq!((dearer.bought(), line(&dearer).0), (0, LineState::Void));
     let mut capped = ordered(json!({}));
-    capped.spec(|spec| spec.max_price = Some(serde_json::from_value(json!({"amount": "1", "currency": "USD"})).unwrap()));
+    capped
+        .spec(|spec| spec.max_price = Some(serde_json::from_value(json!({"amount": "1", "currency": "USD"})).unwrap()));
     run(&mut capped);
     assert_eq!((capped.bought(), line(&capped).0), (0, LineState::Pending));
 }
@@ -185,14 +187,19 @@ fn an_approval_for_later_renewals_does_not_reach_to_a_higher_price_or_beyond_its
     };
     assert_eq!(covered(&|_| ()), 3);
     assert_eq!(covered(&|w| w.account.as_mut().unwrap().spec.price_list.prices[0].amount = "105.01".into()), 0);
-    let until = |w: &mut World| w.orders[0].spec.approval.as_mut().unwrap().until = Some(carpack_api::common::Time(time("2026-12-01T12:00:00Z")));
+    let until = |w: &mut World| {
+        w.orders[0].spec.approval.as_mut().unwrap().until =
+            Some(carpack_api::common::Time(time("2026-12-01T12:00:00Z")))
+    };
     assert_eq!(covered(&until), 0);
 }
 
 #[test]
 fn a_closed_window_and_a_deleted_pack_end_an_order_that_was_not_sent() {
     let mut closed = ordered(json!({"purchaseWindow": {"notAfter": "2026-12-09T00:00:00Z"}}));
-    closed.spec(|spec| spec.purchase_window.as_mut().unwrap().not_after = Some(carpack_api::common::Time(time("2026-12-01T00:00:01Z"))));
+    closed.spec(|spec| {
+        spec.purchase_window.as_mut().unwrap().not_after = Some(carpack_api::common::Time(time("2026-12-01T00:00:01Z")))
+    });
     run(&mut closed);
     assert_eq!((closed.bought(), line(&closed).0), (0, LineState::Rejected));
     let mut passed = ordered(json!({"purchaseWindow": {"notAfter": "2026-12-09T00:00:00Z"}}));
@@ -287,7 +294,11 @@ fn an_absence_counts_only_in_two_looks_that_both_began_after_the_quarantine() {
         run(&mut world);
         world.pass(SignedDuration::from_secs(1));
     }
-    assert_eq!((line(&world), world.bought()), ((LineState::Unknown, 1), 0), "one and the same sweep, however often it is asked");
+    assert_eq!(
+        (line(&world), world.bought()),
+        ((LineState::Unknown, 1), 0),
+        "one and the same sweep, however often it is asked"
+    );
     world.sweep();
     world.pass(SignedDuration::from_secs(1));
     run(&mut world);

@@ -27,7 +27,10 @@ fn a_pack_is_bought_once_bound_and_ready_with_its_expiry() {
     let status = world.status();
     assert_eq!(status.quantity.as_deref(), Some("3/3"));
     assert_eq!(status.project.as_deref(), Some("cap-a"));
-    assert_eq!(status.expiration_time.as_ref().map(|t| t.0), world.instances.values().filter_map(|i| i.expiration).min());
+    assert_eq!(
+        status.expiration_time.as_ref().map(|t| t.0),
+        world.instances.values().filter_map(|i| i.expiration).min()
+    );
     assert!(status.next.as_ref().unwrap().starts_with("renew 1 day at 12-03 18:00Z, 315.00 USD"), "{:?}", status.next);
     assert_eq!(status.spent.as_deref(), Some("105.00 USD"), "as the cloud's books say");
 }
@@ -71,7 +74,8 @@ fn a_successor_replaces_the_pack_without_a_gap() {
         world.pass(SignedDuration::from_mins(30));
         world.round();
         world.round();
-        let live = world.instances.values().filter(|i| !i.isolated && i.project == Binding::Bound("cap-a".into())).count();
+        let live =
+            world.instances.values().filter(|i| !i.isolated && i.project == Binding::Bound("cap-a".into())).count();
         assert!(live >= 3, "only {live} of 3 in the project at {}", world.now);
     }
     assert_eq!((world.bought(), world.renewed()), (3, 0));
@@ -119,7 +123,11 @@ fn an_absence_that_three_attempts_do_not_explain_asks_a_person_with_the_command(
     world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(1));
     let status = world.orders[0].status.clone().unwrap();
     assert_eq!(status.lines[0].attempts, 3);
-    assert!(status.message.unwrap().contains("kubectl annotate packorder events.concert.buy-1 -n carpack-system carpack.io/settle=NotExecuted"));
+    assert!(
+        status.message.unwrap().contains(
+            "kubectl annotate packorder events.concert.buy-1 -n carpack-system carpack.io/settle=NotExecuted"
+        )
+    );
     assert_eq!((world.bought(), world.orders.len()), (0, 1));
 }
 
@@ -158,7 +166,8 @@ fn a_renewal_refused_for_good_is_not_ordered_again_and_says_so() {
 
 #[test]
 fn no_renewal_by_us_until_the_clouds_own_is_seen_off() {
-    let mut world = World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
+    let mut world =
+        World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
     world.settle();
     assert_eq!(world.ready(), "True Active");
     assert!(world.instances.values().all(|i| i.renew_flag == RenewFlag::Auto));
@@ -179,7 +188,8 @@ fn no_renewal_by_us_until_the_clouds_own_is_seen_off() {
 
 #[test]
 fn a_switch_turned_in_the_console_is_turned_back() {
-    let mut world = World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
+    let mut world =
+        World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
     world.settle();
     world.instances.values_mut().next().unwrap().renew_flag = RenewFlag::Manual;
     world.settle();
@@ -252,7 +262,11 @@ fn the_pack_is_renamed_with_the_numbers_the_cloud_gave() {
 #[case(Mode::DryRun, "False DryRun", 0)]
 #[case(Mode::ApprovalRequired, "False AwaitingApproval", 1)]
 #[case(Mode::Automatic, "True Active", 1)]
-fn the_lowest_step_of_the_ladder_wins_at_each_of_its_three_places(#[case] mode: Mode, #[case] ready: &str, #[case] orders: usize) {
+fn the_lowest_step_of_the_ladder_wins_at_each_of_its_three_places(
+    #[case] mode: Mode,
+    #[case] ready: &str,
+    #[case] orders: usize,
+) {
     for place in 0..3 {
         let mut world = World::new(pack(json!({"project": "cap-a"})));
         match place {
@@ -439,7 +453,8 @@ fn the_same_object_applied_again_after_it_ended_buys_nothing() {
 #[case("Lapse")]
 #[case("Return")]
 fn deletion_spends_nothing_and_leaves_no_order_in_flight_behind_unseen(#[case] policy: &str) {
-    let spec = json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": policy});
+    let spec =
+        json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": policy});
     let mut world = World::new(pack(spec));
     world.settle();
     world.delete_pack();
@@ -478,7 +493,8 @@ fn a_purchase_in_flight_outlives_the_deletion_of_its_pack() {
 
 #[test]
 fn deletion_with_lapse_is_not_held_for_ever_by_a_cloud_that_cannot_be_reached() {
-    let spec = json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": "Lapse"});
+    let spec =
+        json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": "Lapse"});
     let mut world = World::new(pack(spec));
     world.settle();
     world.refuse_changes = true;

@@ -77,7 +77,8 @@ fn perform(world: &mut World, act: &Act, objects: &mut u32) {
         Act::Project(project) if world.pack.is_some() => world.spec(|spec| spec.project = project.map(str::to_owned)),
         Act::Console(index, project) => {
             if let Some(instance) = world.instances.values_mut().nth(*index) {
-                instance.project = project.filter(|p| *p != "cap-small").map_or(Binding::Unbound, |p| Binding::Bound(p.into()));
+                instance.project =
+                    project.filter(|p| *p != "cap-small").map_or(Binding::Unbound, |p| Binding::Bound(p.into()));
             }
         }
         Act::Mode(mode) => world.installation_mode = *mode,

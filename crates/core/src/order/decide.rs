@@ -82,7 +82,11 @@ fn close_gate(input: &Input<'_>, status: &mut PackOrderStatus, deleting: bool) -
     let mut notes = Vec::new();
     for line in status.lines.iter_mut().filter(|line| line.state == LineState::Pending) {
         let Some(spec) = input.order.spec.lines.iter().find(|spec| spec.index == line.index) else { continue };
-        let gate = if deleting { Gate::Void("the order was deleted before it was sent".to_owned()) } else { gate(input, spec, line) };
+        let gate = if deleting {
+            Gate::Void("the order was deleted before it was sent".to_owned())
+        } else {
+            gate(input, spec, line)
+        };
         match gate {
             Gate::Reject(reason, message) => {
                 line.state = LineState::Rejected;
@@ -115,7 +119,8 @@ fn gate(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> Gate {
     if spec.deadline.as_ref().is_some_and(|deadline| input.now >= deadline.0) {
         return Gate::Reject("DeadlinePassed", "the order's deadline has passed".to_owned());
     }
-    let mut checks = vec![check_wanted(input), check_siblings(input), check_account(input), check_ladder(input), check_price(input)];
+    let mut checks =
+        vec![check_wanted(input), check_siblings(input), check_account(input), check_ladder(input), check_price(input)];
     checks.push(check_observed(input, line, state));
     // What ends a line goes before what delays it.
     let over = checks.iter().position(|gate| matches!(gate, Gate::Reject(..) | Gate::Void(_)));
@@ -154,7 +159,8 @@ fn check_wanted(input: &Input<'_>) -> Gate {
 
 /// No spending on a pack while the outcome of another of its orders is unknown.
 fn check_siblings(input: &Input<'_>) -> Gate {
-    let open = input.siblings.iter().filter(|o| o.metadata.name != input.order.metadata.name).find(|o| is_unresolved(o));
+    let open =
+        input.siblings.iter().filter(|o| o.metadata.name != input.order.metadata.name).find(|o| is_unresolved(o));
     match open {
         Some(other) => wait(
             "EarlierOrderUnresolved",
@@ -208,7 +214,10 @@ fn check_ladder(input: &Input<'_>) -> Gate {
         Mode::Observe | Mode::DryRun => wait("HeldByMode", format!("held back: the mode is {mode:?}")),
         _ if needs_word && !is_approved(input) => {
             let name = input.order.metadata.name.as_deref().unwrap_or_default();
-            wait("AwaitingApproval", format!("waits for approval: set spec.approval.decision of PackOrder {name} to Approved or Denied"))
+            wait(
+                "AwaitingApproval",
+                format!("waits for approval: set spec.approval.decision of PackOrder {name} to Approved or Denied"),
+            )
         }
         Mode::ApprovalRequired | Mode::Automatic => Gate::Open,
     }
@@ -289,13 +298,21 @@ fn check_observed(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> Ga
 
 fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
     let spec = &input.order.spec;
-    let taken = observation.instances.values().find(|i| i.name.as_deref().is_some_and(|n| is_named(&spec.pack_name, n)));
+    let taken =
+        observation.instances.values().find(|i| i.name.as_deref().is_some_and(|n| is_named(&spec.pack_name, n)));
     if let Some(instance) = taken {
-        return wait("NameTaken", format!("instance {} already stands under the name {}: it is not bought a second time", instance.id, spec.pack_name));
+        return wait(
+            "NameTaken",
+            format!(
+                "instance {} already stands under the name {}: it is not bought a second time",
+                instance.id, spec.pack_name
+            ),
+        );
     }
     let Some(from) = &line.renews_from else { return Gate::Open };
     let (namespace, name) = (&spec.pack_ref.namespace, &spec.pack_ref.name);
-    let lineage = observation.instances.values().filter(|i| i.name.as_deref().is_some_and(|n| carries_hash(namespace, name, n)));
+    let lineage =
+        observation.instances.values().filter(|i| i.name.as_deref().is_some_and(|n| carries_hash(namespace, name, n)));
     match lineage.filter_map(|i| i.expiration).max() {
         Some(latest) if latest == from.0 => Gate::Open,
         Some(_) => Gate::Void("the lineage's latest expiry has moved".to_owned()),
@@ -311,7 +328,9 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
         return wait("Vanished", format!("instance {id} is not listed by the cloud"));
     };
     match instance.expiration {
-        Some(expiration) if expiration != from.0 => return Gate::Void("the expiry that it renews from has moved".to_owned()),
+        Some(expiration) if expiration != from.0 => {
+            return Gate::Void("the expiry that it renews from has moved".to_owned());
+        }
         None => return wait("ExpiryUnknown", format!("the cloud does not say when instance {id} expires")),
         Some(_) if input.now >= from.0 || instance.isolated => {
             return Gate::Reject("DeadlinePassed", format!("instance {id} has expired"));
@@ -367,7 +386,8 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
             _ => false,
         }
     };
-    let earliest = status.lines.iter().filter(wanted).filter_map(|line| line.submit_time.as_ref().map(|t| t.0)).min()?;
+    let earliest =
+        status.lines.iter().filter(wanted).filter_map(|line| line.submit_time.as_ref().map(|t| t.0)).min()?;
     Some(plus(earliest, SignedDuration::from_mins(-15)))
 }
 

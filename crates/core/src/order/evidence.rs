@@ -108,7 +108,8 @@ fn trace(input: &Input<'_>, spec: &OrderLine, submitted: Timestamp) -> Option<Ve
         OrderAction::Renew => renewed(spec, observation).then(|| spec.instance_id.clone().into_iter().collect()),
         OrderAction::Return => {
             let id = spec.instance_id.clone()?;
-            let refunded = input.deals?.deals.iter().any(|d| d.action == DealAction::Refund && d.instance_ids.contains(&id));
+            let refunded =
+                input.deals?.deals.iter().any(|d| d.action == DealAction::Refund && d.instance_ids.contains(&id));
             (refunded && !observation.instances.contains_key(&id)).then(|| vec![id])
         }
     }
@@ -159,7 +160,8 @@ fn deliver(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option
             "renewed: the cloud shows a later expiry".to_owned()
         }),
         OrderAction::Return => {
-            let gone = spec.instance_id.as_ref().is_none_or(|id| observation.instances.get(id).is_none_or(|i| i.isolated));
+            let gone =
+                spec.instance_id.as_ref().is_none_or(|id| observation.instances.get(id).is_none_or(|i| i.isolated));
             gone.then(|| {
                 done(line);
                 "returned: the cloud no longer lists the instance as usable".to_owned()
@@ -215,8 +217,12 @@ fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
     if line.paid.is_some() || !matches!(line.state, LineState::Committed | LineState::Done) {
         return None;
     }
-    let deals: Vec<&Deal> =
-        input.deals?.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id) && deal.cost_cents.is_some()).collect();
+    let deals: Vec<&Deal> = input
+        .deals?
+        .deals
+        .iter()
+        .filter(|deal| line.order_ids.contains(&deal.order_id) && deal.cost_cents.is_some())
+        .collect();
     let currency = deals.first()?.currency.clone().unwrap_or_else(|| currency(input));
     let paid = deals
         .iter()

@@ -48,7 +48,12 @@ pub enum Outcome {
 /// The lines of an order as they stand: those never touched are Pending.
 pub(super) fn current(order: &PackOrder) -> Vec<LineStatus> {
     let recorded = order.status.as_ref().map(|s| s.lines.as_slice()).unwrap_or_default();
-    order.spec.lines.iter().map(|line| find(recorded, line.index).cloned().unwrap_or_else(|| untouched(line.index))).collect()
+    order
+        .spec
+        .lines
+        .iter()
+        .map(|line| find(recorded, line.index).cloned().unwrap_or_else(|| untouched(line.index)))
+        .collect()
 }
 
 pub(super) fn find(lines: &[LineStatus], index: i32) -> Option<&LineStatus> {

@@ -14,8 +14,8 @@ use crate::{Event, Timing};
 
 pub use decide::decide;
 pub(crate) use decide::{is_unresolved, not_granted, not_offered};
-pub(crate) use report::reason_of;
 pub use lines::{Outcome, intend, settle};
+pub(crate) use report::reason_of;
 
 /// A person's last word on lines whose outcome no evidence settles: `NotExecuted` or `Executed`.
 pub const SETTLE_ANNOTATION: &str = "carpack.io/settle";

@@ -1,7 +1,7 @@
 //! What an order's status says.
 
-use carpack_api::{PackOrder, PackOrderStatus};
 use carpack_api::order::{LineState, LineStatus, OrderState};
+use carpack_api::{PackOrder, PackOrderStatus};
 
 use super::Input;
 use super::SETTLE_ANNOTATION;
@@ -23,8 +23,15 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gat
     match (approved, state) {
         (Some(true), _) => verdicts.push(verdict("Approved", Some(true), "ApprovedByPerson", "approved by a person")),
         (Some(false), _) => verdicts.push(verdict("Approved", Some(false), "Denied", "denied by a person")),
-        (None, OrderState::AwaitingApproval) => verdicts.push(verdict("Approved", Some(false), "AwaitingApproval", message.clone())),
-        (None, _) if sent => verdicts.push(verdict("Approved", Some(true), "AllowedByMode", "allowed by the mode or by an earlier approval")),
+        (None, OrderState::AwaitingApproval) => {
+            verdicts.push(verdict("Approved", Some(false), "AwaitingApproval", message.clone()))
+        }
+        (None, _) if sent => verdicts.push(verdict(
+            "Approved",
+            Some(true),
+            "AllowedByMode",
+            "allowed by the mode or by an earlier approval",
+        )),
         (None, _) => {}
     }
     let submitted = format!("{paid} of {} lines paid", lines.len());
@@ -38,7 +45,11 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gat
         verdicts.push(verdict("Ambiguous", Some(true), reason, message.clone()));
     }
     let generation = input.order.metadata.generation;
-    let said = events(&status.conditions, &verdicts, if over { &["Approved", "Submitted", "Failed"] } else { &["Approved", "Submitted"] });
+    let said = events(
+        &status.conditions,
+        &verdicts,
+        if over { &["Approved", "Submitted", "Failed"] } else { &["Approved", "Submitted"] },
+    );
     status.conditions = merge(&status.conditions, &verdicts, generation, input.now);
     status.observed_generation = generation;
     status.state = Some(state);
@@ -59,10 +70,16 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         let late = line.submit_time.as_ref().is_some_and(|t| input.now >= plus(t.0, input.timing.delivery_grace));
         let orders = list(&line.order_ids);
         return if late || line.category.as_deref() == Some("PaidNotDelivered") {
-            let message = format!("paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}");
+            let message = format!(
+                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}"
+            );
             (OrderState::InProgress, "PaidNotDelivered", message)
         } else {
-            (OrderState::InProgress, "AwaitingDelivery", format!("paid (order {orders}); waits until the cloud shows the delivery"))
+            (
+                OrderState::InProgress,
+                "AwaitingDelivery",
+                format!("paid (order {orders}); waits until the cloud shows the delivery"),
+            )
         };
     }
     if let Gate::Wait { reason, message, .. } = gate {
@@ -74,7 +91,11 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         Some(line) => {
             let reason = known_category(line.category.as_deref());
             let detail = line.message.as_deref().unwrap_or_default();
-            (OrderState::Pending, reason, format!("refused, nothing was spent; tried again with growing intervals: {detail}"))
+            (
+                OrderState::Pending,
+                reason,
+                format!("refused, nothing was spent; tried again with growing intervals: {detail}"),
+            )
         }
         None => (OrderState::Pending, "Pending", "about to be sent".to_owned()),
     }
@@ -105,9 +126,14 @@ fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, &'static str, S
         return (OrderState::Fulfilled, "PartiallyDelivered", line.message.clone().unwrap_or_default());
     }
     if done > 0 {
-        let rest = rejected.and_then(|line| line.message.as_deref()).map(|m| format!("; refused: {m}")).unwrap_or_default();
+        let rest =
+            rejected.and_then(|line| line.message.as_deref()).map(|m| format!("; refused: {m}")).unwrap_or_default();
         let reason = if rejected.is_some() { "FulfilledInPart" } else { "Fulfilled" };
-        return (OrderState::Fulfilled, reason, format!("{:?}: {done} of {} lines done{rest}", input.order.spec.action, lines.len()));
+        return (
+            OrderState::Fulfilled,
+            reason,
+            format!("{:?}: {done} of {} lines done{rest}", input.order.spec.action, lines.len()),
+        );
     }
     match (rejected, void) {
         (Some(line), _) => {
@@ -132,12 +158,51 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 
 /// All reasons that an order's state or a line's category may have.
 const REASONS: [&str; 45] = [
-    "Fulfilled", "FulfilledInPart", "PartiallyDelivered", "PaidNotDelivered", "AwaitingDelivery", "OutcomeUnknown", "Pending", "Void",
-    "AwaitingApproval", "AwaitingObservation", "HeldByMode", "Unpriced", "AboveMaxPrice", "NameTaken", "Vanished", "ExpiryUnknown",
-    "AutoRenewStillOn", "EarlierOrderUnresolved", "AccountMissing", "NamespaceNotGranted", "BillingModeNotOffered",
-    "WrongCredentials", "ClockSkew", "NotSignedUp", "NotApproved", "PermissionDenied", "BalanceInsufficient", "RateLimited",
-    "InvalidRequest", "Unsupported", "NotFound", "Locked", "CloudInternal", "Unreachable", "CloudUnreachable", "SecretMissing",
-    "HeldBack", "NoAnswer", "Garbled", "Denied", "DeadlinePassed", "InvalidOrder", "SettledByHand", "Interrupted", "Other",
+    "Fulfilled",
+    "FulfilledInPart",
+    "PartiallyDelivered",
+    "PaidNotDelivered",
+    "AwaitingDelivery",
+    "OutcomeUnknown",
+    "Pending",
+    "Void",
+    "AwaitingApproval",
+    "AwaitingObservation",
+    "HeldByMode",
+    "Unpriced",
+    "AboveMaxPrice",
+    "NameTaken",
+    "Vanished",
+    "ExpiryUnknown",
+    "AutoRenewStillOn",
+    "EarlierOrderUnresolved",
+    "AccountMissing",
+    "NamespaceNotGranted",
+    "BillingModeNotOffered",
+    "WrongCredentials",
+    "ClockSkew",
+    "NotSignedUp",
+    "NotApproved",
+    "PermissionDenied",
+    "BalanceInsufficient",
+    "RateLimited",
+    "InvalidRequest",
+    "Unsupported",
+    "NotFound",
+    "Locked",
+    "CloudInternal",
+    "Unreachable",
+    "CloudUnreachable",
+    "SecretMissing",
+    "HeldBack",
+    "NoAnswer",
+    "Garbled",
+    "Denied",
+    "DeadlinePassed",
+    "InvalidOrder",
+    "SettledByHand",
+    "Interrupted",
+    "Other",
 ];
 
 fn known_category(category: Option<&str>) -> &'static str {

@@ -27,7 +27,11 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
         return Finding::stuck(ASSIGNED, "AccountMissing", message);
     };
     if astray.iter().all(|c| *c.binding() == Binding::Unknown) {
-        return Finding::unsure(ASSIGNED, "BindingUnknown", "the cloud does not say which project the instances are bound to");
+        return Finding::unsure(
+            ASSIGNED,
+            "BindingUnknown",
+            "the cloud does not say which project the instances are bound to",
+        );
     }
     if !account.grants_namespace(view.namespace) {
         return Finding::stuck(ASSIGNED, "NamespaceNotGranted", crate::order::not_granted(account, view.namespace));
@@ -61,7 +65,11 @@ fn release(view: &View<'_>) -> Finding {
     };
     let ours = view.input.pack.status.as_ref().and_then(|s| s.bound_project.as_deref());
     let Some(from) = ours.filter(|ours| bound.iter().any(|c| c.project() == Some(ours))) else {
-        return Finding::good(ASSIGNED, "BoundByAnother", format!("no project is declared; a person has bound it to {first}, and it is left there"));
+        return Finding::good(
+            ASSIGNED,
+            "BoundByAnother",
+            format!("no project is declared; a person has bound it to {first}, and it is left there"),
+        );
     };
     let message = format!("to be unbound from project {from}");
     if view.mode <= Mode::DryRun {

@@ -34,7 +34,9 @@ fn retained(view: &View<'_>) -> String {
     match view.usable().count() {
         0 => "released: nothing is left in the cloud".to_owned(),
         count if view.usable().any(|c| c.flag() == RenewFlag::Auto) => {
-            format!("retained: {count} instances stay in the cloud, and the cloud goes on renewing them; the account reports them as unclaimed")
+            format!(
+                "retained: {count} instances stay in the cloud, and the cloud goes on renewing them; the account reports them as unclaimed"
+            )
         }
         count => format!("retained: {count} instances stay in the cloud; the account reports them as unclaimed"),
     }
@@ -65,7 +67,8 @@ fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
             Some(_) if view.mode <= Mode::DryRun => "the mode allows no change",
             Some(_) => "the cloud could not be reached for an hour",
         };
-        let message = format!("released although the cloud's own renewal was not seen off, because {why}: look into the console");
+        let message =
+            format!("released although the cloud's own renewal was not seen off, because {why}: look into the console");
         return release(input, true, "ReleasedUnconfirmed", message);
     }
     let failure = input.last_failure.filter(|f| Some(&f.change) == change.as_ref());
@@ -87,13 +90,22 @@ fn give_back(view: &View<'_>) -> Decision {
         let message = format!("released: PackOrder {} returns it once it is approved", orders::name_of(order));
         return release(input, false, "Returning", message);
     }
-    let lines: Vec<_> =
-        view.claimed.iter().filter(|c| c.state == InstanceState::Usable).map(|c| (Some(c.id.clone()), c.expiration)).collect();
+    let lines: Vec<_> = view
+        .claimed
+        .iter()
+        .filter(|c| c.state == InstanceState::Usable)
+        .map(|c| (Some(c.id.clone()), c.expiration))
+        .collect();
     if lines.is_empty() {
         return release(input, false, "Released", "released: nothing is left to return".to_owned());
     }
     if view.mode <= Mode::DryRun {
-        return release(input, true, "ReleasedUnconfirmed", "released without a return: the mode allows none".to_owned());
+        return release(
+            input,
+            true,
+            "ReleasedUnconfirmed",
+            "released without a return: the mode allows none".to_owned(),
+        );
     }
     let quantity = view.usable().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
     let deadline = view.usable().filter_map(|c| c.expiration).max();

@@ -27,7 +27,8 @@ pub(super) fn plan(view: &View<'_>) -> Option<Effect> {
 
 /// Switching it on lets the cloud spend: below Automatic only what a person approved with the purchase.
 pub(super) fn may_switch_on(view: &View<'_>) -> bool {
-    let approved = || orders::newest(orders::own(&view.input, OrderAction::Buy)).is_some_and(|o| o.spec.terms.auto_renew);
+    let approved =
+        || orders::newest(orders::own(&view.input, OrderAction::Buy)).is_some_and(|o| o.spec.terms.auto_renew);
     view.input.pack.spec.billing_mode == BillingMode::Monthly && (view.mode == Mode::Automatic || approved())
 }
 

@@ -49,11 +49,18 @@ fn next_ordinal(input: &Input<'_>, action: OrderAction) -> i64 {
 
 /// What an order waits for or has come to: a reason of a closed set and a sentence.
 pub(super) fn standing(order: &PackOrder) -> (&'static str, String) {
-    (reason_of(order), order.status.as_ref().and_then(|s| s.message.clone()).unwrap_or_else(|| "about to be sent".to_owned()))
+    (
+        reason_of(order),
+        order.status.as_ref().and_then(|s| s.message.clone()).unwrap_or_else(|| "about to be sent".to_owned()),
+    )
 }
 
 /// True when a line of the order for this instance and expiry was refused for good.
-pub(super) fn refused<'a>(orders: impl Iterator<Item = &'a PackOrder>, instance: Option<&str>, from: Timestamp) -> Option<&'a PackOrder> {
+pub(super) fn refused<'a>(
+    orders: impl Iterator<Item = &'a PackOrder>,
+    instance: Option<&str>,
+    from: Timestamp,
+) -> Option<&'a PackOrder> {
     newest(orders.filter(|order| {
         let lines = order.spec.lines.iter().filter(|l| l.instance_id.as_deref() == instance);
         let here = lines.filter(|l| l.renews_from.as_ref().is_some_and(|t| t.0 == from));

@@ -21,13 +21,17 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         return waiting_for(view, order);
     }
     if window_closed(view) {
-        return Finding::ended("WindowClosed", "not bought: purchaseWindow.notAfter has passed; nothing is bought any more");
+        return Finding::ended(
+            "WindowClosed",
+            "not bought: purchaseWindow.notAfter has passed; nothing is bought any more",
+        );
     }
     if let Some(order) = orders::newest(orders::own(&input, OrderAction::Buy)) {
         let (reason, message) = orders::standing(order);
         if reason != "Void" {
             let name = orders::name_of(order);
-            let message = format!("{message}; to try again, delete PackOrder {name} in namespace {}", input.operator_namespace);
+            let message =
+                format!("{message}; to try again, delete PackOrder {name} in namespace {}", input.operator_namespace);
             return Finding::stuck(PURCHASED, reason, message);
         }
     }
@@ -54,7 +58,8 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         return finding.next(format!("{what} at {}, {price}", short(opens, input.now)));
     }
     if !view.fresh {
-        return Finding::working(PURCHASED, "AwaitingObservation", "waits for a complete look at the account").wants_sweep();
+        return Finding::working(PURCHASED, "AwaitingObservation", "waits for a complete look at the account")
+            .wants_sweep();
     }
     if let Some(finding) = project_problem(view, account) {
         return finding;
@@ -63,8 +68,12 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         return finding;
     }
     match view.mode {
-        Mode::Observe => Finding::held(PURCHASED, "Observing", format!("mode Observe: would {what} for {price}")).next(format!("nothing (mode Observe): would {what}, {price}")),
-        Mode::DryRun => Finding::held(PURCHASED, "DryRun", format!("mode DryRun: would {what} in {} for {price}", spec.region)).next(format!("nothing (mode DryRun): would {what}, {price}")),
+        Mode::Observe => Finding::held(PURCHASED, "Observing", format!("mode Observe: would {what} for {price}"))
+            .next(format!("nothing (mode Observe): would {what}, {price}")),
+        Mode::DryRun => {
+            Finding::held(PURCHASED, "DryRun", format!("mode DryRun: would {what} in {} for {price}", spec.region))
+                .next(format!("nothing (mode DryRun): would {what}, {price}"))
+        }
         Mode::ApprovalRequired | Mode::Automatic => {
             let deadline = spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref()).map(|t| t.0);
             let draft = Draft {
@@ -94,7 +103,9 @@ fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
             let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
             Finding::held(PURCHASED, "AwaitingApproval", message).next(format!("approve {name}, {price}"))
         }
-        Some(OrderState::Ambiguous) => Finding::unsure(PURCHASED, "OrderAmbiguous", message).next(format!("nothing until order {name} is settled")),
+        Some(OrderState::Ambiguous) => {
+            Finding::unsure(PURCHASED, "OrderAmbiguous", message).next(format!("nothing until order {name} is settled"))
+        }
         Some(OrderState::InProgress) if reason == "PaidNotDelivered" => Finding::stuck(PURCHASED, reason, message),
         Some(OrderState::InProgress) => Finding::working(PURCHASED, "AwaitingDelivery", message),
         _ if reason == "Pending" => Finding::working(PURCHASED, "Purchasing", message),
@@ -117,7 +128,10 @@ pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Finding
     let input = view.input;
     let name = &input.pack.spec.account_ref.name;
     let Some(account) = input.account else {
-        let message = format!("there is no CarAccount {name} in namespace {}: create it, or name another one in a new ConcurrencyPack", input.operator_namespace);
+        let message = format!(
+            "there is no CarAccount {name} in namespace {}: create it, or name another one in a new ConcurrencyPack",
+            input.operator_namespace
+        );
         return Err(Finding::stuck(PURCHASED, "AccountMissing", message));
     };
     if !account.grants_namespace(view.namespace) {
@@ -127,7 +141,11 @@ pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Finding
         return Err(Finding::working(PURCHASED, reason, message.clone()));
     }
     if !account.can_buy(input.pack.spec.billing_mode) {
-        return Err(Finding::stuck(PURCHASED, "BillingModeNotOffered", not_offered(account, input.pack.spec.billing_mode)));
+        return Err(Finding::stuck(
+            PURCHASED,
+            "BillingModeNotOffered",
+            not_offered(account, input.pack.spec.billing_mode),
+        ));
     }
     Ok(account)
 }
@@ -156,7 +174,9 @@ pub(super) fn check_project(view: &View<'_>, account: &Account, project: &str) -
         Some(scale) if scale == wanted => None,
         Some(scale) => Some((
             "ScaleMismatch",
-            format!("project {project} is of scale {scale} and this pack of {wanted}: a pack can only be bound to a project of its own scale"),
+            format!(
+                "project {project} is of scale {scale} and this pack of {wanted}: a pack can only be bound to a project of its own scale"
+            ),
         )),
         None => Some(("ScaleUnknown", format!("the cloud does not say of which scale project {project} is"))),
     }

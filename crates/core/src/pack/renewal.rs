@@ -35,13 +35,18 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
 
 fn ends_as_planned(view: &View<'_>, why: &str) -> Finding {
     let at = view.expiration.map(|at| short(at, view.input.now)).unwrap_or_else(|| "its expiry".to_owned());
-    Finding::good(RENEWAL_ON_TRACK, "EndsAsPlanned", format!("{why}: the pack ends at {at}")).next(format!("ends at {at}"))
+    Finding::good(RENEWAL_ON_TRACK, "EndsAsPlanned", format!("{why}: the pack ends at {at}"))
+        .next(format!("ends at {at}"))
 }
 
 fn by_the_cloud(view: &View<'_>) -> Finding {
     let on = view.carrying.iter().all(|c| c.flag() == RenewFlag::Auto);
     if !on {
-        return Finding::working(RENEWAL_ON_TRACK, "AutoRenewNotSeenOn", "the cloud's own renewal is not seen on for every instance yet");
+        return Finding::working(
+            RENEWAL_ON_TRACK,
+            "AutoRenewNotSeenOn",
+            "the cloud's own renewal is not seen on for every instance yet",
+        );
     }
     let at = view.expiration.map(|at| short(at, view.input.now)).unwrap_or_else(|| "expiry".to_owned());
     let message = "the cloud renews it for one month on the day of expiry, if the balance suffices";
@@ -69,10 +74,12 @@ fn by_us(view: &View<'_>) -> Finding {
     };
     let auto = view.carrying.iter().find(|c| !seen_off(c.flag(), spec.billing_mode));
     if let Some(instance) = auto {
-        let message = format!("no renewal by the operator until the cloud's own renewal of {} is seen off", instance.id);
+        let message =
+            format!("no renewal by the operator until the cloud's own renewal of {} is seen off", instance.id);
         return Finding::working(RENEWAL_ON_TRACK, "AutoRenewStillOn", message).wake(first).wants_sweep();
     }
-    let due: Vec<&Claimed<'_>> = moments.iter().filter(|(due, _)| *due <= input.now).map(|(_, instance)| *instance).collect();
+    let due: Vec<&Claimed<'_>> =
+        moments.iter().filter(|(due, _)| *due <= input.now).map(|(_, instance)| *instance).collect();
     let duration = renewal_duration(spec);
     let lines = if due.is_empty() { moments.iter().map(|(_, i)| *i).collect() } else { due.clone() };
     let quantity = match strategy(spec) {
@@ -86,21 +93,32 @@ fn by_us(view: &View<'_>) -> Finding {
     };
     let quote = match account.quote(spec, quantity, duration) {
         Ok(quote) => quote,
-        Err(PriceProblem::Unpriced(message)) => return Finding::stuck(RENEWAL_ON_TRACK, "Unpriced", message).wake(first),
-        Err(PriceProblem::AboveMaxPrice(message)) => return Finding::stuck(RENEWAL_ON_TRACK, "AboveMaxPrice", message).wake(first),
+        Err(PriceProblem::Unpriced(message)) => {
+            return Finding::stuck(RENEWAL_ON_TRACK, "Unpriced", message).wake(first);
+        }
+        Err(PriceProblem::AboveMaxPrice(message)) => {
+            return Finding::stuck(RENEWAL_ON_TRACK, "AboveMaxPrice", message).wake(first);
+        }
     };
     let price = money::display(&quote);
     let next = format!("{what} at {}, {price}", short(first, input.now));
     if view.mode <= Mode::DryRun {
         let reason = if view.mode == Mode::Observe { "Observing" } else { "DryRun" };
         let message = format!("mode {:?}: would {next}", view.mode);
-        return Finding::held(RENEWAL_ON_TRACK, reason, message).next(format!("nothing (mode {:?}): would {next}", view.mode)).wake(first);
+        return Finding::held(RENEWAL_ON_TRACK, reason, message)
+            .next(format!("nothing (mode {:?}): would {next}", view.mode))
+            .wake(first);
     }
     if due.is_empty() {
         return Finding::good(RENEWAL_ON_TRACK, "Scheduled", next.clone()).next(next).wake(first).renewal(first);
     }
     if !view.fresh {
-        return Finding::working(RENEWAL_ON_TRACK, "AwaitingObservation", "due; waits for a complete look at the account").wants_sweep();
+        return Finding::working(
+            RENEWAL_ON_TRACK,
+            "AwaitingObservation",
+            "due; waits for a complete look at the account",
+        )
+        .wants_sweep();
     }
     match strategy(spec) {
         RenewalStrategy::Extend => extend(view, &due, quote, next),
@@ -130,10 +148,15 @@ fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
             let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
             Finding::held(RENEWAL_ON_TRACK, "AwaitingApproval", message).next(format!("approve {name}, {price}"))
         }
-        Some(OrderState::Ambiguous) => Finding::unsure(RENEWAL_ON_TRACK, "OrderAmbiguous", message).next(format!("nothing until order {name} is settled")),
-        Some(OrderState::InProgress) if reason == "PaidNotDelivered" => Finding::stuck(RENEWAL_ON_TRACK, reason, message),
+        Some(OrderState::Ambiguous) => Finding::unsure(RENEWAL_ON_TRACK, "OrderAmbiguous", message)
+            .next(format!("nothing until order {name} is settled")),
+        Some(OrderState::InProgress) if reason == "PaidNotDelivered" => {
+            Finding::stuck(RENEWAL_ON_TRACK, reason, message)
+        }
         Some(OrderState::InProgress) | None => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
-        _ if reason == "Pending" || reason == "AwaitingObservation" => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
+        _ if reason == "Pending" || reason == "AwaitingObservation" => {
+            Finding::working(RENEWAL_ON_TRACK, "Renewing", message)
+        }
         _ => Finding::working(RENEWAL_ON_TRACK, reason, message),
     };
     let due = view.expiration.and_then(|at| next_renewal(&view.input.pack.spec, at));
@@ -204,7 +227,8 @@ fn refused(view: &View<'_>, order: Option<&PackOrder>) -> Finding {
     };
     let (reason, message) = orders::standing(order);
     let name = orders::name_of(order);
-    let message = format!("{message}; to try again, delete PackOrder {name} in namespace {}", view.input.operator_namespace);
+    let message =
+        format!("{message}; to try again, delete PackOrder {name} in namespace {}", view.input.operator_namespace);
     Finding::stuck(RENEWAL_ON_TRACK, reason, message)
 }
 

@@ -1,11 +1,11 @@
 //! Puts the findings together: the one effect, the conditions, the columns, the moment to look again.
 
+use carpack_api::Mode;
 use carpack_api::common::Time;
 use carpack_api::order::OrderState;
 use carpack_api::pack::{
     ConcurrencyPackStatus, ExpirationTimeSource, InstanceState, OrderReference, RenewFlag, RenewalMode,
 };
-use carpack_api::Mode;
 use jiff::{SignedDuration, Timestamp};
 
 use super::claim::{Claimed, carrying, claimed, is_paid};
@@ -40,9 +40,9 @@ impl<'a> View<'a> {
         let claimed = claimed(&input);
         let carrying: Vec<Claimed<'a>> = carrying(&claimed, input.pack.spec.quantity).into_iter().cloned().collect();
         let account = input.account.map_or(Mode::Automatic, |a| a.spec.mode);
-        let fresh = input.observation.is_some_and(|o| {
-            input.last_change.is_none_or(|change| o.started > change) && !is_stale(&input, o.started)
-        });
+        let fresh = input
+            .observation
+            .is_some_and(|o| input.last_change.is_none_or(|change| o.started > change) && !is_stale(&input, o.started));
         Self {
             namespace: input.pack.metadata.namespace.as_deref().unwrap_or_default(),
             name: input.pack.metadata.name.as_deref().unwrap_or_default(),
@@ -104,7 +104,17 @@ pub(super) struct Finding {
 impl Finding {
     fn new(kind: &'static str, progress: Progress, reason: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, progress, reason, message, effect: None, next: None, wake: None, renewal: None, wants_sweep: false }
+        Self {
+            kind,
+            progress,
+            reason,
+            message,
+            effect: None,
+            next: None,
+            wake: None,
+            renewal: None,
+            wants_sweep: false,
+        }
     }
     pub fn good(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Good, reason, message)
@@ -197,10 +207,14 @@ fn bought(view: &View<'_>) -> Decision {
     findings.push(renewal);
     findings.push(assignment);
     if let Some(effect) = flags::plan(view) {
-        let mut finding = Finding::working(RENEWAL_ON_TRACK, "SettingAutoRenew", "sets the cloud's own renewal as declared");
+        let mut finding =
+            Finding::working(RENEWAL_ON_TRACK, "SettingAutoRenew", "sets the cloud's own renewal as declared");
         finding.effect = Some(effect);
         findings.push(finding);
-    } else if view.input.pack.spec.renewal.mode == RenewalMode::AutoRenew && !flags::may_switch_on(view) && view.usable().any(|c| c.flag() != RenewFlag::Auto) {
+    } else if view.input.pack.spec.renewal.mode == RenewalMode::AutoRenew
+        && !flags::may_switch_on(view)
+        && view.usable().any(|c| c.flag() != RenewFlag::Auto)
+    {
         let message = "switching the cloud's own renewal on lets the cloud spend, and the mode asks for approval: switch it on in the console, or raise the mode to Automatic";
         findings.push(Finding::stuck(RENEWAL_ON_TRACK, "AutoRenewNotAllowed", message));
     }
@@ -221,15 +235,25 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
     };
     if is_stale(&input, observation.started) {
         let age = short(observation.started, input.now);
-        return verdict(READY, None, "ObservationStale", format!("the cloud was last seen at {age}: too long ago to say"));
+        return verdict(
+            READY,
+            None,
+            "ObservationStale",
+            format!("the cloud was last seen at {age}: too long ago to say"),
+        );
     }
     if usable < wanted {
         let any = |state: InstanceState| view.claimed.iter().any(|c| c.state == state);
         let (reason, why) = match () {
-            () if any(InstanceState::Missing) => ("Vanished", "instances are no longer listed by the cloud; nothing is bought in their place: look into the console"),
+            () if any(InstanceState::Missing) => (
+                "Vanished",
+                "instances are no longer listed by the cloud; nothing is bought in their place: look into the console",
+            ),
             () if any(InstanceState::Expired) => ("PartlyExpired", "instances have expired and are not bought again"),
             () if delivery_pending(view) => ("AwaitingDelivery", "paid; the rest is not delivered yet"),
-            () => ("PartiallyDelivered", "paid, not delivered in full, and never bought again: ask the cloud's support"),
+            () => {
+                ("PartiallyDelivered", "paid, not delivered in full, and never bought again: ask the cloud's support")
+            }
         };
         return verdict(READY, Some(false), reason, format!("{usable} of {wanted} concurrencies are usable: {why}"));
     }
@@ -241,7 +265,12 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
     }
     let scale = &input.pack.spec.concurrency_scale;
     let until = view.expiration.map(|at| at.to_string()).unwrap_or_default();
-    verdict(READY, Some(true), "Active", format!("{usable} of {wanted} concurrencies of {scale} are usable until {until}"))
+    verdict(
+        READY,
+        Some(true),
+        "Active",
+        format!("{usable} of {wanted} concurrencies of {scale} are usable until {until}"),
+    )
 }
 
 fn delivery_pending(view: &View<'_>) -> bool {
@@ -280,7 +309,9 @@ fn expired(view: &View<'_>) -> Decision {
         verdicts.push(verdict(ENDED, Some(true), "Ended", format!("ended as planned at {at}")));
         Finding::good(ENDED, "Ended", "ended as planned")
     } else {
-        let message = format!("expired at {at} without having been renewed; nothing is bought on its own account: delete this object and create it again to buy anew");
+        let message = format!(
+            "expired at {at} without having been renewed; nothing is bought on its own account: delete this object and create it again to buy anew"
+        );
         verdicts.push(verdict(READY, Some(false), "Expired", message.clone()));
         let missed = Finding::stuck(RENEWAL_ON_TRACK, "Missed", message);
         verdicts.push(missed.verdict());
@@ -360,7 +391,11 @@ fn summarise(findings: &[Finding], verdicts: &mut Vec<Verdict>) {
 
 fn ended_event(old: &ConcurrencyPackStatus, verdicts: &[Verdict]) -> Option<Event> {
     let ended = verdicts.iter().find(|v| v.kind == ENDED)?;
-    (!is_true(&old.conditions, ENDED)).then(|| Event { warning: false, reason: ended.reason, message: ended.message.clone() })
+    (!is_true(&old.conditions, ENDED)).then(|| Event {
+        warning: false,
+        reason: ended.reason,
+        message: ended.message.clone(),
+    })
 }
 
 /// Somebody else moved the pack: it is moved back, and that is said.
@@ -369,11 +404,17 @@ fn moved_event(view: &View<'_>, old: &ConcurrencyPackStatus, effect: Option<&Eff
     let was_there = old.project.as_deref() == Some(declared) && is_true(&old.conditions, ASSIGNED);
     let seen = old.observed_generation == view.input.pack.metadata.generation;
     let moving = match effect {
-        Some(Effect::Change(Change::Unbind { project, .. })) => format!("was moved to project {project} by another hand"),
+        Some(Effect::Change(Change::Unbind { project, .. })) => {
+            format!("was moved to project {project} by another hand")
+        }
         Some(Effect::Change(Change::Bind { .. })) => "was unbound by another hand".to_owned(),
         _ => return None,
     };
-    (was_there && seen).then(|| Event { warning: true, reason: "MovedBack", message: format!("{moving}; it is moved back to project {declared}") })
+    (was_there && seen).then(|| Event {
+        warning: true,
+        reason: "MovedBack",
+        message: format!("{moving}; it is moved back to project {declared}"),
+    })
 }
 
 /// The project counts as ours from just before we bind to it until nothing is bound to it any more.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction, OrderState};
 use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
-use carpack_api::{BillingMode, CarAccountSpec, ConcurrencyPack, ConcurrencyPackSpec, Mode, ORDER_FINALIZER, PACK_FINALIZER, PackOrder};
+use carpack_api::{
+    BillingMode, CarAccountSpec, ConcurrencyPack, ConcurrencyPackSpec, Mode, ORDER_FINALIZER, PACK_FINALIZER, PackOrder,
+};
 use carpack_core::account::{Account, Health};
 use carpack_core::observation::{Binding, Deal, DealAction, DealsLook, Instance, Observation, Project};
 use carpack_core::order::{self, Outcome};
@@ -37,7 +39,10 @@ pub enum Reply {
     LostAfterCommit,
     /// Not executed; the caller cannot know.
     LostBeforeCommit,
-    Refused { category: &'static str, may_pass: bool },
+    Refused {
+        category: &'static str,
+        may_pass: bool,
+    },
     /// Executed; delivery only on `deliver()`.
     Delayed,
     /// Executed; only so many are delivered.
@@ -224,7 +229,8 @@ impl World {
         self.last_change = Some(self.now);
         if self.refuse_changes || !self.possible(&change) {
             let retry_time = self.now.checked_add(SignedDuration::from_secs(30)).unwrap();
-            self.last_failure = Some(ChangeFailure { change, category: "CloudInternal", message: "no".into(), retry_time });
+            self.last_failure =
+                Some(ChangeFailure { change, category: "CloudInternal", message: "no".into(), retry_time });
             return;
         }
         self.last_failure = None;
@@ -268,10 +274,12 @@ impl World {
     /// The cloud refuses what no longer fits, because somebody else was there in between.
     fn possible(&self, change: &Change) -> bool {
         match change {
-            Change::Bind { ids, .. } => ids.iter().all(|id| self.instances.get(id).is_some_and(|i| i.project == Binding::Unbound)),
-            Change::Unbind { ids, project } => {
-                ids.iter().all(|id| self.instances.get(id).is_some_and(|i| i.project == Binding::Bound(project.clone())))
+            Change::Bind { ids, .. } => {
+                ids.iter().all(|id| self.instances.get(id).is_some_and(|i| i.project == Binding::Unbound))
             }
+            Change::Unbind { ids, project } => ids
+                .iter()
+                .all(|id| self.instances.get(id).is_some_and(|i| i.project == Binding::Bound(project.clone()))),
             Change::Rename { id, .. } | Change::SetAutoRenew { id, .. } => self.instances.contains_key(id),
         }
     }
@@ -302,7 +310,8 @@ impl World {
         self.orders[index].status = Some(stored_form(&order::intend(&self.orders[index], line, self.now)));
         let outcome = self.call(index, line);
         self.pass(SignedDuration::from_millis(100));
-        self.orders[index].status = Some(stored_form(&order::settle(&self.orders[index], line, &outcome, self.now, &self.timing)));
+        self.orders[index].status =
+            Some(stored_form(&order::settle(&self.orders[index], line, &outcome, self.now, &self.timing)));
     }
 
     fn call(&mut self, index: usize, line: i32) -> Outcome {
@@ -339,7 +348,9 @@ impl World {
                 let instance = self.instances.get_mut(&id).unwrap();
                 assert!(!instance.isolated, "renewed what had expired");
                 assert_ne!(instance.renew_flag, RenewFlag::Auto, "renewed although the cloud renews it too");
-                instance.expiration = instance.expiration.map(|at| at.checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap());
+                instance.expiration = instance
+                    .expiration
+                    .map(|at| at.checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap());
                 vec![id]
             }
             OrderAction::Return => {
@@ -349,7 +360,12 @@ impl World {
             }
         };
         let delivered_ids = if delivered == 0 { Vec::new() } else { instances.clone() };
-        self.charges.push(Charge { action: spec.action, token: line.client_token, order_id: order_id.clone(), instances });
+        self.charges.push(Charge {
+            action: spec.action,
+            token: line.client_token,
+            order_id: order_id.clone(),
+            instances,
+        });
         Outcome::Committed { order_ids: vec![order_id], instance_ids: delivered_ids, request_id: Some("r".into()) }
     }
 
@@ -358,13 +374,16 @@ impl World {
         for number in 1..=spec.terms.quantity {
             self.counter += 1;
             let id = format!("i-{:03}", self.counter);
-            let name = if spec.terms.quantity == 1 { spec.pack_name.clone() } else { format!("{}-{number}", spec.pack_name) };
+            let name =
+                if spec.terms.quantity == 1 { spec.pack_name.clone() } else { format!("{}-{number}", spec.pack_name) };
             let instance = Instance {
                 id: id.clone(),
                 name: Some(name),
                 concurrencies: 1,
                 project: Binding::Unbound,
-                expiration: Some(whole(self.now).checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap()),
+                expiration: Some(
+                    whole(self.now).checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap(),
+                ),
                 expiration_source: ExpirationTimeSource::Billing,
                 renew_flag: if spec.terms.auto_renew { RenewFlag::Auto } else { RenewFlag::Manual },
                 scale: Some(spec.terms.concurrency_scale.clone()),
@@ -436,11 +455,16 @@ impl World {
     }
 
     pub fn unresolved(&self) -> bool {
-        self.orders.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines).any(|l| matches!(l.state, LineState::Unknown | LineState::Submitting))
+        self.orders
+            .iter()
+            .filter_map(|o| o.status.as_ref())
+            .flat_map(|s| &s.lines)
+            .any(|l| matches!(l.state, LineState::Unknown | LineState::Submitting))
     }
 
     pub fn approve(&mut self, index: usize, scope: &str) {
-        self.orders[index].spec.approval = Some(serde_json::from_value(json!({"decision": "Approved", "scope": scope})).unwrap());
+        self.orders[index].spec.approval =
+            Some(serde_json::from_value(json!({"decision": "Approved", "scope": scope})).unwrap());
     }
 
     pub fn status(&self) -> &carpack_api::ConcurrencyPackStatus {
