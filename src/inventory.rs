@@ -211,8 +211,10 @@ impl Inventory {
         match self.try_look(spec).await {
             Ok(snapshot) => snapshot,
             Err(health) => {
-                if let Health::NotReady { reason, message } = &health {
-                    tracing::warn!(account = self.account, reason, message, "the account could not be looked at");
+                if let Health::NotReady { reason, message } = &health
+                    && health != old.health
+                {
+                    tracing::warn!(account = self.account, reason, why = message, "the account could not be looked at");
                 }
                 let skew = self.connection.as_ref().and_then(Connection::skew);
                 Snapshot { health, skew, ..old.as_ref().clone() }

@@ -154,7 +154,10 @@ pub async fn sweep(
     metrics.cloud_call("DescribeConcurrentPackages", packages.as_ref().err());
     metrics.cloud_call("DescribeApplicationProjects", projects.as_ref().err());
     metrics.cloud_call("DescribeAccountBalance", balance.as_ref().err());
-    let unhealthy = |error: CallError| health(&error);
+    let unhealthy = |error: CallError| {
+        tracing::debug!(%error, "a look failed");
+        health(&error)
+    };
     let (renewables, packages, projects) =
         (renewables.map_err(unhealthy)?, packages.map_err(unhealthy)?, projects.map_err(unhealthy)?);
     let balance = balance.inspect_err(|error| tracing::warn!(%error, "the balance is not known")).ok();
@@ -188,5 +191,10 @@ pub fn health(error: &CallError) -> Health {
         Category::Garbled => ("Garbled", "the answer cannot be read: check site and endpoint"),
         other => (other.as_str(), "it is tried again"),
     };
-    Health::NotReady { reason, message: format!("{error}: {way_out}") }
+    // Without the request's id: the same trouble is the same health, or every object would be written at every look.
+    let what = match error.code() {
+        Some(code) => format!("{} is answered {code}: {}", error.action(), error.message()),
+        None => format!("{}: {}", error.action(), error.message()),
+    };
+    Health::NotReady { reason, message: format!("{what}: {way_out}") }
 }
