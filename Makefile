@@ -1,7 +1,7 @@
 # Everything a contributor types. `make` alone shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo test fmt lint generate
+.PHONY: help tools demo test fmt lint generate check-generated
 
 # Arguments for the demo: make demo ARGS='--help'
 ARGS ?=
@@ -28,5 +28,12 @@ lint: ## Check the format and the lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-generate: ## Write crds/ anew from crates/api
-	cargo run --locked --bin carpack -- crd --dir crds
+generate: ## Write all generated files anew: crds/, the chart's copy, deploy/, docs/api.md
+	cargo run --quiet --locked --bin carpack -- crd --dir crds
+	cp crds/*.yaml charts/carpack/crds/
+	deploy/generate
+	docs/generate-api
+
+check-generated: generate ## Check that the generated files are up to date
+	@git diff --exit-code --stat -- crds charts/carpack/crds deploy docs/api.md || { echo "generated files are out of date: run make generate and commit the result"; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard -- crds charts/carpack/crds deploy docs)" || { echo "generated files are not committed: git add them"; exit 1; }
