@@ -6,7 +6,7 @@ use std::time::Duration;
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_simulator::{Config, LedgerEntry, Simulator};
 use carpack_testkit::{ControlPlane, GuardedCommand, GuardedProcess, TemporaryFolder, eventually, watch_until, watch_until_gone};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
@@ -300,6 +300,27 @@ impl World {
         self.simulator.instances().iter().map(|i| i.project_id.clone()).collect()
     }
 
+    /// Business time moves on to this moment.
+    pub fn go_to(&self, moment: Timestamp) {
+        self.simulator.set_now(moment).unwrap();
+    }
+
+    /// Ids of the instances in the cloud, in the order of their delivery.
+    pub fn ids(&self) -> Vec<String> {
+        self.simulator.instances().into_iter().map(|instance| instance.id).collect()
+    }
+
+    /// How often each instance in the cloud was charged for by this action, in the order of their delivery.
+    pub fn charged_each(&self, action: &str) -> Vec<usize> {
+        let charges = self.charges(action);
+        self.ids().iter().map(|id| charges.iter().filter(|charge| charge.instance_ids.contains(id)).count()).collect()
+    }
+
+    /// How many requests of this action have arrived, whatever became of them.
+    pub fn asked(&self, action: &str) -> usize {
+        self.simulator.requests().iter().filter(|request| request.action == action).count()
+    }
+
     /// Fails with what a person would look at.
     pub fn fail(&self, why: &str) -> ! {
         let log = self.log();
@@ -356,6 +377,16 @@ pub fn message(pack: &ConcurrencyPack, kind: &str) -> String {
 
 pub fn order_state(order: &PackOrder) -> String {
     order.status.as_ref().and_then(|s| s.state).map(|s| format!("{s:?}")).unwrap_or_default()
+}
+
+/// When the pack expires, as its status says.
+pub fn expiration(pack: &ConcurrencyPack) -> Option<Timestamp> {
+    pack.status.as_ref().and_then(|s| s.expiration_time.as_ref()).map(|t| t.0)
+}
+
+/// How often the pack was renewed, as its status says.
+pub fn renewals(pack: &ConcurrencyPack) -> i64 {
+    pack.status.as_ref().map_or(0, |s| s.renewals)
 }
 
 pub fn name_of(order: &PackOrder) -> String {
