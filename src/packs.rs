@@ -58,6 +58,9 @@ pub async fn reconcile(
         replace_status(&operator.kube, "recording a pack", &decided).await?
     };
     operator.events.publish(&recorded, &decision.events).await;
+    if decision.wants_sweep {
+        operator.inventories.request_sweep(account_name);
+    }
     match decision.effect {
         None => {}
         Some(Effect::AddFinalizer) => set_finalizer(&operator.kube, &recorded, PACK_FINALIZER, true).await?,

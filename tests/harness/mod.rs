@@ -1,11 +1,13 @@
 //! One test's world: two namespaces of the shared control plane, a simulated cloud, and the operator as a process.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
 
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_simulator::{Config, LedgerEntry, Simulator};
-use carpack_testkit::{ControlPlane, GuardedCommand, GuardedProcess, TemporaryFolder, eventually, watch_until, watch_until_gone};
+use carpack_testkit::{
+    ControlPlane, GuardedCommand, GuardedProcess, TemporaryFolder, eventually, watch_until, watch_until_gone,
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -41,7 +43,13 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { simulator: Config::default(), account: json!({}), flags: Vec::new(), with_account: true, with_secret: true }
+        Self {
+            simulator: Config::default(),
+            account: json!({}),
+            flags: Vec::new(),
+            with_account: true,
+            with_secret: true,
+        }
     }
 }
 
@@ -89,7 +97,16 @@ impl World {
             .args(["run", "--namespace", &self.treasury, "--watch-namespace", &self.tenant])
             .args(["--health-address", "127.0.0.1:0", "--log-format", "human", "--log-level", "info,carpack=debug"])
             .args(["--rehearsal-clock", &self.simulator.url(), "--sweep-interval", "1s", "--retry-after", "2s"])
-            .args(["--lease-duration", "6s", "--lease-renew-every", "500ms", "--lease-step-down", "4s", "--call-timeout", "3s"])
+            .args([
+                "--lease-duration",
+                "6s",
+                "--lease-renew-every",
+                "500ms",
+                "--lease-step-down",
+                "4s",
+                "--call-timeout",
+                "3s",
+            ])
             .env("KUBECONFIG", kubeconfig.to_str().unwrap());
         command = command.args(&self.flags);
         self.operator = Some(command.start().unwrap());
@@ -235,7 +252,10 @@ impl World {
 
     pub async fn decide_order(&self, pack: &str, suffix: &str, approval: Value) {
         let patch = json!({"spec": {"approval": approval}});
-        self.orders().patch(&self.order_name(pack, suffix), &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        self.orders()
+            .patch(&self.order_name(pack, suffix), &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
     }
 
     /// Waits for an event with this reason on a pack or an order; answers its message.
@@ -292,7 +312,7 @@ impl World {
     pub async fn sweeps(&self, count: usize) {
         let sweeps = |s: &Simulator| s.requests().iter().filter(|r| r.action == "DescribeApplicationProjects").count();
         let before = sweeps(&self.simulator);
-        self.until_cloud("the operator looks at the account", |s| sweeps(s) >= before + count + 1).await;
+        self.until_cloud("the operator looks at the account", |s| sweeps(s) > before + count).await;
     }
 
     /// Projects of the instances in the cloud, in the order of their ids.

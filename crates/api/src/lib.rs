@@ -3,6 +3,8 @@
 //! - [`ConcurrencyPack`]: what a tenant wants.
 //! - [`PackOrder`]: one spending act, readable, approvable, kept.
 //! - [`CarAccount`]: whose money it is and who may spend it.
+// Every printed column says its type anew.
+#![allow(clippy::duplicated_attributes)]
 
 pub mod account;
 pub mod common;

@@ -81,6 +81,10 @@ fn is_bad(reason: &str) -> bool {
             | "Pending"
             | "InProgress"
             | "Ended"
+            | "AwaitingObservation"
+            | "AutoRenewNotSeenOn"
+            | "AutoRenewStillOn"
+            | "EarlierOrderUnresolved"
     )
 }
 

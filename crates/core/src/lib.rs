@@ -5,7 +5,6 @@
 //!
 //! - [`pack::decide`]: what to do next for a ConcurrencyPack.
 //! - [`order::decide`]: what to do next for a PackOrder; [`order::settle`] records the outcome of a paid call.
-//! - [`account::health`], [`account::summary`]: what to report of a CarAccount.
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod account;

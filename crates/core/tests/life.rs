@@ -108,6 +108,23 @@ fn a_purchase_whose_answer_is_lost_is_charged_once(#[case] reply: Reply) {
 }
 
 #[test]
+fn a_purchase_found_by_what_it_left_behind_is_booked_with_what_it_cost() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::LostAfterCommit];
+    world.settle();
+    let status = world.orders[0].status.clone().unwrap();
+    assert_eq!(status.lines[0].order_ids, [world.charges[0].order_id.clone()]);
+    assert_eq!(status.paid.map(|paid| paid.amount).as_deref(), Some("105.00"));
+}
+
+#[test]
+fn a_purchase_that_goes_well_warns_of_nothing() {
+    let world = active(json!({"project": "cap-a"}));
+    let warnings: Vec<_> = world.events.iter().filter(|event| event.warning).collect();
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
 fn nothing_is_concluded_from_an_absence_before_the_quarantine_is_over() {
     let mut world = World::new(pack(json!({})));
     world.replies = vec![Reply::LostBeforeCommit, Reply::LostBeforeCommit];

@@ -1,43 +1,16 @@
 //! The decision about an order: evidence first, then the gate, then at most one effect.
 
 use carpack_api::common::Time;
-use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine};
-use carpack_api::pack::{RenewFlag, RenewalMode};
-use carpack_api::{BillingMode, ConcurrencyPack, Mode, ORDER_FINALIZER, PackOrder, PackOrderStatus};
+use carpack_api::order::{LineState, LineStatus};
+use carpack_api::{ORDER_FINALIZER, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
-use super::evidence::{self, ATTEMPTS, quarantine_end};
-use super::lines::{is_purchase, note, with_lines};
+use super::evidence::{self, quarantine_end};
+use super::gate::{Gate, gate};
+use super::lines::{exhausted, is_settled, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
-use crate::account::{Account, Health, PriceProblem, check_max_price};
-use crate::names::{carries_hash, is_named};
-use crate::observation::Observation;
 use crate::time::plus;
-
-/// What stands between an unsent line and its call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Gate {
-    /// Nothing.
-    Open,
-    /// Something that may pass.
-    Wait {
-        /// PascalCase reason.
-        reason: &'static str,
-        /// What it waits for.
-        message: String,
-        /// True when only a newer sweep can tell.
-        wants_sweep: bool,
-    },
-    /// It is over: nothing was spent, and the same is not tried again.
-    Reject(&'static str, String),
-    /// No longer wanted.
-    Void(String),
-}
-
-fn wait(reason: &'static str, message: impl Into<String>) -> Gate {
-    Gate::Wait { reason, message: message.into(), wants_sweep: false }
-}
 
 /// Decides about an order. Pure and total.
 ///
@@ -70,10 +43,6 @@ pub fn decide(input: &Input<'_>) -> Decision {
             || status.lines.iter().any(|line| matches!(line.state, LineState::Unknown | LineState::Committed)));
     let wake_at = wake_at(input, &status, changed);
     Decision { effect, status, events, wake_at, wants_sweep }
-}
-
-pub(super) fn is_settled(line: &LineStatus) -> bool {
-    matches!(line.state, LineState::Done | LineState::Rejected | LineState::Void)
 }
 
 /// Examines every unsent line: those that are over are closed, and the first that is left tells what it waits for.
@@ -111,244 +80,6 @@ fn close_gate(input: &Input<'_>, status: &mut PackOrderStatus, deleting: bool) -
     first.unwrap_or(Gate::Open)
 }
 
-fn gate(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> Gate {
-    let spec = &input.order.spec;
-    if spec.approval.as_ref().is_some_and(|a| a.decision == Word::Denied) {
-        return Gate::Reject("Denied", "denied by a person".to_owned());
-    }
-    if spec.deadline.as_ref().is_some_and(|deadline| input.now >= deadline.0) {
-        return Gate::Reject("DeadlinePassed", "the order's deadline has passed".to_owned());
-    }
-    let mut checks =
-        vec![check_wanted(input), check_siblings(input), check_account(input), check_ladder(input), check_price(input)];
-    checks.push(check_observed(input, line, state));
-    // What ends a line goes before what delays it.
-    let over = checks.iter().position(|gate| matches!(gate, Gate::Reject(..) | Gate::Void(_)));
-    let next = over.or_else(|| checks.iter().position(|gate| *gate != Gate::Open));
-    next.map_or(Gate::Open, |index| checks.swap_remove(index))
-}
-
-/// A purchase or a renewal is wanted by a pack that exists and still says so.
-fn check_wanted(input: &Input<'_>) -> Gate {
-    let spec = &input.order.spec;
-    if spec.action == OrderAction::Return {
-        return Gate::Open;
-    }
-    let alive = |pack: &&ConcurrencyPack| {
-        pack.metadata.deletion_timestamp.is_none() && pack.metadata.uid.as_deref() == Some(spec.pack_ref.uid.as_str())
-    };
-    let Some(pack) = input.pack.filter(alive) else {
-        return Gate::Void("the pack is gone".to_owned());
-    };
-    let is_first = is_purchase(spec) && spec.lines.iter().all(|line| line.renews_from.is_none());
-    if is_first {
-        let window = pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
-        if window.is_some_and(|not_after| input.now >= not_after.0) {
-            return Gate::Reject("DeadlinePassed", "the pack's purchaseWindow has closed".to_owned());
-        }
-        return Gate::Open;
-    }
-    if pack.spec.renewal.mode != RenewalMode::Operator {
-        return Gate::Void("the pack is no longer renewed by the operator".to_owned());
-    }
-    if pack.spec.renewal.until.as_ref().is_some_and(|until| input.now >= until.0) {
-        return Gate::Void("renewal.until has passed".to_owned());
-    }
-    Gate::Open
-}
-
-/// No spending on a pack while the outcome of another of its orders is unknown.
-fn check_siblings(input: &Input<'_>) -> Gate {
-    let open =
-        input.siblings.iter().filter(|o| o.metadata.name != input.order.metadata.name).find(|o| is_unresolved(o));
-    match open {
-        Some(other) => wait(
-            "EarlierOrderUnresolved",
-            format!("waits until order {} is settled", other.metadata.name.as_deref().unwrap_or_default()),
-        ),
-        None => Gate::Open,
-    }
-}
-
-/// True when a paid call of this order may have been made and is not settled.
-pub(crate) fn is_unresolved(order: &PackOrder) -> bool {
-    let lines = order.status.as_ref().map(|s| s.lines.as_slice()).unwrap_or_default();
-    lines.iter().any(|line| matches!(line.state, LineState::Submitting | LineState::Unknown))
-        || lines.iter().any(|line| line.state == LineState::Committed && line.instance_ids.is_empty())
-}
-
-fn check_account(input: &Input<'_>) -> Gate {
-    let spec = &input.order.spec;
-    let Some(account) = input.account else {
-        let name = &spec.account_ref.name;
-        return wait("AccountMissing", format!("there is no CarAccount {name} in the operator's namespace: create it"));
-    };
-    if !account.grants_namespace(&spec.pack_ref.namespace) {
-        return wait("NamespaceNotGranted", not_granted(account, &spec.pack_ref.namespace));
-    }
-    if let Health::NotReady { reason, message } = &account.health {
-        return wait(reason, message.clone());
-    }
-    if spec.action != OrderAction::Return && !account.can_buy(spec.terms.billing_mode) {
-        return wait("BillingModeNotOffered", not_offered(account, spec.terms.billing_mode));
-    }
-    Gate::Open
-}
-
-pub(crate) fn not_granted(account: &Account, namespace: &str) -> String {
-    format!("namespace {namespace} may not spend from account {}: add it to the account's tenants", account.name)
-}
-
-pub(crate) fn not_offered(account: &Account, mode: BillingMode) -> String {
-    format!("account {} cannot buy {mode:?} packs: add {mode:?} to purchase.api.periodUnits", account.name)
-}
-
-/// The lowest step of the ladder wins; below Automatic a person's word is needed, and for a return always.
-fn check_ladder(input: &Input<'_>) -> Gate {
-    let spec = &input.order.spec;
-    let account = input.account.map_or(Mode::Observe, |account| account.spec.mode);
-    let pack = input.pack.map_or(Mode::Automatic, |pack| pack.spec.mode);
-    let mode = input.installation_mode.min(account).min(pack);
-    let needs_word = spec.action == OrderAction::Return || mode == Mode::ApprovalRequired;
-    match mode {
-        Mode::Observe | Mode::DryRun => wait("HeldByMode", format!("held back: the mode is {mode:?}")),
-        _ if needs_word && !is_approved(input) => {
-            let name = input.order.metadata.name.as_deref().unwrap_or_default();
-            wait(
-                "AwaitingApproval",
-                format!("waits for approval: set spec.approval.decision of PackOrder {name} to Approved or Denied"),
-            )
-        }
-        Mode::ApprovalRequired | Mode::Automatic => Gate::Open,
-    }
-}
-
-fn is_approved(input: &Input<'_>) -> bool {
-    let spec = &input.order.spec;
-    let own = spec.approval.as_ref().is_some_and(|a| a.decision == Word::Approved);
-    own || is_renewal(input.order) && input.siblings.iter().any(|other| covers(other, input.order, input.now))
-}
-
-fn is_renewal(order: &PackOrder) -> bool {
-    order.spec.action == OrderAction::Renew || order.spec.lines.iter().any(|line| line.renews_from.is_some())
-}
-
-/// True when the approval of an earlier order reaches to this renewal: same pack, same terms, no higher price, in time.
-fn covers(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> bool {
-    let (a, b) = (&earlier.spec, &renewal.spec);
-    let Some(approval) = a.approval.as_ref() else { return false };
-    let price = match (&b.quote, &a.quote) {
-        (Some(new), Some(old)) => check_max_price(new, Some(old)).is_ok(),
-        _ => false,
-    };
-    approval.decision == Word::Approved
-        && approval.scope == ApprovalScope::ThisAndLaterRenewals
-        && approval.until.as_ref().is_none_or(|until| now < until.0)
-        && a.pack_ref == b.pack_ref
-        && a.account_ref == b.account_ref
-        && same_terms(earlier, renewal)
-        && price
-}
-
-fn same_terms(earlier: &PackOrder, renewal: &PackOrder) -> bool {
-    let (a, b) = (&earlier.spec.terms, &renewal.spec.terms);
-    a.application_type == b.application_type
-        && a.billing_mode == b.billing_mode
-        && a.region == b.region
-        && a.concurrency_scale == b.concurrency_scale
-        && a.duration == b.duration
-        && b.quantity <= a.quantity
-}
-
-/// Unpriced, dearer than quoted, or above the pack's maxPrice: no call.
-fn check_price(input: &Input<'_>) -> Gate {
-    let spec = &input.order.spec;
-    let (Some(account), Some(pack)) = (input.account, input.pack) else { return Gate::Open };
-    if spec.action == OrderAction::Return {
-        return Gate::Open;
-    }
-    match account.quote(&pack.spec, spec.terms.quantity, spec.terms.duration) {
-        Err(PriceProblem::Unpriced(message)) => wait("Unpriced", message),
-        Err(PriceProblem::AboveMaxPrice(message)) => wait("AboveMaxPrice", message),
-        Ok(price) => match check_max_price(&price, spec.quote.as_ref()) {
-            Ok(()) if spec.quote.is_some() => Gate::Open,
-            _ => Gate::Void("the price has risen since the order was made".to_owned()),
-        },
-    }
-}
-
-/// What a sweep newer than the order must show before money moves.
-fn check_observed(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> Gate {
-    let spec = &input.order.spec;
-    let since = state.submit_time.as_ref().map_or(spec.decision_time.0, |t| t.0.max(spec.decision_time.0));
-    let fresh = |o: &&Observation| o.started > since && input.now.duration_since(o.started) < input.timing.stale_after;
-    let Some(observation) = input.observation.filter(fresh) else {
-        let message = "waits for a look at the cloud that is newer than the order".to_owned();
-        return Gate::Wait { reason: "AwaitingObservation", message, wants_sweep: true };
-    };
-    match spec.action {
-        OrderAction::Buy => check_purchase(input, line, observation),
-        OrderAction::Renew => check_renewal(input, line, observation),
-        OrderAction::Return => match line.instance_id.as_ref().and_then(|id| observation.instances.get(id)) {
-            Some(_) => Gate::Open,
-            None => Gate::Void("the instance is no longer listed".to_owned()),
-        },
-    }
-}
-
-fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
-    let spec = &input.order.spec;
-    let taken =
-        observation.instances.values().find(|i| i.name.as_deref().is_some_and(|n| is_named(&spec.pack_name, n)));
-    if let Some(instance) = taken {
-        return wait(
-            "NameTaken",
-            format!(
-                "instance {} already stands under the name {}: it is not bought a second time",
-                instance.id, spec.pack_name
-            ),
-        );
-    }
-    let Some(from) = &line.renews_from else { return Gate::Open };
-    let (namespace, name) = (&spec.pack_ref.namespace, &spec.pack_ref.name);
-    let lineage =
-        observation.instances.values().filter(|i| i.name.as_deref().is_some_and(|n| carries_hash(namespace, name, n)));
-    match lineage.filter_map(|i| i.expiration).max() {
-        Some(latest) if latest == from.0 => Gate::Open,
-        Some(_) => Gate::Void("the lineage's latest expiry has moved".to_owned()),
-        None => wait("Vanished", "none of the pack's instances is listed by the cloud"),
-    }
-}
-
-fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
-    let (Some(id), Some(from)) = (&line.instance_id, &line.renews_from) else {
-        return Gate::Reject("InvalidOrder", "the line names no instance and expiry".to_owned());
-    };
-    let Some(instance) = observation.instances.get(id) else {
-        return wait("Vanished", format!("instance {id} is not listed by the cloud"));
-    };
-    match instance.expiration {
-        Some(expiration) if expiration != from.0 => {
-            return Gate::Void("the expiry that it renews from has moved".to_owned());
-        }
-        None => return wait("ExpiryUnknown", format!("the cloud does not say when instance {id} expires")),
-        Some(_) if input.now >= from.0 || instance.isolated => {
-            return Gate::Reject("DeadlinePassed", format!("instance {id} has expired"));
-        }
-        Some(_) => {}
-    }
-    let off = match instance.renew_flag {
-        RenewFlag::Manual => true,
-        RenewFlag::Auto => false,
-        RenewFlag::Unknown => input.order.spec.terms.billing_mode == BillingMode::Daily,
-    };
-    if !off {
-        let message = format!("the cloud's own renewal of instance {id} is not seen off yet");
-        return Gate::Wait { reason: "AutoRenewStillOn", message, wants_sweep: true };
-    }
-    Gate::Open
-}
-
 fn next_effect(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> Option<Effect> {
     if let Some(since) = needs_deals(input, status) {
         return Some(Effect::LookAtDeals { since });
@@ -381,19 +112,14 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
                 let swept = input.observation.is_some_and(|o| o.started > after);
                 swept && seen.is_none_or(|seen| seen <= after) && line.attempts > 0 && !exhausted(line)
             }
-            LineState::Committed => seen.is_none() && !line.order_ids.is_empty(),
-            LineState::Done => seen.is_none() && line.paid.is_none() && !line.order_ids.is_empty() && in_grace,
+            LineState::Committed => seen.is_none(),
+            LineState::Done => seen.is_none() && line.paid.is_none() && in_grace,
             _ => false,
         }
     };
     let earliest =
         status.lines.iter().filter(wanted).filter_map(|line| line.submit_time.as_ref().map(|t| t.0)).min()?;
     Some(plus(earliest, SignedDuration::from_mins(-15)))
-}
-
-/// True when looking on is of no use: a person is asked.
-pub(super) fn exhausted(line: &LineStatus) -> bool {
-    line.state == LineState::Unknown && line.attempts >= ATTEMPTS && line.clear_looks >= 2
 }
 
 /// Old settled orders go, never the newest of their action.

@@ -7,17 +7,12 @@ use carpack_api::PackOrderStatus;
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::Timestamp;
 
-use super::lines::{list, note};
+use super::lines::{ATTEMPTS, CLEAR_LOOKS, list, note};
 use super::{Input, SETTLE_ANNOTATION};
 use crate::money::Amount;
 use crate::names::is_named;
 use crate::observation::{Deal, DealAction, Instance, Observation};
 use crate::time::{plus, whole_up};
-
-/// Complete looks without a trace that prove an absence.
-const CLEAR_LOOKS: i32 = 2;
-/// Attempts after which a person is asked.
-pub(super) const ATTEMPTS: i32 = 3;
 
 /// Settles what can be settled.
 pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
@@ -217,6 +212,7 @@ fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
     if line.paid.is_some() || !matches!(line.state, LineState::Committed | LineState::Done) {
         return None;
     }
+    find_deals(input, line);
     let deals: Vec<&Deal> = input
         .deals?
         .deals
@@ -230,6 +226,30 @@ fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
         .fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum));
     line.paid = Some(paid.in_currency(&currency));
     Some(format!("the cloud's books show {paid} {currency}"))
+}
+
+/// A call that was found by what it left behind has no order id yet: the deal that made or changed its instances has.
+fn find_deals(input: &Input<'_>, line: &mut LineStatus) {
+    let Some(look) = input.deals.filter(|_| line.order_ids.is_empty()) else { return };
+    let wanted = match input.order.spec.action {
+        OrderAction::Buy => DealAction::Purchase,
+        OrderAction::Renew => DealAction::Renew,
+        OrderAction::Return => DealAction::Refund,
+    };
+    let ours = |deal: &&Deal| {
+        deal.action == wanted
+            && !deal.without_effect
+            && deal.instance_ids.iter().any(|id| line.instance_ids.contains(id))
+    };
+    let free = |deal: &&Deal| {
+        let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines);
+        !recorded.into_iter().any(|other| other.order_ids.contains(&deal.order_id))
+    };
+    let found: Vec<String> = look.deals.iter().filter(ours).filter(free).map(|deal| deal.order_id.clone()).collect();
+    // Two candidates prove nothing.
+    if let [only] = found.as_slice() {
+        line.order_ids = vec![only.clone()];
+    }
 }
 
 fn currency(input: &Input<'_>) -> String {

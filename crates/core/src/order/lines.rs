@@ -7,6 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Timing;
 use crate::time::{plus, whole, whole_up};
 
+/// Complete looks without a trace that prove an absence.
+pub(super) const CLEAR_LOOKS: i32 = 2;
+/// Attempts after which a person is asked.
+pub(super) const ATTEMPTS: i32 = 3;
 /// Entries of the trail that are kept.
 const TRAIL: usize = 50;
 
@@ -142,6 +146,16 @@ pub(super) fn with_lines(order: &PackOrder) -> PackOrderStatus {
     let mut status = order.status.clone().unwrap_or_default();
     status.lines = current(order);
     status
+}
+
+/// True when nothing more will happen to the line.
+pub(super) fn is_settled(line: &LineStatus) -> bool {
+    matches!(line.state, LineState::Done | LineState::Rejected | LineState::Void)
+}
+
+/// True when looking on is of no use: a person is asked.
+pub(super) fn exhausted(line: &LineStatus) -> bool {
+    line.state == LineState::Unknown && line.attempts >= ATTEMPTS && line.clear_looks >= CLEAR_LOOKS
 }
 
 /// Adds to the trail; the oldest entries are dropped.

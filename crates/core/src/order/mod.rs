@@ -2,6 +2,7 @@
 
 mod decide;
 mod evidence;
+mod gate;
 mod lines;
 mod report;
 
@@ -13,7 +14,7 @@ use crate::observation::{DealsLook, Observation};
 use crate::{Event, Timing};
 
 pub use decide::decide;
-pub(crate) use decide::{is_unresolved, not_granted, not_offered};
+pub(crate) use gate::{is_unresolved, not_granted, not_offered};
 pub use lines::{Outcome, intend, settle};
 pub(crate) use report::reason_of;
 

@@ -5,8 +5,8 @@ use carpack_api::{PackOrder, PackOrderStatus};
 
 use super::Input;
 use super::SETTLE_ANNOTATION;
-use super::decide::{Gate, exhausted, is_settled};
-use super::lines::list;
+use super::gate::Gate;
+use super::lines::{exhausted, is_settled, list};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
 use crate::time::plus;

@@ -3,8 +3,9 @@
 use carpack_api::Mode;
 
 use super::claim::Claimed;
+use super::finding::Finding;
 use super::purchase::check_project;
-use super::report::{Finding, View};
+use super::view::View;
 use super::{Change, Effect};
 use crate::condition::ASSIGNED;
 use crate::observation::Binding;

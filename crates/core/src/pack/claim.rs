@@ -73,7 +73,11 @@ pub(super) fn claimed<'a>(input: &Input<'a>) -> Vec<Claimed<'a>> {
         });
         ids.extend(named.map(|i| i.id.clone()));
     }
-    let claimed = ids.into_iter().map(|id| claim(input, recorded, id)).collect();
+    // What was promised and never seen is not there yet, which is not the same as missing.
+    let seen = |id: &String| {
+        recorded.iter().any(|r| r.id == *id) || input.observation.is_some_and(|o| o.instances.contains_key(id))
+    };
+    let claimed = ids.into_iter().filter(seen).map(|id| claim(input, recorded, id)).collect();
     without_outlived(claimed)
 }
 

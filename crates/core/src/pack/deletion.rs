@@ -7,7 +7,7 @@ use carpack_api::{ConcurrencyPackStatus, Mode};
 use jiff::SignedDuration;
 
 use super::orders::{self, Draft};
-use super::report::View;
+use super::view::View;
 use super::{Change, Decision, Effect, Input};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
@@ -20,7 +20,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) fn decide(input: &Input<'_>, finalized: bool) -> Decision {
     if !finalized {
         let status = input.pack.status.clone().unwrap_or_default();
-        return Decision { effect: None, status, events: Vec::new(), wake_at: None };
+        return Decision { effect: None, status, events: Vec::new(), wake_at: None, wants_sweep: false };
     }
     let view = View::new(*input);
     match input.pack.spec.deletion_policy {
@@ -80,6 +80,7 @@ fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
         status: status_with(input, &verdicts),
         events: events(old, &verdicts, &[]),
         wake_at: Some(plus(input.now, SignedDuration::from_secs(5))),
+        wants_sweep: !view.fresh,
     }
 }
 
@@ -124,6 +125,7 @@ fn give_back(view: &View<'_>) -> Decision {
         status: status_with(input, &verdicts),
         events: events(old, &verdicts, &[]),
         wake_at: Some(plus(input.now, SignedDuration::from_secs(1))),
+        wants_sweep: false,
     }
 }
 
@@ -138,5 +140,5 @@ fn status_with(input: &Input<'_>, verdicts: &[Verdict]) -> ConcurrencyPackStatus
 fn release(input: &Input<'_>, warning: bool, reason: &'static str, message: String) -> Decision {
     let status = input.pack.status.clone().unwrap_or_default();
     let events = vec![Event { warning, reason, message }];
-    Decision { effect: Some(Effect::RemoveFinalizer), status, events, wake_at: None }
+    Decision { effect: Some(Effect::RemoveFinalizer), status, events, wake_at: None, wants_sweep: false }
 }

@@ -6,7 +6,7 @@ use carpack_api::{BillingMode, Mode};
 
 use super::claim::{Claimed, is_paid};
 use super::orders;
-use super::report::View;
+use super::view::View;
 use super::{Change, Effect};
 use crate::names::{cloud_name, instance_name, number_of};
 

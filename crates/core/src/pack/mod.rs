@@ -3,11 +3,14 @@
 mod assignment;
 mod claim;
 mod deletion;
+mod finding;
 mod flags;
 mod orders;
 mod purchase;
 mod renewal;
 mod report;
+mod stage;
+mod view;
 
 use carpack_api::pack::ConcurrencyPackStatus;
 use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder, PackOrderSpec};
@@ -69,6 +72,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// When to decide again even if nothing happens; never in the past. None: only when something changes.
     pub wake_at: Option<Timestamp>,
+    /// True when only a newer sweep of the account can bring it on.
+    pub wants_sweep: bool,
 }
 
 /// The one effect of a decision.
@@ -135,7 +140,13 @@ pub fn decide(input: &Input<'_>) -> Decision {
     }
     if !finalized {
         let status = input.pack.status.clone().unwrap_or_default();
-        return Decision { effect: Some(Effect::AddFinalizer), status, events: Vec::new(), wake_at: None };
+        return Decision {
+            effect: Some(Effect::AddFinalizer),
+            status,
+            events: Vec::new(),
+            wake_at: None,
+            wants_sweep: false,
+        };
     }
-    report::decide_and_report(input)
+    stage::decide(input)
 }

@@ -5,8 +5,9 @@ use carpack_api::order::{OrderAction, OrderState};
 use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
+use super::finding::Finding;
 use super::orders::{self, Draft};
-use super::report::{Finding, View};
+use super::view::View;
 use crate::account::{Account, Health, PriceProblem};
 use crate::condition::PURCHASED;
 use crate::money;
@@ -37,7 +38,7 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
     }
     let account = match usable_account(view) {
         Ok(account) => account,
-        Err(finding) => return finding,
+        Err(finding) => return *finding,
     };
     let spec = &input.pack.spec;
     let quote = match account.quote(spec, spec.quantity, spec.duration) {
@@ -124,7 +125,7 @@ fn opening(view: &View<'_>) -> Option<Timestamp> {
 }
 
 /// The account, when packs of this namespace can be bought with it now.
-pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Finding> {
+pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Finding>> {
     let input = view.input;
     let name = &input.pack.spec.account_ref.name;
     let Some(account) = input.account else {
@@ -132,20 +133,20 @@ pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Finding
             "there is no CarAccount {name} in namespace {}: create it, or name another one in a new ConcurrencyPack",
             input.operator_namespace
         );
-        return Err(Finding::stuck(PURCHASED, "AccountMissing", message));
+        return Err(Box::new(Finding::stuck(PURCHASED, "AccountMissing", message)));
     };
     if !account.grants_namespace(view.namespace) {
-        return Err(Finding::stuck(PURCHASED, "NamespaceNotGranted", not_granted(account, view.namespace)));
+        return Err(Box::new(Finding::stuck(PURCHASED, "NamespaceNotGranted", not_granted(account, view.namespace))));
     }
     if let Health::NotReady { reason, message } = &account.health {
-        return Err(Finding::working(PURCHASED, reason, message.clone()));
+        return Err(Box::new(Finding::working(PURCHASED, reason, message.clone())));
     }
     if !account.can_buy(input.pack.spec.billing_mode) {
-        return Err(Finding::stuck(
+        return Err(Box::new(Finding::stuck(
             PURCHASED,
             "BillingModeNotOffered",
             not_offered(account, input.pack.spec.billing_mode),
-        ));
+        )));
     }
     Ok(account)
 }

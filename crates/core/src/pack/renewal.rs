@@ -8,9 +8,10 @@ use carpack_api::{BillingMode, PackOrder};
 use jiff::{SignedDuration, Timestamp};
 
 use super::claim::Claimed;
+use super::finding::Finding;
 use super::orders::{self, Draft};
 use super::purchase::usable_account;
-use super::report::{Finding, View};
+use super::view::View;
 use crate::account::PriceProblem;
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;

@@ -1,6 +1,6 @@
 //! A world in virtual time: an API server, a cloud with a ledger, and the two decisions driven the way the controllers
 //! drive them. No clock, no threads: a step is a function call.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 

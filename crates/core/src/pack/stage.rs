@@ -1,0 +1,163 @@
+//! The stages of a pack's life: not bought, bought, undelivered, expired. Each gathers the findings of its concerns.
+
+use carpack_api::order::{OrderAction, OrderState};
+use carpack_api::pack::{InstanceState, RenewFlag, RenewalMode};
+
+use super::finding::{Finding, Progress};
+use super::report::finish;
+use super::view::{View, is_stale};
+use super::{Decision, Input, assignment, flags, orders, purchase, renewal};
+use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, Verdict, verdict};
+use crate::time::short;
+
+/// Decides about a pack that has our finalizer and is not being deleted.
+pub(super) fn decide(input: &Input<'_>) -> Decision {
+    let view = View::new(*input);
+    if view.purchased() { bought(&view) } else { not_bought(&view) }
+}
+
+fn not_bought(view: &View<'_>) -> Decision {
+    let finding = purchase::plan(view);
+    let mut verdicts = vec![finding.verdict()];
+    if finding.progress == Progress::Ended {
+        verdicts.push(verdict(ENDED, Some(true), finding.reason, finding.message.clone()));
+    } else {
+        let ready = if finding.progress == Progress::Unsure { Some(false) } else { finding.verdict().status };
+        verdicts.push(verdict(READY, ready, finding.reason, finding.message.clone()));
+    }
+    let closes = view.input.pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref()).map(|t| t.0);
+    finish(view, verdicts, vec![finding], closes)
+}
+
+fn bought(view: &View<'_>) -> Decision {
+    let usable: i32 = view.usable().fold(0, |sum, c| sum.saturating_add(c.concurrencies()));
+    let all_expired = !view.claimed.is_empty() && view.claimed.iter().all(|c| c.state == InstanceState::Expired);
+    if all_expired {
+        return expired(view);
+    }
+    if view.claimed.is_empty() {
+        return undelivered(view);
+    }
+    let mut findings = Vec::new();
+    let mut verdicts = vec![verdict(PURCHASED, Some(true), "Paid", "bought and paid for")];
+    let renewal = renewal::plan(view);
+    let assignment = assignment::plan(view);
+    verdicts.push(ready(view, usable, &assignment));
+    verdicts.push(assignment.verdict());
+    verdicts.push(renewal.verdict());
+    // A renewal that is due goes first: nothing else may make it late.
+    findings.push(renewal);
+    findings.push(assignment);
+    if let Some(effect) = flags::plan(view) {
+        let mut finding =
+            Finding::working(RENEWAL_ON_TRACK, "SettingAutoRenew", "sets the cloud's own renewal as declared");
+        finding.effect = Some(effect);
+        findings.push(finding);
+    } else if view.input.pack.spec.renewal.mode == RenewalMode::AutoRenew
+        && !flags::may_switch_on(view)
+        && view.usable().any(|c| c.flag() != RenewFlag::Auto)
+    {
+        let message = "switching the cloud's own renewal on lets the cloud spend, and the mode asks for approval: switch it on in the console, or raise the mode to Automatic";
+        findings.push(Finding::stuck(RENEWAL_ON_TRACK, "AutoRenewNotAllowed", message));
+    }
+    if let Some(effect) = flags::rename(view) {
+        let mut finding = Finding::working(ASSIGNED, "Renaming", "renames the pack as declared");
+        finding.effect = Some(effect);
+        findings.push(finding);
+    }
+    finish(view, verdicts, findings, view.expiration)
+}
+
+/// Ready: usable now as declared.
+fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
+    let input = view.input;
+    let wanted = input.pack.spec.quantity;
+    let Some(observation) = input.observation else {
+        return verdict(READY, None, "AwaitingObservation", "waits for a first complete look at the account");
+    };
+    if is_stale(&input, observation.started) {
+        let age = short(observation.started, input.now);
+        return verdict(
+            READY,
+            None,
+            "ObservationStale",
+            format!("the cloud was last seen at {age}: too long ago to say"),
+        );
+    }
+    if usable < wanted {
+        let any = |state: InstanceState| view.claimed.iter().any(|c| c.state == state);
+        let (reason, why) = match () {
+            () if any(InstanceState::Missing) => (
+                "Vanished",
+                "instances are no longer listed by the cloud; nothing is bought in their place: look into the console",
+            ),
+            () if any(InstanceState::Expired) => ("PartlyExpired", "instances have expired and are not bought again"),
+            () if delivery_pending(view) => ("AwaitingDelivery", "paid; the rest is not delivered yet"),
+            () => {
+                ("PartiallyDelivered", "paid, not delivered in full, and never bought again: ask the cloud's support")
+            }
+        };
+        return verdict(READY, Some(false), reason, format!("{usable} of {wanted} concurrencies are usable: {why}"));
+    }
+    if assignment.progress != Progress::Good {
+        return Verdict { kind: READY, ..assignment.verdict() };
+    }
+    if view.carrying.iter().any(|c| c.expiration.is_none()) {
+        return verdict(READY, None, "ExpiryUnknown", "the cloud does not say when the pack expires");
+    }
+    let scale = &input.pack.spec.concurrency_scale;
+    let until = view.expiration.map(|at| at.to_string()).unwrap_or_default();
+    verdict(
+        READY,
+        Some(true),
+        "Active",
+        format!("{usable} of {wanted} concurrencies of {scale} are usable until {until}"),
+    )
+}
+
+fn delivery_pending(view: &View<'_>) -> bool {
+    orders::own(&view.input, OrderAction::Buy)
+        .any(|o| o.status.as_ref().and_then(|s| s.state) == Some(OrderState::InProgress))
+}
+
+/// Paid, and nothing to be seen of it yet.
+fn undelivered(view: &View<'_>) -> Decision {
+    let order = orders::newest(orders::own(&view.input, OrderAction::Buy));
+    let (reason, message) = order.map_or_else(
+        || ("Vanished", "bought, and none of it is listed by the cloud; nothing is bought in its place".to_owned()),
+        orders::standing,
+    );
+    let finding = match reason {
+        "AwaitingDelivery" | "Fulfilled" => Finding::working(READY, "AwaitingDelivery", message).wants_sweep(),
+        _ => Finding::stuck(READY, reason, message),
+    };
+    let verdicts = vec![verdict(PURCHASED, Some(true), "Paid", "bought and paid for"), finding.verdict()];
+    finish(view, verdicts, vec![finding], None)
+}
+
+/// Every instance is past its expiry: as planned, or not.
+fn expired(view: &View<'_>) -> Decision {
+    let spec = &view.input.pack.spec;
+    let last = view.claimed.iter().filter_map(|c| c.expiration).max();
+    let until = spec.renewal.until.as_ref().map(|t| t.0);
+    let planned = match spec.renewal.mode {
+        RenewalMode::None => true,
+        RenewalMode::AutoRenew => false,
+        RenewalMode::Operator => until.is_some_and(|until| last.is_none_or(|last| last >= until)),
+    };
+    let at = last.map(|at| at.to_string()).unwrap_or_default();
+    let mut verdicts = vec![verdict(PURCHASED, Some(true), "Paid", "bought and paid for")];
+    let finding = if planned {
+        verdicts.push(verdict(ENDED, Some(true), "Ended", format!("ended as planned at {at}")));
+        Finding::good(ENDED, "Ended", "ended as planned")
+    } else {
+        let message = format!(
+            "expired at {at} without having been renewed; nothing is bought on its own account: delete this object and create it again to buy anew"
+        );
+        verdicts.push(verdict(READY, Some(false), "Expired", message.clone()));
+        let missed = Finding::stuck(RENEWAL_ON_TRACK, "Missed", message);
+        verdicts.push(missed.verdict());
+        missed
+    };
+    finish(view, verdicts, vec![finding], None)
+}

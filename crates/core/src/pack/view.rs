@@ -1,0 +1,62 @@
+//! What all the parts of a decision about a pack look at.
+
+use carpack_api::Mode;
+use carpack_api::order::OrderAction;
+use carpack_api::pack::InstanceState;
+use jiff::Timestamp;
+
+use super::claim::{Claimed, carrying, claimed, is_paid};
+use super::{Input, orders};
+use crate::condition::{PURCHASED, is_true};
+
+/// What all the parts of a decision look at.
+pub(super) struct View<'a> {
+    pub input: Input<'a>,
+    pub namespace: &'a str,
+    pub name: &'a str,
+    /// The lowest step of the ladder.
+    pub mode: Mode,
+    pub claimed: Vec<Claimed<'a>>,
+    /// The usable instances that carry the pack.
+    pub carrying: Vec<Claimed<'a>>,
+    /// When the first of those expires.
+    pub expiration: Option<Timestamp>,
+    /// True when the newest sweep is young, and newer than our own last change.
+    pub fresh: bool,
+}
+
+impl<'a> View<'a> {
+    pub fn new(input: Input<'a>) -> Self {
+        let claimed = claimed(&input);
+        let carrying: Vec<Claimed<'a>> = carrying(&claimed, input.pack.spec.quantity).into_iter().cloned().collect();
+        let account = input.account.map_or(Mode::Automatic, |a| a.spec.mode);
+        let fresh = input
+            .observation
+            .is_some_and(|o| input.last_change.is_none_or(|change| o.started > change) && !is_stale(&input, o.started));
+        Self {
+            namespace: input.pack.metadata.namespace.as_deref().unwrap_or_default(),
+            name: input.pack.metadata.name.as_deref().unwrap_or_default(),
+            mode: input.installation_mode.min(account).min(input.pack.spec.mode),
+            expiration: carrying.iter().filter_map(|c| c.expiration).min(),
+            claimed,
+            carrying,
+            fresh,
+            input,
+        }
+    }
+
+    pub fn usable(&self) -> impl Iterator<Item = &Claimed<'a>> {
+        self.claimed.iter().filter(|c| c.state == InstanceState::Usable)
+    }
+
+    /// True when something was paid for, for this very object.
+    pub fn purchased(&self) -> bool {
+        let status = self.input.pack.status.as_ref();
+        let recorded = status.is_some_and(|s| is_true(&s.conditions, PURCHASED) || !s.instances.is_empty());
+        recorded || orders::own(&self.input, OrderAction::Buy).any(is_paid)
+    }
+}
+
+pub(super) fn is_stale(input: &Input<'_>, seen: Timestamp) -> bool {
+    input.now.duration_since(seen) >= input.timing.stale_after
+}
