@@ -1,4 +1,6 @@
 //! The life of a pack in virtual time.
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use carpack_api::Mode;

@@ -1,4 +1,6 @@
 //! What holds whatever happens, in whatever order.
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use std::collections::BTreeMap;

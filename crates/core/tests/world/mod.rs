@@ -211,18 +211,21 @@ impl World {
             None => {}
             Some(pack::Effect::AddFinalizer) => stored.metadata.finalizers = Some(vec![PACK_FINALIZER.into()]),
             Some(pack::Effect::RemoveFinalizer) => self.pack = None,
-            Some(pack::Effect::CreateOrder { name, spec }) => {
-                if !self.orders.iter().any(|o| o.metadata.name.as_deref() == Some(&name)) {
-                    let mut order = PackOrder::new(&name, stored_form(&*spec));
-                    order.metadata.namespace = Some(TREASURY.into());
-                    order.metadata.finalizers = Some(vec![ORDER_FINALIZER.into()]);
-                    order.metadata.generation = Some(1);
-                    self.orders.push(order);
-                }
-            }
+            Some(pack::Effect::CreateOrder { name, spec }) => self.create_order(&name, &spec),
             Some(pack::Effect::Change(change)) => self.change(change),
         }
         decision.effect
+    }
+
+    fn create_order(&mut self, name: &str, spec: &carpack_api::PackOrderSpec) {
+        if self.orders.iter().any(|o| o.metadata.name.as_deref() == Some(name)) {
+            return;
+        }
+        let mut order = PackOrder::new(name, stored_form(spec));
+        order.metadata.namespace = Some(TREASURY.into());
+        order.metadata.finalizers = Some(vec![ORDER_FINALIZER.into()]);
+        order.metadata.generation = Some(1);
+        self.orders.push(order);
     }
 
     fn change(&mut self, change: Change) {
