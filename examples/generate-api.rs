@@ -73,7 +73,8 @@ fn rows(page: &mut String, schema: &Value, prefix: &str) -> std::fmt::Result {
 }
 
 fn kind(field: &Value) -> String {
-    let values: Vec<String> = items(&field["enum"]).iter().filter(|v| !v.is_null()).map(|v| format!("`{}`", text(v))).collect();
+    let values: Vec<String> =
+        items(&field["enum"]).iter().filter(|v| !v.is_null()).map(|v| format!("`{}`", text(v))).collect();
     if !values.is_empty() {
         return values.join(", ");
     }
@@ -106,7 +107,10 @@ fn limits(field: &Value) -> String {
         limits.push(format!("`{}`", pattern.replace('|', "\\|")));
     }
     if !field["default"].is_null() {
-        limits.push(format!("default `{}`", field["default"].as_str().map_or_else(|| field["default"].to_string(), str::to_owned)));
+        limits.push(format!(
+            "default `{}`",
+            field["default"].as_str().map_or_else(|| field["default"].to_string(), str::to_owned)
+        ));
     }
     if limits.is_empty() { String::new() } else { format!(" ({})", limits.join("; ")) }
 }

@@ -30,7 +30,8 @@ const USED_LATER: [(&str, &str); 2] = [("packorders", "delete"), ("events", "pat
 #[tokio::test(flavor = "multi_thread")]
 async fn after_helm_install_a_pack_becomes_ready_and_no_right_is_missing_or_too_many() {
     let plane = fresh_control_plane().await;
-    let installed = plane.helm(&["install", "carpack", &path("charts/carpack"), "-n", TREASURY, "--create-namespace"]).await;
+    let installed =
+        plane.helm(&["install", "carpack", &path("charts/carpack"), "-n", TREASURY, "--create-namespace"]).await;
     let notes = installed.unwrap().success().unwrap();
     assert!(notes.contains("ABOUT MONEY") && notes.contains("ABOUT THE IMAGE"), "{notes}");
 
@@ -68,7 +69,8 @@ async fn an_installation_for_some_namespaces_has_no_rights_in_the_others() {
     world.buys_a_pack().await;
     world.stops_cleanly().await;
     world.used_rights();
-    let rights = [("concurrencypacks", "kube-system"), ("secrets", TENANT), ("packorders", TENANT), ("secrets", TREASURY)];
+    let rights =
+        [("concurrencypacks", "kube-system"), ("secrets", TENANT), ("packorders", TENANT), ("secrets", TREASURY)];
     for (resource, namespace) in rights {
         assert!(!world.may(ACCOUNT, "list", resource, namespace).await, "it may list {resource} in {namespace}");
     }
@@ -134,8 +136,15 @@ impl<'a> World<'a> {
         let operator = run_as_a_process(plane, container, &pod.service_account_name.unwrap(), port).await;
         let simulator = Simulator::start(Config::default()).await.unwrap();
         simulator.create_project("cap-abc123", "L1").unwrap();
-        let world =
-            Self { plane, client, simulator, container: container.clone(), deployment: deployment.clone(), operator, port };
+        let world = Self {
+            plane,
+            client,
+            simulator,
+            container: container.clone(),
+            deployment: deployment.clone(),
+            operator,
+            port,
+        };
         let tenant = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {TENANT}}}\n");
         plane.apply_text(&tenant).await.unwrap();
         let account = sample("account-simulator.yaml").replace("http://127.0.0.1:9000", &world.simulator.url());
@@ -144,7 +153,12 @@ impl<'a> World<'a> {
     }
 
     async fn kubectl_apply(&self, namespace: &str, manifest: &str) {
-        self.plane.kubectl_with_input(&["apply", "-n", namespace, "-f", "-"], manifest).await.unwrap().success().unwrap();
+        self.plane
+            .kubectl_with_input(&["apply", "-n", namespace, "-f", "-"], manifest)
+            .await
+            .unwrap()
+            .success()
+            .unwrap();
     }
 
     fn packs(&self) -> Api<ConcurrencyPack> {
@@ -169,13 +183,15 @@ impl<'a> World<'a> {
         }
         let metrics = self.answers("/metrics").await;
         assert!(metrics.contains("carpack_leader 1"), "{metrics}");
-        let events = self.plane.kubectl(&["get", "events", "-n", TENANT, "-o", "name"]).await.unwrap().success().unwrap();
+        let events =
+            self.plane.kubectl(&["get", "events", "-n", TENANT, "-o", "name"]).await.unwrap().success().unwrap();
         assert!(!events.is_empty(), "no event about the pack");
     }
 
     /// The commands of docs/concepts.md, given by one who holds carpack-approver in the treasury and nothing else.
     async fn buys_what_an_approver_approves_and_nobody_else_can(&self) {
-        let role = ["create", "rolebinding", "approvers", "-n", TREASURY, "--clusterrole=carpack-approver", "--user=alice"];
+        let role =
+            ["create", "rolebinding", "approvers", "-n", TREASURY, "--clusterrole=carpack-approver", "--user=alice"];
         self.plane.kubectl(&role).await.unwrap().success().unwrap();
         let manifest = format!("{}  mode: ApprovalRequired\n", sample("pack-monthly.yaml"));
         self.kubectl_apply(TENANT, &manifest).await;
@@ -191,7 +207,8 @@ impl<'a> World<'a> {
         let refused = self.plane.kubectl(&[&patch[..], &["--as", "bob"]].concat()).await.unwrap();
         assert!(refused.stderr.contains("Forbidden") || refused.stderr.contains("forbidden"), "{}", refused.stderr);
         let cheaper = r#"{"spec":{"quote":{"amount":"1.00","currency":"USD"}}}"#;
-        let change = ["patch", "packorder", &order.name, "-n", TREASURY, "--type", "merge", "-p", cheaper, "--as", "alice"];
+        let change =
+            ["patch", "packorder", &order.name, "-n", TREASURY, "--type", "merge", "-p", cheaper, "--as", "alice"];
         let refused = self.plane.kubectl(&change).await.unwrap();
         assert!(refused.stderr.contains("only spec.approval may be set"), "{}", refused.stderr);
         assert_eq!(self.simulator.ledger().len(), 1);
@@ -207,14 +224,20 @@ impl<'a> World<'a> {
         self.plane.kubectl(&delete).await.unwrap().success().unwrap();
         watch_until_gone(&self.packs(), "concert", PATIENCE).await.unwrap();
         let order = "events.concert.buy-1";
-        self.plane.kubectl(&["delete", "packorder", order, "-n", TREASURY, "--wait=false"]).await.unwrap().success().unwrap();
+        self.plane
+            .kubectl(&["delete", "packorder", order, "-n", TREASURY, "--wait=false"])
+            .await
+            .unwrap()
+            .success()
+            .unwrap();
         let orders: Api<PackOrder> = Api::namespaced(self.client.clone(), TREASURY);
         watch_until_gone(&orders, order, PATIENCE).await.unwrap();
         assert_eq!(self.simulator.ledger().len(), 2);
     }
 
     async fn stops_cleanly(&mut self) {
-        let grace = self.deployment.spec.as_ref().unwrap().template.spec.as_ref().unwrap().termination_grace_period_seconds;
+        let grace =
+            self.deployment.spec.as_ref().unwrap().template.spec.as_ref().unwrap().termination_grace_period_seconds;
         let grace = Duration::from_secs(u64::try_from(grace.unwrap()).unwrap());
         let exit: Exit = self.operator.terminate(grace).await.unwrap();
         assert!(exit.success(), "{exit:?}: {}", self.operator.log_tail());
@@ -298,7 +321,11 @@ async fn run_as_a_process(plane: &ControlPlane, container: &Container, account: 
         .env("KUBECONFIG", kubeconfig)
         .env("CARPACK_HEALTH_ADDRESS", format!("127.0.0.1:{port}"));
     for variable in container.env.iter().flatten() {
-        let field = variable.value_from.as_ref().and_then(|from| from.field_ref.as_ref()).map(|field| field.field_path.as_str());
+        let field = variable
+            .value_from
+            .as_ref()
+            .and_then(|from| from.field_ref.as_ref())
+            .map(|field| field.field_path.as_str());
         let value = match (&variable.value, field) {
             (Some(value), None) => value,
             (None, Some("metadata.name")) => "carpack-0",
