@@ -6,7 +6,7 @@ use std::time::Duration;
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_simulator::{Config, LedgerEntry, Simulator};
 use carpack_testkit::{
-    ControlPlane, GuardedCommand, GuardedProcess, TemporaryFolder, eventually, watch_until, watch_until_gone,
+    ControlPlane, GuardedCommand, GuardedProcess, Options, TemporaryFolder, eventually, watch_until, watch_until_gone,
 };
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
@@ -39,6 +39,8 @@ pub struct Setup {
     pub flags: Vec<&'static str>,
     pub with_account: bool,
     pub with_secret: bool,
+    /// A control plane of one's own, for tests that stop or change it; none = the one that all tests share.
+    pub plane: Option<&'static ControlPlane>,
 }
 
 impl Default for Setup {
@@ -49,6 +51,7 @@ impl Default for Setup {
             flags: Vec::new(),
             with_account: true,
             with_secret: true,
+            plane: None,
         }
     }
 }
@@ -66,7 +69,10 @@ impl World {
     }
 
     pub async fn without_operator(setup: Setup) -> Self {
-        let plane = ControlPlane::shared().await.unwrap();
+        let plane = match setup.plane {
+            Some(plane) => plane,
+            None => ControlPlane::shared().await.unwrap(),
+        };
         let client = plane.admin_client().await.unwrap();
         let tenant = plane.namespace("tenant").await.unwrap();
         let treasury = plane.namespace("treasury").await.unwrap();
@@ -89,6 +95,11 @@ impl World {
     // The operator.
 
     pub fn start_operator(&mut self) {
+        self.operator = Some(self.launch());
+    }
+
+    /// Starts an operator; it belongs to the caller. Two of them may run at the same time.
+    pub fn launch(&mut self) -> GuardedProcess {
         self.starts += 1;
         let log = self.folder.path().join(format!("operator-{}.log", self.starts));
         let kubeconfig = self.plane.admin_kubeconfig().unwrap();
@@ -109,7 +120,12 @@ impl World {
             ])
             .env("KUBECONFIG", kubeconfig.to_str().unwrap());
         command = command.args(&self.flags);
-        self.operator = Some(command.start().unwrap());
+        command.start().unwrap()
+    }
+
+    /// From now on this is the world's operator.
+    pub fn adopt_operator(&mut self, operator: GuardedProcess) -> Option<GuardedProcess> {
+        self.operator.replace(operator)
     }
 
     pub fn operator(&self) -> &GuardedProcess {
@@ -246,6 +262,23 @@ impl World {
         order.unwrap_or_else(|error| self.fail(&error.to_string()))
     }
 
+    /// Waits until the account's Ready has this status and reason, written `False WrongCredentials`.
+    pub async fn until_account(&self, wanted: &str) -> CarAccount {
+        let ready = |account: &CarAccount| {
+            let conditions = account.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+            conditions.iter().any(|c| c.type_ == "Ready" && format!("{} {}", c.status, c.reason) == wanted)
+        };
+        let account = watch_until(&self.accounts(), "default", PATIENCE, ready).await;
+        account.unwrap_or_else(|error| self.fail(&error.to_string()))
+    }
+
+    /// Waits until the account reports so many instances that no pack claims.
+    pub async fn until_unclaimed(&self, count: i64) -> CarAccount {
+        let reported = |account: &CarAccount| account.status.as_ref().is_some_and(|s| s.unclaimed == count);
+        let account = watch_until(&self.accounts(), "default", PATIENCE, reported).await;
+        account.unwrap_or_else(|error| self.fail(&error.to_string()))
+    }
+
     pub async fn all_orders(&self) -> Vec<PackOrder> {
         self.orders().list(&ListParams::default()).await.unwrap().items
     }
@@ -348,6 +381,13 @@ impl World {
         let tail: Vec<&str> = tail.into_iter().rev().collect();
         panic!("{why}\n--- ledger: {:#?}\n--- the operator's log ends:\n{}", self.simulator.ledger(), tail.join("\n"));
     }
+}
+
+/// A control plane for one test alone. It ends with the test's process.
+pub async fn own_plane() -> &'static ControlPlane {
+    let manifests = vec![carpack_testkit::workspace_root().join("crds")];
+    let options = Options { manifests, ..Options::default() };
+    Box::leak(Box::new(Box::pin(ControlPlane::start(options)).await.unwrap()))
 }
 
 /// The spec that tests begin with.
