@@ -47,11 +47,13 @@ pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: Option<i64>, n
         .collect()
 }
 
-/// One event for each condition whose status or reason has changed. A first "all is well" is an event too.
+/// One event for each condition whose reason has changed, a first "all is well" included; what passes in a moment by
+/// itself is none.
 pub fn events(old: &[Condition], verdicts: &[Verdict], quiet: &[&str]) -> Vec<Event> {
     verdicts
         .iter()
         .filter(|verdict| !quiet.contains(&verdict.kind))
+        .filter(|verdict| !matches!(verdict.reason, "AwaitingObservation" | "Pending"))
         .filter(|verdict| !old.iter().any(|c| c.type_ == verdict.kind && c.reason == verdict.reason))
         .map(|verdict| Event {
             warning: verdict.kind == STALLED

@@ -144,6 +144,10 @@ pub(super) fn seen_off(flag: RenewFlag, mode: BillingMode) -> bool {
 fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
     let (reason, message) = orders::standing(order);
     let name = orders::name_of(order);
+    if order.spec.action == OrderAction::Buy && !orders::is_successor(order) {
+        let message = format!("no renewal before the purchase is settled: {message}");
+        return Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message);
+    }
     let finding = match order.status.as_ref().and_then(|s| s.state) {
         Some(OrderState::AwaitingApproval) => {
             let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
