@@ -70,8 +70,9 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         let late = line.submit_time.as_ref().is_some_and(|t| input.now >= plus(t.0, input.timing.delivery_grace));
         let orders = list(&line.order_ids);
         return if late || line.category.as_deref() == Some("PaidNotDelivered") {
+            let words = line.message.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
             let message = format!(
-                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}"
+                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}"
             );
             (OrderState::InProgress, "PaidNotDelivered", message)
         } else {
