@@ -168,7 +168,30 @@ pub async fn sweep(
 
 /// What an error of a look says of the account, with the way out.
 pub fn health(error: &CallError) -> Health {
-    let (reason, way_out) = match error.category() {
+    let (reason, way_out) = match (error.code(), error.category()) {
+        // Looks have no terms that could be denied, and a key without the right is answered by other codes than these
+        // two. No document says so: hence the second way out.
+        (Some("OperationDenied"), _) => (
+            "NotSignedUp",
+            "sign up for Cloud Application Rendering in the cloud's console; if that is done, ask the cloud's support why it denies this look",
+        ),
+        (Some("UnauthorizedOperation"), _) => (
+            "NotApproved",
+            "have the account approved for Cloud Application Rendering in the cloud's console; if it is, grant the key this action",
+        ),
+        (_, category) => way_out(category),
+    };
+    // Without the request's id: the same trouble is the same health, or every object would be written at every look.
+    let what = match error.code() {
+        Some(code) => format!("{} is answered {code}: {}", error.action(), error.message()),
+        None => format!("{}: {}", error.action(), error.message()),
+    };
+    Health::NotReady { reason, message: format!("{what}: {way_out}") }
+}
+
+/// The reason that a category gives a health, and the way out.
+fn way_out(category: Category) -> (&'static str, &'static str) {
+    match category {
         Category::WrongCredentials => ("WrongCredentials", "put a valid key into the account's Secret"),
         Category::ClockSkew => {
             ("ClockSkew", "set this machine's clock: the cloud refuses signatures more than 5 minutes off")
@@ -190,11 +213,5 @@ pub fn health(error: &CallError) -> Health {
         Category::CloudInternal => ("CloudInternal", "the cloud fails inside; it is tried again"),
         Category::Garbled => ("Garbled", "the answer cannot be read: check site and endpoint"),
         other => (other.as_str(), "it is tried again"),
-    };
-    // Without the request's id: the same trouble is the same health, or every object would be written at every look.
-    let what = match error.code() {
-        Some(code) => format!("{} is answered {code}: {}", error.action(), error.message()),
-        None => format!("{}: {}", error.action(), error.message()),
-    };
-    Health::NotReady { reason, message: format!("{what}: {way_out}") }
+    }
 }
