@@ -1,5 +1,5 @@
 //! The documents say what the code does: every reason is explained, every test they name exists, no link is dead.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -102,4 +102,15 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_image_is_built_with_the_workspaces_own_rust() {
+    let root = workspace_root();
+    let toolchain = read(&root.join("rust-toolchain.toml"));
+    let version = toolchain.split('"').nth(1).unwrap();
+    assert!(
+        read(&root.join("Dockerfile")).contains(&format!("/rust:{version}-")),
+        "the Dockerfile is not from rust:{version}"
+    );
 }

@@ -1,6 +1,6 @@
 //! Installing the operator as people do, on a control plane that has never seen it: by Helm and by `kubectl apply -k`.
 //! Then the rendered pod's own command line runs as a process under its own service account, against the simulated cloud.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ const ACCOUNT: &str = "system:serviceaccount:carpack-system:carpack";
 const USED_LATER: [(&str, &str); 2] = [("packorders", "delete"), ("events", "patch")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_helm_install_a_pack_becomes_ready_and_no_right_is_missing_or_too_many() {
+async fn after_helm_install_a_pack_becomes_ready_no_right_is_missing_or_too_many_and_uninstall_keeps_the_record() {
     let plane = fresh_control_plane().await;
     let installed =
         plane.helm(&["install", "carpack", &path("charts/carpack"), "-n", TREASURY, "--create-namespace"]).await;
@@ -44,6 +44,14 @@ async fn after_helm_install_a_pack_becomes_ready_and_no_right_is_missing_or_too_
     let unused: Vec<_> = world.granted_rights().await.difference(&used).cloned().collect();
     let unused: Vec<_> = unused.iter().filter(|(r, v)| !USED_LATER.contains(&(r.as_str(), v.as_str()))).collect();
     assert!(unused.is_empty(), "granted and not used: {unused:?}");
+
+    // What was spent stays on record.
+    plane.helm(&["uninstall", "carpack", "-n", TREASURY]).await.unwrap().success().unwrap();
+    for object in
+        [["concurrencypack", "showroom", "-n", TENANT], ["packorder", "events.showroom.buy-1", "-n", TREASURY]]
+    {
+        plane.kubectl(&[&["get"][..], &object].concat()).await.unwrap().success().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
