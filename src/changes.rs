@@ -16,9 +16,8 @@ const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_hours(1);
 pub struct Memory {
     /// When it last changed something in the cloud: an older sweep proves nothing.
     pub last_change: Option<Timestamp>,
-    /// The last change that was refused, until one succeeds.
-    pub last_failure: Option<ChangeFailure>,
-    failures: i32,
+    /// The changes that were refused, each until it succeeds or has not been tried for long.
+    pub failures: Vec<ChangeFailure>,
 }
 
 /// What this process did, by the pack's UID. It need not survive a restart: a new process waits for a sweep of its own.
@@ -48,19 +47,18 @@ impl Memories {
         let mut memories = self.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
         memory.last_change = Some(now);
-        match error {
-            None => (memory.last_failure, memory.failures) = (None, 0),
-            Some(error) => {
-                let wait = backoff(first_wait, memory.failures);
-                memory.failures = memory.failures.saturating_add(1);
-                memory.last_failure = Some(ChangeFailure {
-                    change,
-                    category: error.category().as_str(),
-                    message: error.to_string(),
-                    retry_time: now.checked_add(wait).unwrap_or(Timestamp::MAX),
-                });
-            }
-        }
+        let before = memory.failures.iter().find(|failure| failure.change == change).map_or(0, |f| f.refusals);
+        // What could have been tried again for so long is not wanted any more.
+        memory.failures.retain(|f| f.change != change && now.duration_since(f.retry_time) < LONGEST_BACKOFF);
+        let Some(error) = error else { return };
+        let wait = backoff(first_wait, before);
+        memory.failures.push(ChangeFailure {
+            change,
+            category: error.category().as_str(),
+            message: error.to_string(),
+            retry_time: now.checked_add(wait).unwrap_or(Timestamp::MAX),
+            refusals: before.saturating_add(1),
+        });
     }
 
     /// True when a sweep that began at this moment does not show the last change yet.
@@ -118,12 +116,29 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..9 {
             memories.note("uid", change.clone(), Some(&refused), now, first);
-            waits.push(memories.of("uid").last_failure.unwrap().retry_time.as_second());
+            waits.push(memories.of("uid").failures[0].retry_time.as_second());
         }
         assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
         memories.note("uid", change, None, now, first);
-        assert_eq!(memories.of("uid").last_failure, None);
+        assert_eq!(memories.of("uid").failures, []);
         assert_eq!(memories.of("uid").last_change, Some(now));
+    }
+
+    #[test]
+    fn each_change_waits_for_itself_and_is_forgotten_when_nobody_tries_it_any_more() {
+        let memories = Memories::default();
+        let first = SignedDuration::from_secs(30);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let rename = |id: &str| Change::Rename { id: id.to_owned(), name: "a".to_owned() };
+        let refused = CallError::new("ModifyConcurrentPackage", Category::Locked, "locked");
+        memories.note("uid", rename("i-1"), Some(&refused), at(0), first);
+        memories.note("uid", rename("i-2"), Some(&refused), at(1), first);
+        memories.note("uid", rename("i-3"), None, at(2), first);
+        let waits: Vec<i64> = memories.of("uid").failures.iter().map(|f| f.retry_time.as_second()).collect();
+        assert_eq!(waits, [30, 31]);
+        memories.note("uid", rename("i-2"), Some(&refused), at(4000), first);
+        let left: Vec<Change> = memories.of("uid").failures.into_iter().map(|f| f.change).collect();
+        assert_eq!(left, [rename("i-2")]);
     }
 
     #[test]

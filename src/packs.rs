@@ -47,7 +47,7 @@ pub async fn reconcile(
         installation_mode: operator.settings.mode,
         operator_namespace: &operator.settings.namespace,
         last_change: memory.last_change,
-        last_failure: memory.last_failure.as_ref(),
+        failures: &memory.failures,
         now: operator.clock.second(),
         timing: &operator.settings.timing,
     });

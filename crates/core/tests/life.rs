@@ -206,6 +206,34 @@ fn no_renewal_by_us_until_the_clouds_own_is_seen_off() {
 }
 
 #[test]
+fn one_instance_whose_switch_is_stuck_holds_back_the_renewal_but_no_other_switch() {
+    let mut world =
+        World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
+    world.settle();
+    let ids: Vec<String> = world.instances.keys().cloned().collect();
+    world.stubborn = Some(ids[1].clone());
+    world.spec(|spec| spec.renewal.mode = RenewalMode::Operator);
+    world.settle();
+    let on: Vec<bool> = world.instances.values().map(|i| i.renew_flag == RenewFlag::Auto).collect();
+    assert_eq!(on, [false, true, false]);
+    assert_eq!(world.condition("RenewalOnTrack").unwrap().0, "False");
+}
+
+#[test]
+fn one_instance_whose_switch_is_stuck_does_not_keep_the_others_from_lapsing() {
+    let spec =
+        json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": "Lapse"});
+    let mut world = World::new(pack(spec));
+    world.settle();
+    let ids: Vec<String> = world.instances.keys().cloned().collect();
+    world.stubborn = Some(ids[0].clone());
+    world.delete_pack();
+    world.settle();
+    let on: Vec<bool> = world.instances.values().map(|i| i.renew_flag == RenewFlag::Auto).collect();
+    assert_eq!(on, [true, false, false]);
+}
+
+#[test]
 fn a_switch_turned_in_the_console_is_turned_back() {
     let mut world =
         World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
@@ -545,7 +573,7 @@ fn killed_between_unbind_and_bind_the_pack_is_bound_after_the_restart() {
         world.round();
     }
     world.last_change = None;
-    world.last_failure = None;
+    world.failures.clear();
     world.observation = None;
     world.settle();
     assert_eq!(world.projects_of_instances(), vec![Some("cap-b".to_owned()); 3]);

@@ -90,7 +90,7 @@ fn perform(world: &mut World, act: &Act, objects: &mut u32) {
         Act::ChangesRefused(refused) => world.refuse_changes = *refused,
         Act::RestartOperator => {
             world.last_change = None;
-            world.last_failure = None;
+            world.failures.clear();
             world.observation = None;
         }
         Act::Recreate => {

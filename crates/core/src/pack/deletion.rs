@@ -44,15 +44,16 @@ fn retained(view: &View<'_>) -> String {
 
 fn lapse(view: &View<'_>) -> Decision {
     let input = &view.input;
-    let on = view.usable().find(|c| c.flag() == RenewFlag::Auto);
-    let Some(instance) = on else {
+    let region = &input.pack.spec.region;
+    let on = view.usable().filter(|c| c.flag() == RenewFlag::Auto);
+    let off = on.map(|c| Change::SetAutoRenew { id: c.id.clone(), region: region.clone(), on: false });
+    let Some(change) = view.first_awake(off.collect()) else {
         let known = view.usable().next().is_none() || view.fresh;
         if known {
             return release(input, false, "Lapsing", "the cloud's own renewal is off: the pack runs out".to_owned());
         }
         return hold(view, None, "waits for a look at the account to see the cloud's own renewal off");
     };
-    let change = Change::SetAutoRenew { id: instance.id.clone(), region: input.pack.spec.region.clone(), on: false };
     hold(view, Some(change), "switches the cloud's own renewal off")
 }
 
@@ -71,10 +72,10 @@ fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
             format!("released although the cloud's own renewal was not seen off, because {why}: look into the console");
         return release(input, true, "ReleasedUnconfirmed", message);
     }
-    let failure = input.last_failure.filter(|f| Some(&f.change) == change.as_ref());
+    let failure = change.as_ref().and_then(|change| view.failure(change));
     let message = failure.map_or_else(|| doing.to_owned(), |f| format!("{doing}: {}", f.message));
     let verdicts = [verdict(DELETING, Some(true), "Lapsing", message)];
-    let may_act = view.fresh && failure.is_none_or(|f| f.retry_time <= input.now);
+    let may_act = view.fresh && change.as_ref().is_some_and(|change| !view.rests(change));
     Decision {
         effect: change.filter(|_| may_act).map(Effect::Change),
         status: status_with(input, &verdicts),

@@ -17,12 +17,13 @@ pub(super) fn plan(view: &View<'_>) -> Option<Effect> {
     if view.mode <= Mode::DryRun || (on && !may_switch_on(view)) {
         return None;
     }
-    let wrong = view.usable().find(|c| match (c.flag(), on) {
+    let wrong = view.usable().filter(|c| match (c.flag(), on) {
         (RenewFlag::Auto, on) => !on,
         (RenewFlag::Manual, on) => on,
         (RenewFlag::Unknown, _) => false,
-    })?;
-    Some(Effect::Change(Change::SetAutoRenew { id: wrong.id.clone(), region: spec.region.clone(), on }))
+    });
+    let turns = wrong.map(|c| Change::SetAutoRenew { id: c.id.clone(), region: spec.region.clone(), on });
+    view.first_awake(turns.collect()).map(Effect::Change)
 }
 
 /// Switching it on lets the cloud spend: below Automatic only what a person approved with the purchase.
@@ -32,16 +33,17 @@ pub(super) fn may_switch_on(view: &View<'_>) -> bool {
     view.input.pack.spec.billing_mode == BillingMode::Monthly && (view.mode == Mode::Automatic || approved())
 }
 
-/// The first instance whose name is not what the spec says.
+/// Where a name is not what the spec says.
 pub(super) fn rename(view: &View<'_>) -> Option<Effect> {
     if view.mode <= Mode::DryRun || orders::open(&view.input).is_some() {
         return None;
     }
-    view.usable().find_map(|instance| {
+    let renames = view.usable().filter_map(|instance| {
         let observed = instance.observed?.name.as_deref()?;
         let wanted = wanted_name(view, instance, observed);
-        (wanted != observed).then(|| Effect::Change(Change::Rename { id: instance.id.clone(), name: wanted }))
-    })
+        (wanted != observed).then(|| Change::Rename { id: instance.id.clone(), name: wanted })
+    });
+    view.first_awake(renames.collect()).map(Effect::Change)
 }
 
 fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> String {

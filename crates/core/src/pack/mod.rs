@@ -40,8 +40,8 @@ pub struct Input<'a> {
     pub operator_namespace: &'a str,
     /// When this process last changed something in the cloud for this pack: an older sweep proves nothing.
     pub last_change: Option<Timestamp>,
-    /// The last change that the cloud refused, until one succeeds.
-    pub last_failure: Option<&'a ChangeFailure>,
+    /// The changes that the cloud refused, each until it succeeds.
+    pub failures: &'a [ChangeFailure],
     /// Now.
     pub now: Timestamp,
     /// Intervals.
@@ -59,6 +59,8 @@ pub struct ChangeFailure {
     pub message: String,
     /// Not tried again before this moment.
     pub retry_time: Timestamp,
+    /// How often it was refused in a row.
+    pub refusals: i32,
 }
 
 /// What to do, and what to say.

@@ -55,7 +55,7 @@ pub(super) fn finish(
         instances: view.claimed.iter().map(Claimed::status).collect(),
     };
     let moments = findings.iter().filter_map(|f| f.wake).chain(moment);
-    let retry = input.last_failure.map(|f| f.retry_time);
+    let retry = input.failures.iter().map(|f| f.retry_time);
     let stale = input.observation.map(|o| plus(o.started, input.timing.stale_after));
     let wants_sweep = findings.iter().any(|f| f.wants_sweep || f.effect.is_some()) && !view.fresh;
     let wake_at = moments.chain(retry).chain(stale).filter(|at| *at > input.now).min();
@@ -68,12 +68,11 @@ fn choose(view: &View<'_>, findings: &[Finding]) -> (Option<Effect>, Option<(&'s
     for finding in findings {
         let Some(effect) = &finding.effect else { continue };
         let Effect::Change(change) = effect else { return (Some(effect.clone()), failed) };
-        let failure = view.input.last_failure.filter(|f| f.change == *change);
-        if let Some(failure) = failure {
+        if let Some(failure) = view.failure(change) {
             let message = format!("{}: the cloud refused: {}", finding.message, failure.message);
             failed.get_or_insert((finding.kind, failure.category, message));
         }
-        if view.fresh && failure.is_none_or(|f| f.retry_time <= view.input.now) {
+        if view.fresh && !view.rests(change) {
             return (Some(effect.clone()), failed);
         }
     }

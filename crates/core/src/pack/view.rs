@@ -6,7 +6,7 @@ use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
 use super::claim::{Claimed, carrying, claimed, is_paid};
-use super::{Input, orders};
+use super::{Change, ChangeFailure, Input, orders};
 use crate::condition::{PURCHASED, is_true};
 
 /// What all the parts of a decision look at.
@@ -47,6 +47,23 @@ impl<'a> View<'a> {
 
     pub fn usable(&self) -> impl Iterator<Item = &Claimed<'a>> {
         self.claimed.iter().filter(|c| c.state == InstanceState::Usable)
+    }
+
+    /// How this change was refused, if it was.
+    pub fn failure(&self, change: &Change) -> Option<&'a ChangeFailure> {
+        self.input.failures.iter().find(|failure| failure.change == *change)
+    }
+
+    /// True when this change was refused, and it is too early to try it again.
+    pub fn rests(&self, change: &Change) -> bool {
+        self.failure(change).is_some_and(|failure| failure.retry_time > self.input.now)
+    }
+
+    /// The first of these that may be tried now; while all of them rest, the first. One that is refused holds back none
+    /// of the others.
+    pub fn first_awake(&self, changes: Vec<Change>) -> Option<Change> {
+        let awake = changes.iter().position(|change| !self.rests(change)).unwrap_or(0);
+        changes.into_iter().nth(awake)
     }
 
     /// True when something was paid for, for this very object.

@@ -65,7 +65,9 @@ pub struct World {
     pub changes: Vec<Change>,
     pub refuse_changes: bool,
     pub last_change: Option<Timestamp>,
-    pub last_failure: Option<ChangeFailure>,
+    pub failures: Vec<ChangeFailure>,
+    /// The cloud refuses every change that names this instance.
+    pub stubborn: Option<String>,
     pub events: Vec<Event>,
     pub timing: Timing,
     counter: u32,
@@ -127,7 +129,8 @@ impl World {
             changes: Vec::new(),
             refuse_changes: false,
             last_change: None,
-            last_failure: None,
+            failures: Vec::new(),
+            stubborn: None,
             events: Vec::new(),
             timing: Timing::default(),
             counter: 0,
@@ -194,7 +197,7 @@ impl World {
             installation_mode: self.installation_mode,
             operator_namespace: TREASURY,
             last_change: self.last_change,
-            last_failure: self.last_failure.as_ref(),
+            failures: &self.failures,
             now: self.now,
             timing: &self.timing,
         }
@@ -230,13 +233,20 @@ impl World {
 
     fn change(&mut self, change: Change) {
         self.last_change = Some(self.now);
-        if self.refuse_changes || !self.possible(&change) {
+        self.failures.retain(|failure| failure.change != change);
+        let stubborn = self.stubborn.as_ref().is_some_and(|id| format!("{change:?}").contains(id.as_str()));
+        if self.refuse_changes || stubborn || !self.possible(&change) {
             let retry_time = self.now.checked_add(SignedDuration::from_secs(30)).unwrap();
-            self.last_failure =
-                Some(ChangeFailure { change, category: "CloudInternal", message: "no".into(), retry_time });
+            let category = if stubborn { "Locked" } else { "CloudInternal" };
+            self.failures.push(ChangeFailure {
+                change,
+                category,
+                message: "no".into(),
+                retry_time,
+                refusals: 1,
+            });
             return;
         }
-        self.last_failure = None;
         match &change {
             Change::Bind { ids, project } => {
                 for id in ids {
