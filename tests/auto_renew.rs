@@ -49,10 +49,12 @@ async fn auto_renew_is_switched_on_with_the_purchase_and_the_cloud_renews_every_
 async fn auto_renew_of_a_daily_pack_is_refused_by_the_api_server_which_says_what_to_use_instead() {
     let world = World::without_operator(harness::Setup::default()).await;
     let refused = world.try_apply("stage", json!({"renewal": {"mode": "AutoRenew"}})).await.unwrap_err().to_string();
-    let sentence = "a Daily pack cannot auto-renew in the cloud: use renewal.mode Operator, and the operator renews it in time";
+    let sentence =
+        "a Daily pack cannot auto-renew in the cloud: use renewal.mode Operator, and the operator renews it in time";
     assert!(refused.contains(sentence), "{refused}");
     world.apply("stage", json!({})).await;
-    let refused = world.try_change("stage", json!({"renewal": {"mode": "AutoRenew", "duration": null, "renewBefore": null}}));
+    let refused =
+        world.try_change("stage", json!({"renewal": {"mode": "AutoRenew", "duration": null, "renewBefore": null}}));
     let refused = refused.await.unwrap_err().to_string();
     assert!(refused.contains(sentence), "{refused}");
 }
@@ -130,6 +132,28 @@ async fn nothing_is_renewed_by_the_operator_until_the_clouds_own_renewal_is_seen
     world.go_to(expiry + SignedDuration::from_hours(24));
     world.sweeps(2).await;
     assert_eq!((world.charges("AutoRenew").len(), world.renewed()), (0, 3), "paid by one of the two, never by both");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_instance_whose_switch_cannot_be_turned_holds_back_the_renewal_but_not_the_other_switches() {
+    let world = World::start().await;
+    let expiry = three(&world).await;
+    let second = world.ids().swap_remove(1);
+    let refuse = Effect::Refuse { code: "InternalError.GatewayError".into(), message: "not now".into() };
+    world.simulator.add_fault(Fault::on("SetRenewal", refuse).containing(&second)).unwrap();
+    world.go_to(expiry - SignedDuration::from_hours(47));
+    world.change("stage", json!({"renewal": by_us()})).await;
+    world.until_cloud("the others are off", |_| switches(&world) == [false, true, false]).await;
+    world.sweeps(2).await;
+    assert_eq!(world.asked("RenewInstance"), 0, "rule 7: off on every instance first");
+    let tried = || {
+        let requests = world.simulator.requests();
+        requests.iter().filter(|r| r.action == "SetRenewal" && r.parameters.to_string().contains(&second)).count()
+    };
+    assert!(tried() <= 5, "{} attempts without growing intervals", tried());
+    world.simulator.clear_faults();
+    world.until("stage", |pack| renewals(pack) == 1).await;
+    assert_eq!(world.charged_each("RenewInstance"), [1; 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
