@@ -50,6 +50,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     validation = Rule::new("has(self.applicationType) == has(oldSelf.applicationType) && (!has(self.applicationType) || self.applicationType == oldSelf.applicationType)").message("applicationType cannot be changed: create another ConcurrencyPack").field_path(".applicationType"),
     validation = Rule::new("!(self.billingMode == 'Daily' && self.renewal.mode == 'AutoRenew')").message("a Daily pack cannot auto-renew in the cloud: use renewal.mode Operator, and the operator renews it in time").field_path(".renewal.mode"),
     validation = Rule::new("self.renewal.mode != 'None' || (has(self.purchaseWindow) && has(self.purchaseWindow.notAfter))").message("renewal.mode None needs purchaseWindow.notAfter, so that the same manifest applied again later does not buy a past event once more: set the last moment at which buying still makes sense").field_path(".purchaseWindow"),
+    validation = Rule::new("self.quantity <= 100").message("quantity is at most 100, as in one purchase: for more capacity create several ConcurrencyPacks").field_path(".quantity"),
     validation = Rule::new("self.billingMode != 'Monthly' || self.duration <= 36").message("a Monthly pack lasts at most 36 months: set a shorter duration and let it renew").field_path(".duration"),
     validation = Rule::new("self.billingMode != 'Monthly' || !has(self.renewal.duration) || self.renewal.duration <= 36").message("a Monthly pack is renewed for at most 36 months at a time").field_path(".renewal.duration"),
     validation = Rule::new("!has(self.renewal.renewBefore) || duration(self.renewal.renewBefore).getHours() < (has(self.renewal.duration) && self.renewal.duration < self.duration ? self.renewal.duration : self.duration) * (self.billingMode == 'Daily' ? 24 : 672)").message("renewBefore must be shorter than the term: a pack would be renewed as soon as it was bought; shorten renewBefore or lengthen the duration").field_path(".renewal.renewBefore"),
@@ -96,7 +97,7 @@ pub struct ConcurrencyPackSpec {
     /// Take over what was already bought instead of buying. Not built yet: refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<Adopt>,
-    /// What deletion of this object does in the cloud. Deletion never spends, and returns money only with Return.
+    /// What deletion of this object does in the cloud: Retain (default: nothing is touched), Lapse (the cloud's auto-renewal is switched off and the pack runs out) or Return (a refund, by an order that always waits for approval). Deletion never spends.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
     /// How far the operator may go for this pack: Observe, DryRun, ApprovalRequired or Automatic. The lowest of installation, account and pack wins.
