@@ -1,6 +1,8 @@
 //! One test's world: two namespaces of the shared control plane, a simulated cloud, and the operator as a process.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod ground;
+
 use std::time::Duration;
 
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
@@ -146,6 +148,13 @@ impl World {
 
     pub fn set_flags(&mut self, flags: &[&str]) {
         self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    }
+
+    /// Waits until the operator's log says this.
+    pub async fn until_log(&self, text: &str) {
+        let look = async || if self.log().contains(text) { Ok(()) } else { Err("not yet") };
+        let what = format!("the log says {text}");
+        eventually(PATIENCE, &what, look).await.unwrap_or_else(|error| self.fail(&error.to_string()));
     }
 
     pub fn log(&self) -> String {
