@@ -266,8 +266,13 @@ impl World {
 
     /// Waits until an order has this state.
     pub async fn until_order(&self, pack: &str, suffix: &str, state: &str) -> PackOrder {
+        self.until_order_says(pack, suffix, |order| order_state(order) == state).await
+    }
+
+    /// Waits until an order is as wanted.
+    pub async fn until_order_says(&self, pack: &str, suffix: &str, wanted: impl Fn(&PackOrder) -> bool) -> PackOrder {
         let name = self.order_name(pack, suffix);
-        let order = watch_until(&self.orders(), &name, PATIENCE, |order: &PackOrder| order_state(order) == state).await;
+        let order = watch_until(&self.orders(), &name, PATIENCE, |order: &PackOrder| wanted(order)).await;
         order.unwrap_or_else(|error| self.fail(&error.to_string()))
     }
 
@@ -290,6 +295,14 @@ impl World {
 
     pub async fn all_orders(&self) -> Vec<PackOrder> {
         self.orders().list(&ListParams::default()).await.unwrap().items
+    }
+
+    /// Takes an order away, finalizer and all, as if the cluster had never had it.
+    pub async fn release_order(&self, name: &str) {
+        self.orders().delete(name, &DeleteParams::default()).await.unwrap();
+        let nobody = json!({"metadata": {"finalizers": null}});
+        self.orders().patch(name, &PatchParams::default(), &Patch::Merge(nobody)).await.unwrap();
+        watch_until_gone(&self.orders(), name, PATIENCE).await.unwrap_or_else(|e| self.fail(&e.to_string()));
     }
 
     pub async fn decide_order(&self, pack: &str, suffix: &str, approval: Value) {
