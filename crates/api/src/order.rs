@@ -190,7 +190,7 @@ pub struct PackOrderStatus {
     /// What it waits for or what became of it, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What was paid, as far as the cloud's books show it.
+    /// What was paid (for a return: what came back), as far as the cloud's books show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
     /// What became of each line.
@@ -250,7 +250,7 @@ pub struct LineStatus {
     /// Instances that the call delivered, renewed or returned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instance_ids: Vec<String>,
-    /// What it cost, as far as the cloud's books show it.
+    /// What it cost (for a return: what came back), as far as the cloud's books show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
     /// Category of the last refusal or doubt.

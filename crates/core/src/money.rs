@@ -37,9 +37,9 @@ impl Amount {
         whole.checked_mul(UNITS).and_then(|n| n.checked_add(fraction)).map(Self).ok_or_else(wrong)
     }
 
-    /// An amount that the cloud gives in cents; none when it is too large.
+    /// The size of an amount that the cloud gives in cents (a refund as a negative one); none when it is too large.
     pub fn from_cents(cents: i64) -> Option<Self> {
-        cents.checked_mul(100).map(Self)
+        cents.checked_abs()?.checked_mul(100).map(Self)
     }
 
     /// So many times the amount; none on overflow.

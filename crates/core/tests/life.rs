@@ -302,6 +302,15 @@ fn the_pack_is_renamed_with_the_numbers_the_cloud_gave() {
     let names: Vec<_> = world.instances.values().filter_map(|i| i.name.clone()).collect();
     assert!(names.iter().all(|n| n.starts_with("second-")), "{names:?}");
     assert_eq!(names.iter().map(|n| n.rsplit_once('-').unwrap().1).collect::<Vec<_>>(), ["1", "2", "3"]);
+    // What lost its number takes the one that is free, whatever the order of the ids.
+    for (instance, number) in world.instances.values_mut().zip(["3", "1", "2"]) {
+        instance.name = instance.name.as_ref().map(|name| format!("{}-{number}", name.rsplit_once('-').unwrap().0));
+    }
+    world.instances.values_mut().nth(1).unwrap().name = Some("scribble".into());
+    world.settle();
+    let numbers =
+        world.instances.values().filter_map(|i| i.name.clone()).map(|n| n.rsplit_once('-').unwrap().1.to_owned());
+    assert_eq!(numbers.collect::<Vec<_>>(), ["3", "1", "2"]);
 }
 
 #[rstest]
@@ -515,6 +524,8 @@ fn deletion_spends_nothing_and_leaves_no_order_in_flight_behind_unseen(#[case] p
         world.approve(1, "ThisOrder");
         world.settle();
         assert!(world.instances.is_empty());
+        let paid = world.orders[1].status.as_ref().unwrap().paid.clone().unwrap();
+        assert_eq!(paid.amount, "315.00", "the API server refuses a negative amount, and with it the whole status");
     }
 }
 

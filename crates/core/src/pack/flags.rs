@@ -47,14 +47,24 @@ pub(super) fn rename(view: &View<'_>) -> Option<Effect> {
 }
 
 fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> String {
-    let bought_by = orders::own(&view.input, OrderAction::Buy).filter(|o| is_paid(o)).find_map(|order| {
-        let ids: Vec<&String> = order.status.iter().flat_map(|s| &s.lines).flat_map(|l| &l.instance_ids).collect();
-        let position = ids.iter().position(|id| **id == instance.id)?;
-        Some((order.spec.ordinal, ids.len(), position))
-    });
-    let (ordinal, several, position) = bought_by.unwrap_or((1, view.claimed.len(), 0));
+    let ids = |order: &'_ carpack_api::PackOrder| -> Vec<String> {
+        order.status.iter().flat_map(|s| &s.lines).flat_map(|line| line.instance_ids.clone()).collect()
+    };
+    let bought_by = orders::own(&view.input, OrderAction::Buy).find(|o| is_paid(o) && ids(o).contains(&instance.id));
+    let together = bought_by.map_or_else(|| view.claimed.iter().map(|c| c.id.clone()).collect(), ids);
+    let ordinal = bought_by.map_or(1, |order| order.spec.ordinal);
     let name = cloud_name(view.namespace, view.name, view.input.pack.spec.pack_name.as_deref(), ordinal);
     let own_number = number_of(view.namespace, view.name, observed);
-    let number = own_number.or_else(|| (several > 1).then(|| position.saturating_add(1).to_string()));
+    let number = own_number.or_else(|| (together.len() > 1).then(|| free_number(view, &together, &instance.id)));
     instance_name(&name, number.as_deref())
+}
+
+/// The number for an instance that has lost its own: of those that no other one carries, by the order of the ids.
+fn free_number(view: &View<'_>, together: &[String], id: &str) -> String {
+    let number = |c: &Claimed<'_>| number_of(view.namespace, view.name, c.observed?.name.as_deref()?);
+    let others: Vec<&Claimed<'_>> = view.claimed.iter().filter(|c| together.contains(&c.id)).collect();
+    let taken: Vec<String> = others.iter().filter_map(|c| number(c)).collect();
+    let position = others.iter().filter(|c| number(c).is_none()).position(|c| c.id == id).unwrap_or(0);
+    let free = (1_usize..).map(|n| n.to_string()).filter(|n| !taken.contains(n));
+    free.take(position.saturating_add(1)).last().unwrap_or_default()
 }

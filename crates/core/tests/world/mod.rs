@@ -238,13 +238,7 @@ impl World {
         if self.refuse_changes || stubborn || !self.possible(&change) {
             let retry_time = self.now.checked_add(SignedDuration::from_secs(30)).unwrap();
             let category = if stubborn { "Locked" } else { "CloudInternal" };
-            self.failures.push(ChangeFailure {
-                change,
-                category,
-                message: "no".into(),
-                retry_time,
-                refusals: 1,
-            });
+            self.failures.push(ChangeFailure { change, category, message: "no".into(), retry_time, refusals: 1 });
             return;
         }
         match &change {
@@ -428,7 +422,7 @@ impl World {
                 OrderAction::Renew => DealAction::Renew,
                 OrderAction::Return => DealAction::Refund,
             },
-            cost_cents: Some(10_500),
+            cost_cents: Some(if charge.action == OrderAction::Return { -10_500 } else { 10_500 }),
             currency: Some("USD".into()),
             instance_ids: charge.instances.clone(),
             product_code: Some("p_car".into()),

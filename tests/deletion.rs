@@ -1,0 +1,147 @@
+//! Deletion: it never spends, and returns money only when the policy says so.
+#![allow(missing_docs)]
+
+mod harness;
+
+use carpack_simulator::{Effect, Fault, RenewFlag, When};
+use harness::{PROJECT, World, order_state};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+
+fn monthly(policy: &str) -> Value {
+    json!({"billingMode": "Monthly", "duration": 1, "quantity": 3, "renewal": {"mode": "AutoRenew"},
+        "deletionPolicy": policy, "project": PROJECT})
+}
+
+fn renewing_themselves(world: &World) -> usize {
+    world.simulator.instances().iter().filter(|i| i.renew_flag == RenewFlag::NotifyAndAutoRenew).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retain_touches_nothing_and_the_account_reports_what_is_left_and_still_renews_itself() {
+    let world = World::start().await;
+    world.apply("concert", monthly("Retain")).await;
+    world.until_ready("concert").await;
+    world.until_unclaimed(0).await;
+    let before = world.simulator.instances();
+    world.delete("concert").await;
+    world.gone("concert").await;
+    let account = world.until_unclaimed(3).await.status.unwrap();
+    assert!(account.unclaimed_instances.iter().all(|instance| instance.renews_itself), "{account:?}");
+    assert_eq!(world.simulator.instances(), before);
+    assert_eq!(world.simulator.ledger().len(), 1);
+    assert!(world.event("concert", "Released").await.contains("the cloud goes on renewing them"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lapse_switches_the_clouds_own_renewal_off_on_every_instance_before_the_object_goes() {
+    let world = World::start().await;
+    world.apply("concert", monthly("Lapse")).await;
+    world.until_ready("concert").await;
+    assert_eq!(renewing_themselves(&world), 3);
+    let second = world.ids().swap_remove(1);
+    let refuse = Effect::Refuse { code: "InternalError".into(), message: "not now".into() };
+    world.simulator.add_fault(Fault::on("SetRenewal", refuse).containing(&second).times(2)).unwrap();
+    world.delete("concert").await;
+    world.gone("concert").await;
+    assert_eq!(renewing_themselves(&world), 0);
+    assert_eq!(world.simulator.instances().len(), 3, "they run out by themselves");
+    assert_eq!(world.simulator.ledger().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_return_waits_for_approval_even_in_mode_automatic_and_pays_back_each_instance_once() {
+    let world = World::start().await;
+    world.apply("concert", json!({"quantity": 3, "deletionPolicy": "Return"})).await;
+    world.until_ready("concert").await;
+    world.delete("concert").await;
+    world.gone("concert").await;
+    world.until_order("concert", "return-1", "AwaitingApproval").await;
+    world.sweeps(2).await;
+    assert_eq!(world.charges("RefundInstance").len(), 0);
+    let second = world.ids().swap_remove(1);
+    world
+        .simulator
+        .add_fault(Fault::on("RefundInstance", Effect::Drop { commit: true }).containing(&second).times(1))
+        .unwrap();
+    world.decide_order("concert", "return-1", json!({"decision": "Approved"})).await;
+    world.until_order("concert", "return-1", "Ambiguous").await;
+    world.advance_minutes(8);
+    world.until_order("concert", "return-1", "Fulfilled").await;
+    let refunds = world.charges("RefundInstance");
+    assert_eq!(refunds.len(), 3);
+    assert!(refunds.iter().all(|refund| refund.amount_cents < 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_return_returns_nothing() {
+    let world = World::start().await;
+    world.apply("concert", json!({"deletionPolicy": "Return"})).await;
+    world.until_ready("concert").await;
+    world.delete("concert").await;
+    world.until_order("concert", "return-1", "AwaitingApproval").await;
+    world.decide_order("concert", "return-1", json!({"decision": "Denied"})).await;
+    world.until_order("concert", "return-1", "Failed").await;
+    assert_eq!(world.charges("RefundInstance").len(), 0);
+    assert_eq!(world.simulator.instances().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_was_not_sent_dies_with_its_pack() {
+    let world = World::start().await;
+    world.apply("concert", json!({"mode": "ApprovalRequired"})).await;
+    world.until_order("concert", "buy-1", "AwaitingApproval").await;
+    world.delete("concert").await;
+    world.gone("concert").await;
+    let order = world.until_order("concert", "buy-1", "Failed").await;
+    assert!(order.status.unwrap().message.unwrap().contains("the pack is gone"));
+    world.decide_order("concert", "buy-1", json!({"decision": "Approved"})).await;
+    world.sweeps(2).await;
+    assert_eq!(world.simulator.ledger().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tenants_namespace_goes_with_an_order_in_flight_and_the_order_is_settled_and_kept() {
+    let world = World::start().await;
+    let hold = world
+        .simulator
+        .add_fault(Fault::on("CreateInstance", Effect::Hold { when: When::AfterCommit }).times(1))
+        .unwrap();
+    world.apply("concert", json!({"quantity": 3})).await;
+    world.until_cloud("the purchase is under way", |s| s.holding(hold) == 1).await;
+    let namespaces: Api<Namespace> = Api::all(world.client.clone());
+    namespaces.delete(&world.tenant, &DeleteParams::default()).await.unwrap();
+    carpack_testkit::watch_until_gone(&namespaces, &world.tenant, harness::PATIENCE).await.unwrap();
+    world.simulator.release(hold).unwrap();
+    let order = world.until_order("concert", "buy-1", "Fulfilled").await;
+    assert_eq!(order.status.unwrap().lines[0].instance_ids.len(), 3);
+    world.until_unclaimed(3).await;
+    assert_eq!((world.bought(), world.all_orders().await.len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_account_is_missing_is_deleted_all_the_same() {
+    let world = World::start().await;
+    world.apply("concert", monthly("Lapse")).await;
+    world.until_ready("concert").await;
+    world.accounts().delete("default", &DeleteParams::default()).await.unwrap();
+    world.delete("concert").await;
+    world.gone("concert").await;
+    assert!(world.event("concert", "ReleasedUnconfirmed").await.contains("its account is missing"));
+    assert_eq!(world.simulator.ledger().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_deleted_while_its_outcome_is_unknown_stays_until_it_is_settled() {
+    let world = World::start().await;
+    world.simulator.add_fault(Fault::on("CreateInstance", Effect::Drop { commit: true }).times(1)).unwrap();
+    world.apply("concert", json!({"quantity": 3})).await;
+    let name = world.order_name("concert", "buy-1");
+    world.until_cloud("it is paid", |s| s.ledger().len() == 1).await;
+    world.orders().delete(&name, &DeleteParams::default()).await.unwrap();
+    world.until_ready("concert").await;
+    assert_eq!(world.bought(), 1);
+    assert!(world.all_orders().await.iter().all(|order| order_state(order) != "Ambiguous"));
+}
