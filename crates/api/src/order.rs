@@ -207,7 +207,7 @@ pub struct PackOrderStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// State of an order.
+/// The state in one word: AwaitingApproval (waits for a person), Pending (allowed, not sent yet), InProgress (being paid or delivered), Ambiguous (the outcome of a call is unknown: nothing more is spent on the pack until evidence settles it), Fulfilled, or Failed (proven not executed, and over).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum OrderState {
     /// Waits for a person.
@@ -230,7 +230,7 @@ pub enum OrderState {
 pub struct LineStatus {
     /// Which line.
     pub index: i32,
-    /// Its state.
+    /// Pending (not sent), Submitting (the intent is written), Unknown (sent, the money may be gone), Committed (paid, delivery not seen), Done, Rejected (proven not executed, over) or Void (no longer wanted when its turn came).
     pub state: LineState,
     /// How often the call was sent.
     #[serde(default)]

@@ -142,7 +142,7 @@ pub enum RenewalMode {
     Operator,
 }
 
-/// How the operator renews.
+/// Operator: Extend (default) renews each instance; Replace buys a successor, binds it, and lets the old one run out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RenewalStrategy {
     /// Renew each instance.
@@ -242,7 +242,7 @@ pub struct ConcurrencyPackStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// Where an expiry comes from.
+/// Where expirationTime comes from: Billing (the cloud's renewal list) or ConcurrentPackages (its list of concurrent packages).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ExpirationTimeSource {
     /// The cloud's renewal list (billing).
