@@ -105,23 +105,29 @@ impl World {
         self.starts += 1;
         let log = self.folder.path().join(format!("operator-{}.log", self.starts));
         let kubeconfig = self.plane.admin_kubeconfig().unwrap();
-        let mut command = GuardedCommand::new(env!("CARGO_BIN_EXE_carpack"), log)
+        let url = self.simulator.url();
+        let defaults = [
+            ("--namespace", self.treasury.as_str()),
+            ("--watch-namespace", &self.tenant),
+            ("--health-address", "127.0.0.1:0"),
+            ("--log-format", "human"),
+            ("--log-level", "info,carpack=debug"),
+            ("--rehearsal-clock", &url),
+            ("--sweep-interval", "1s"),
+            ("--retry-after", "2s"),
+            ("--lease-duration", "6s"),
+            ("--lease-renew-every", "500ms"),
+            ("--lease-step-down", "4s"),
+            ("--call-timeout", "3s"),
+        ];
+        // What a test sets itself is left to it.
+        let defaults = defaults.into_iter().filter(|(flag, _)| !self.flags.iter().any(|own| own == flag));
+        let command = GuardedCommand::new(env!("CARGO_BIN_EXE_carpack"), log)
             .name("carpack")
-            .args(["run", "--namespace", &self.treasury, "--watch-namespace", &self.tenant])
-            .args(["--health-address", "127.0.0.1:0", "--log-format", "human", "--log-level", "info,carpack=debug"])
-            .args(["--rehearsal-clock", &self.simulator.url(), "--sweep-interval", "1s", "--retry-after", "2s"])
-            .args([
-                "--lease-duration",
-                "6s",
-                "--lease-renew-every",
-                "500ms",
-                "--lease-step-down",
-                "4s",
-                "--call-timeout",
-                "3s",
-            ])
+            .arg("run")
+            .args(defaults.flat_map(|(flag, value)| [flag, value]))
+            .args(&self.flags)
             .env("KUBECONFIG", kubeconfig.to_str().unwrap());
-        command = command.args(&self.flags);
         command.start().unwrap()
     }
 
