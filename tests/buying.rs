@@ -1,5 +1,7 @@
 //! Buying a pack, against a real API server and the simulated cloud, with the operator as a process.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Amounts are in cents: 315_00 is 315.00.
+#![allow(clippy::inconsistent_digit_grouping)]
 
 mod harness;
 

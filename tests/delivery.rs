@@ -1,5 +1,7 @@
 //! Purchases that are paid and delivered late, in part, or not at all, against a real API server and the simulated cloud.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Amounts are in cents: 315_00 is 315.00.
+#![allow(clippy::inconsistent_digit_grouping)]
 
 mod harness;
 

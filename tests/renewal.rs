@@ -1,5 +1,5 @@
 //! Renewal by the operator, extending what is there, against a real API server and the simulated cloud.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
 

@@ -1,5 +1,5 @@
 //! What the API server refuses, in which words, and what it lets pass.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
 
