@@ -275,6 +275,31 @@ fn a_project_that_cannot_take_the_pack_is_refused_and_nothing_is_touched(#[case]
 }
 
 #[test]
+fn one_instance_that_cannot_be_moved_does_not_keep_the_others_where_they_are() {
+    let mut world = active(json!({"project": "cap-a"}));
+    let second = world.instances.keys().nth(1).unwrap().clone();
+    world.stubborn = Some(second);
+    world.spec(|spec| spec.project = Some("cap-b".into()));
+    world.settle();
+    let (a, b) = (Some("cap-a".to_owned()), Some("cap-b".to_owned()));
+    assert_eq!(world.projects_of_instances(), [b.clone(), a, b.clone()]);
+    assert_eq!(world.condition("Assigned"), Some(("False".into(), "Locked".into())));
+    world.stubborn = None;
+    world.pass(HOUR);
+    world.settle();
+    assert_eq!(world.projects_of_instances(), vec![b; 3]);
+}
+
+#[test]
+fn a_cloud_that_refuses_every_change_is_not_asked_for_each_instance_by_itself() {
+    let mut world = active(json!({"project": "cap-a"}));
+    world.refuse_changes = true;
+    world.spec(|spec| spec.project = Some("cap-b".into()));
+    world.settle();
+    assert_eq!(world.failures.len(), 1, "{:?}", world.failures);
+}
+
+#[test]
 fn what_was_moved_in_the_console_is_moved_back_with_an_event() {
     let mut world = active(json!({"project": "cap-a"}));
     world.instances.values_mut().nth(1).unwrap().project = Binding::Bound("cap-b".into());

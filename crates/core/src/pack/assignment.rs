@@ -10,6 +10,9 @@ use super::{Change, Effect};
 use crate::condition::ASSIGNED;
 use crate::observation::Binding;
 
+/// Categories of refusals that may be about one of several instances; the others are about the account or the cloud.
+const ABOUT_AN_INSTANCE: [&str; 4] = ["InvalidRequest", "NotFound", "Locked", "Other"];
+
 /// Plans the next step towards the declared project: unbind, bind, confirm from observation.
 pub(super) fn plan(view: &View<'_>) -> Finding {
     match view.input.pack.spec.project.as_deref() {
@@ -50,10 +53,11 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
     // Free ones are bound first: capacity is back sooner.
     let free: Vec<String> = astray.iter().filter(|c| *c.binding() == Binding::Unbound).map(|c| c.id.clone()).collect();
     if !free.is_empty() {
-        return finding.effect(Effect::Change(Change::Bind { ids: free, project: project.to_owned() }));
+        let bind = |ids: Vec<String>| Change::Bind { ids, project: project.to_owned() };
+        return take(finding, together_or_alone(view, free, bind));
     }
     match elsewhere {
-        Some(from) => finding.effect(Effect::Change(unbind(&astray, from))),
+        Some(from) => take(finding, unbind(view, &astray, &from)),
         None => finding,
     }
 }
@@ -76,10 +80,26 @@ fn release(view: &View<'_>) -> Finding {
     if view.mode <= Mode::DryRun {
         return Finding::held(ASSIGNED, "HeldByMode", format!("{message}; mode {:?}: nothing is touched", view.mode));
     }
-    Finding::working(ASSIGNED, "Reassigning", message).effect(Effect::Change(unbind(&bound, from.to_owned())))
+    take(Finding::working(ASSIGNED, "Reassigning", message), unbind(view, &bound, from))
 }
 
-fn unbind(instances: &[&Claimed<'_>], from: String) -> Change {
-    let ids = instances.iter().filter(|c| c.project() == Some(from.as_str())).map(|c| c.id.clone()).collect();
-    Change::Unbind { ids, project: from }
+fn unbind(view: &View<'_>, instances: &[&Claimed<'_>], from: &str) -> Option<Change> {
+    let ids = instances.iter().filter(|c| c.project() == Some(from)).map(|c| c.id.clone()).collect();
+    together_or_alone(view, ids, |ids| Change::Unbind { ids, project: from.to_owned() })
+}
+
+/// All in one call; when the cloud refuses that for what is in it, each instance by itself, so that one that cannot be
+/// moved does not keep the others where they are.
+fn together_or_alone(view: &View<'_>, ids: Vec<String>, change: impl Fn(Vec<String>) -> Change) -> Option<Change> {
+    let together = change(ids.clone());
+    let refused = view.failure(&together).is_some_and(|failure| ABOUT_AN_INSTANCE.contains(&failure.category));
+    let alone = ids.into_iter().filter(|_| refused).map(|id| change(vec![id]));
+    view.first_awake(std::iter::once(together).chain(alone).collect())
+}
+
+fn take(finding: Finding, change: Option<Change>) -> Finding {
+    match change {
+        Some(change) => finding.effect(Effect::Change(change)),
+        None => finding,
+    }
 }
