@@ -15,6 +15,7 @@ use crate::common::{BillingMode, Condition, Mode};
     group = "carpack.io",
     version = "v1alpha1",
     kind = "CarAccount",
+    doc = "An account with the cloud: its key, how packs are bought with it and at which prices, and which namespaces may spend from it.",
     plural = "caraccounts",
     shortname = "caracct",
     category = "carpack",

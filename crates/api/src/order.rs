@@ -15,6 +15,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     group = "carpack.io",
     version = "v1alpha1",
     kind = "PackOrder",
+    doc = "One spending act for a concurrency pack: a purchase, a renewal or a return. Written by the operator before any money moves, and kept as the record of it. Only spec.approval is set by a person.",
     plural = "packorders",
     shortname = "porder",
     category = "carpack",

@@ -15,6 +15,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     group = "carpack.io",
     version = "v1alpha1",
     kind = "ConcurrencyPack",
+    doc = "A concurrency pack: so many concurrent users, of one scale, in one region, for so many days or months, bound to a project. Applying it buys it. What was paid for cannot be changed: a different region, scale, quantity or duration is another pack with another name.",
     plural = "concurrencypacks",
     shortname = "cpack",
     category = "all",
