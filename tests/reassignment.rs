@@ -260,6 +260,24 @@ async fn a_move_that_the_cloud_refuses_for_a_while_is_shown_and_tried_again() {
     moved(&world, Some("cap-b")).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_instance_that_cannot_be_bound_does_not_keep_the_others_out() {
+    let world = World::start().await;
+    three(&world, Some("cap-a")).await;
+    let second = world.ids().swap_remove(1);
+    for action in [BIND, UNBIND] {
+        let effect = refused("InvalidParameter.ResourceLocked");
+        world.simulator.add_fault(Fault::on(action, effect).containing(&second)).unwrap();
+    }
+    world.change("concert", json!({"project": "cap-b"})).await;
+    let (a, b) = (Some("cap-a".to_owned()), Some("cap-b".to_owned()));
+    world.until_cloud("the others are there", |_| world.projects() == [b.clone(), a.clone(), b.clone()]).await;
+    let pack = world.until("concert", |pack| message(pack, "Assigned").contains("not now")).await;
+    assert_eq!(condition_with_reason(&pack, "Assigned"), "False Locked");
+    world.simulator.clear_faults();
+    moved(&world, Some("cap-b")).await;
+}
+
 /// Names of the instances without the hash that is appended to them.
 fn titles(world: &World) -> Vec<(String, String)> {
     let split = |name: &str| -> (String, String) {
