@@ -1,5 +1,6 @@
 //! What the controllers share: settings, clock, clients, stores, queues.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use carpack_core::Timing;
 use carpack_core::account::Account;
 use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt;
+use kube::core::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::clock::Clock;
@@ -82,6 +84,8 @@ pub struct Queues {
     pub orders: UnboundedSender<ObjectRef<PackOrder>>,
     /// Accounts.
     pub accounts: UnboundedSender<ObjectRef<CarAccount>>,
+    /// Packs that are being deleted and cannot be read.
+    pub unreadable: UnboundedSender<ObjectMeta>,
 }
 
 // A queue is closed only when the process stops: then nothing needs to be looked at again.
@@ -99,6 +103,11 @@ impl Queues {
     /// This account.
     pub fn account(&self, account: ObjectRef<CarAccount>) {
         let _ = self.accounts.unbounded_send(account);
+    }
+
+    /// This pack, of which nothing but its metadata can be read.
+    pub fn unreadable(&self, pack: ObjectMeta) {
+        let _ = self.unreadable.unbounded_send(pack);
     }
 }
 
@@ -119,6 +128,15 @@ impl Operator {
     pub fn orders_for(&self, namespace: &str, name: &str) -> Vec<PackOrder> {
         let wanted = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;
         self.stores.orders.store.state_filter(wanted).iter().map(|order| order.as_ref().clone()).collect()
+    }
+
+    /// Ids of orders and instances in the cloud that the orders of other packs have recorded as theirs.
+    pub fn elsewhere(&self, order: &PackOrder) -> BTreeSet<String> {
+        let pack = &order.spec.pack_ref;
+        let other = |o: &PackOrder| o.spec.pack_ref.namespace != pack.namespace || o.spec.pack_ref.name != pack.name;
+        let others = self.stores.orders.store.state_filter(other);
+        let lines = others.iter().filter_map(|o| o.status.as_ref()).flat_map(|status| &status.lines);
+        lines.flat_map(|line| line.order_ids.iter().chain(&line.instance_ids)).cloned().collect()
     }
 
     /// All orders for the same pack, with this one as given.

@@ -1,5 +1,6 @@
 //! The controller of PackOrders: gather, decide, record, and only then the one effect. Paid calls go to the spender.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ struct Gathered<'a> {
     operator: &'a Operator,
     order: &'a PackOrder,
     siblings: Vec<PackOrder>,
+    elsewhere: BTreeSet<String>,
     pack: Option<ConcurrencyPack>,
     account: Option<Account>,
     snapshot: Arc<Snapshot>,
@@ -44,6 +46,7 @@ impl Gathered<'_> {
             account: self.account.as_ref(),
             observation: self.snapshot.observation.as_deref(),
             deals,
+            elsewhere: &self.elsewhere,
             installation_mode: self.operator.settings.mode,
             now: self.operator.clock.second(),
             timing: &self.operator.settings.timing,
@@ -72,6 +75,7 @@ pub async fn reconcile(
         operator: &operator,
         order: &order,
         siblings: operator.siblings(&order),
+        elsewhere: operator.elsewhere(&order),
         pack: pack_of(&operator, &order).await?,
         account,
         snapshot,

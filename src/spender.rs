@@ -128,6 +128,7 @@ impl Spender {
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
         let siblings = operator.siblings(&live);
+        let elsewhere = operator.elsewhere(&live);
         let input = order::Input {
             order: &live,
             siblings: &siblings,
@@ -135,6 +136,7 @@ impl Spender {
             account: account.as_ref(),
             observation: evidence.snapshot.observation.as_deref(),
             deals: evidence.deals.as_ref(),
+            elsewhere: &elsewhere,
             installation_mode: operator.settings.mode,
             now: operator.clock.second(),
             timing: &operator.settings.timing,

@@ -54,7 +54,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     validation = Rule::new("self.quantity <= 100").message("quantity is at most 100, as in one purchase: for more capacity create several ConcurrencyPacks").field_path(".quantity"),
     validation = Rule::new("self.billingMode != 'Monthly' || self.duration <= 36").message("a Monthly pack lasts at most 36 months: set a shorter duration and let it renew").field_path(".duration"),
     validation = Rule::new("self.billingMode != 'Monthly' || !has(self.renewal.duration) || self.renewal.duration <= 36").message("a Monthly pack is renewed for at most 36 months at a time").field_path(".renewal.duration"),
-    validation = Rule::new("!has(self.renewal.renewBefore) || duration(self.renewal.renewBefore).getHours() < (has(self.renewal.duration) && self.renewal.duration < self.duration ? self.renewal.duration : self.duration) * (self.billingMode == 'Daily' ? 24 : 672)").message("renewBefore must be shorter than the term: a pack would be renewed as soon as it was bought; shorten renewBefore or lengthen the duration").field_path(".renewal.renewBefore"),
+    validation = Rule::new("!has(self.renewal.renewBefore) || !self.renewal.renewBefore.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || duration(self.renewal.renewBefore).getSeconds() < (has(self.renewal.duration) && self.renewal.duration < self.duration ? self.renewal.duration : self.duration) * (self.billingMode == 'Daily' ? 86400 : 2419200)").message("renewBefore must be shorter than the term: a pack would be renewed as soon as it was bought; shorten renewBefore or lengthen the duration").field_path(".renewal.renewBefore"),
     validation = Rule::new("!has(self.adopt)").message("adopt is not built yet: remove it; the operator buys a pack, or stops and says so when one of that name exists already").field_path(".adopt")
 )]
 #[serde(rename_all = "camelCase")]
@@ -109,7 +109,8 @@ pub struct ConcurrencyPackSpec {
 /// What happens when the pack nears its expiry.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[x_kube(
-    validation = Rule::new("!has(self.renewBefore) || duration(self.renewBefore) >= duration('1h')").message("renewBefore must be at least 1h: less leaves no time to retry a renewal that fails").field_path(".renewBefore"),
+    validation = Rule::new("!has(self.renewBefore) || self.renewBefore.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$')").message("renewBefore is written in hours, minutes and seconds, such as 6h, 90m or 1h30m; a day is 24h").field_path(".renewBefore"),
+    validation = Rule::new("!has(self.renewBefore) || !self.renewBefore.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || duration(self.renewBefore) >= duration('1h')").message("renewBefore must be at least 1h: less leaves no time to retry a renewal that fails").field_path(".renewBefore"),
     validation = Rule::new("self.mode == 'Operator' || (!has(self.duration) && !has(self.renewBefore) && !has(self.until) && !has(self.strategy))").message("duration, renewBefore, until and strategy belong to renewal.mode Operator: remove them, or set the mode to Operator")
 )]
 #[serde(rename_all = "camelCase")]
@@ -122,7 +123,7 @@ pub struct Renewal {
     pub duration: Option<i32>,
     /// Operator: how long before expiry to renew, such as 6h or 90m. Default: a third of the term, at least 2h, at most 72h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 16), regex(pattern = r"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"))]
+    #[schemars(length(min = 2, max = 16))]
     pub renew_before: Option<String>,
     /// Operator: no renewal once the pack lasts until this moment, and none after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,13 +219,13 @@ pub struct ConcurrencyPackStatus {
     /// When the operator will renew next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_renewal_time: Option<Time>,
-    /// How many renewals were carried out for this pack.
+    /// How many renewals were carried out for this pack, as far as orders of them exist.
     #[serde(default)]
     pub renewals: i64,
     /// The order under way, or the newest one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_ref: Option<OrderReference>,
-    /// What the orders of this pack have cost so far, such as "6300.00 USD".
+    /// What the orders of this pack have cost that still exist (settled ones are kept for 90 days), such as "6300.00 USD".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<String>,
     /// What happens next, when, and for how much, in one sentence.
@@ -233,6 +234,9 @@ pub struct ConcurrencyPackStatus {
     /// The project to which the operator bound the pack last; what a person bound is not in here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_project: Option<String>,
+    /// The highest ordinals of this pack's orders so far: an ordinal is never used again, even when its order was deleted.
+    #[serde(default)]
+    pub ordinals: Ordinals,
     /// The instances in the cloud that belong to this pack.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
@@ -241,6 +245,21 @@ pub struct ConcurrencyPackStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// The highest ordinal of each action.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ordinals {
+    /// Of purchases.
+    #[serde(default)]
+    pub buy: i64,
+    /// Of renewals.
+    #[serde(default)]
+    pub renew: i64,
+    /// Of returns.
+    #[serde(default)]
+    pub r#return: i64,
 }
 
 /// Where expirationTime comes from: Billing (the cloud's renewal list) or ConcurrentPackages (its list of concurrent packages).

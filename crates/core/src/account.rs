@@ -97,18 +97,21 @@ impl Account {
 /// When it is above, or in another currency.
 pub fn check_max_price(quote: &Money, max: Option<&Money>) -> Result<(), PriceProblem> {
     let Some(max) = max else { return Ok(()) };
-    let refuse = |why: &str| {
+    if quote.currency != max.currency {
+        return Err(PriceProblem::AboveMaxPrice(format!(
+            "the price is {} {} and maxPrice is in {}: nothing is bought; write maxPrice in {}",
+            quote.amount, quote.currency, max.currency, quote.currency
+        )));
+    }
+    let refuse = || {
         Err(PriceProblem::AboveMaxPrice(format!(
-            "the price of {} {} {why} maxPrice {} {}: nothing is bought; raise maxPrice if it is worth it",
+            "the price of {} {} is above maxPrice {} {}: nothing is bought; raise maxPrice if it is worth it",
             quote.amount, quote.currency, max.amount, max.currency
         )))
     };
-    if quote.currency != max.currency {
-        return refuse("is in another currency than");
-    }
     match (Amount::parse(&quote.amount), Amount::parse(&max.amount)) {
         (Ok(price), Ok(limit)) if price <= limit => Ok(()),
-        _ => refuse("is above"),
+        _ => refuse(),
     }
 }
 

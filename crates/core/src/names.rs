@@ -1,6 +1,7 @@
 //! Names and tokens: pure functions of what they name, so that making a thing twice is refused or recognised.
 
 use carpack_api::order::OrderAction;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// Name of an order: `<namespace>.<name>.<action>-<ordinal>`. A namespace has no dot, so no two packs share a name.
@@ -57,9 +58,19 @@ fn appended_number(rest: &str) -> Option<&str> {
     (!digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
-/// Token of a paid call: a function of the order and the instance, never of the attempt, the leader or chance. 64 characters.
-pub fn client_token(order_name: &str, pack_uid: &str, instance_id: Option<&str>) -> String {
-    digest(&[order_name, pack_uid, instance_id.unwrap_or("")])
+/// Token of a paid call: a function of the order, the instance and the expiry it renews from, never of the attempt, the
+/// leader or chance. 64 characters.
+///
+/// The expiry is in it so that an order whose record was deleted, and whose name comes up again, is not taken by the cloud
+/// for the renewal that was paid before.
+pub fn client_token(
+    order_name: &str,
+    pack_uid: &str,
+    instance_id: Option<&str>,
+    renews_from: Option<Timestamp>,
+) -> String {
+    let from = renews_from.map(|at| at.as_second().to_string()).unwrap_or_default();
+    digest(&[order_name, pack_uid, instance_id.unwrap_or(""), &from])
 }
 
 fn hash(namespace: &str, name: &str) -> String {
@@ -109,12 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_fits_the_cloud_and_differs_by_order_pack_and_instance() {
-        let token = client_token("events.concert.renew-1", "uid-1", Some("i-1"));
+    fn a_token_fits_the_cloud_and_differs_by_order_pack_instance_and_expiry() {
+        let from = Timestamp::UNIX_EPOCH;
+        let token = client_token("events.concert.renew-1", "uid-1", Some("i-1"), Some(from));
         assert_eq!(token.len(), 64);
         assert!(token.is_ascii());
-        assert_ne!(token, client_token("events.concert.renew-2", "uid-1", Some("i-1")));
-        assert_ne!(token, client_token("events.concert.renew-1", "uid-2", Some("i-1")));
-        assert_ne!(token, client_token("events.concert.renew-1", "uid-1", Some("i-2")));
+        assert_ne!(token, client_token("events.concert.renew-2", "uid-1", Some("i-1"), Some(from)));
+        assert_ne!(token, client_token("events.concert.renew-1", "uid-2", Some("i-1"), Some(from)));
+        assert_ne!(token, client_token("events.concert.renew-1", "uid-1", Some("i-2"), Some(from)));
+        assert_ne!(token, client_token("events.concert.renew-1", "uid-1", Some("i-1"), None));
     }
 }

@@ -4,6 +4,7 @@
 mod world;
 
 use carpack_api::Mode;
+use carpack_api::order::OrderAction;
 use carpack_api::pack::{RenewFlag, RenewalMode};
 use carpack_core::observation::Binding;
 use carpack_core::pack::Change;
@@ -613,4 +614,66 @@ fn killed_between_unbind_and_bind_the_pack_is_bound_after_the_restart() {
     world.observation = None;
     world.settle();
     assert_eq!(world.projects_of_instances(), vec![Some("cap-b".to_owned()); 3]);
+}
+
+#[test]
+fn a_deleted_settled_order_does_not_cost_the_next_renewal() {
+    let mut world = active(json!({}));
+    world.run_until("2026-12-03T23:00:00Z", HOUR);
+    assert_eq!(world.renewed(), 3);
+    // kubectl delete packorder events.concert.renew-1; the cloud honours tokens for ever.
+    world.orders.retain(|order| order.spec.action != OrderAction::Renew);
+    world.run_until("2026-12-05T02:00:00Z", HOUR);
+    assert_eq!((world.ready().as_str(), world.renewed()), ("True Active", 6));
+    assert!(world.orders.iter().any(|o| o.metadata.name.as_deref() == Some("events.concert.renew-2")));
+}
+
+#[test]
+fn a_purchase_whose_answer_is_lost_and_whose_instances_carry_another_name_is_not_bought_again() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::LostAfterCommit];
+    while world.charges.is_empty() {
+        world.step_pack();
+        world.pass(SignedDuration::from_secs(2));
+        world.sweep();
+        world.pass(SignedDuration::from_secs(2));
+        (0..world.orders.len()).for_each(|index| drop(world.step_order(index)));
+    }
+    for (number, instance) in world.instances.values_mut().enumerate() {
+        instance.name = Some(format!("renamed-{number}"));
+    }
+    world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_mins(1));
+    assert_eq!((world.ready().as_str(), world.bought()), ("False OrderAmbiguous", 1));
+    assert!(world.status().conditions.iter().any(|c| c.message.contains("kubectl annotate packorder")));
+    // Had another pack's order recorded them, they would explain the deal.
+    world.elsewhere = world.instances.keys().cloned().collect();
+    world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(1));
+    assert_eq!(world.orders[0].status.as_ref().unwrap().lines[0].attempts, 2);
+}
+
+#[rstest]
+#[case("Lapse")]
+#[case("Return")]
+fn a_purchase_in_flight_is_waited_for_before_the_policy_is_carried_out_but_not_for_ever(#[case] policy: &str) {
+    let spec =
+        json!({"billingMode": "Monthly", "duration": 1, "deletionPolicy": policy, "renewal": {"mode": "AutoRenew"}});
+    let mut world = World::new(pack(spec.clone()));
+    world.replies = vec![Reply::Delayed];
+    world.settle();
+    world.delete_pack();
+    world.settle();
+    assert!(world.pack.is_some(), "held while the delivery is awaited");
+    world.deliver();
+    world.settle();
+    assert!(world.pack.is_none());
+    let auto = world.instances.values().filter(|i| i.renew_flag == RenewFlag::Auto).count();
+    assert_eq!((auto, world.orders.len()), if policy == "Lapse" { (0, 1) } else { (3, 2) });
+
+    let mut world = World::new(pack(spec));
+    world.replies = vec![Reply::Delayed];
+    world.settle();
+    world.delete_pack();
+    world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(5));
+    assert!(world.pack.is_none());
+    assert!(world.events.iter().any(|e| e.warning && e.reason == "ReleasedUnconfirmed"));
 }

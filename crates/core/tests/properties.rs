@@ -149,7 +149,7 @@ proptest! {
             let mut order = stored.clone();
             let decide = |order: &carpack_api::PackOrder| order::decide(&order::Input {
                 order, siblings: &world.orders, pack: world.pack.as_ref(), account: world.account.as_ref(),
-                observation: world.observation.as_ref(), deals: None, installation_mode: world.installation_mode,
+                observation: world.observation.as_ref(), deals: None, elsewhere: &world.elsewhere, installation_mode: world.installation_mode,
                 now: world.now, timing: &world.timing,
             });
             let first = decide(&order);

@@ -82,6 +82,8 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     if line.clear_looks >= CLEAR_LOOKS && line.attempts < ATTEMPTS {
         line.state = LineState::Pending;
         line.retry_time = None;
+        line.category = None;
+        line.message = None;
         return Some("proven not executed: two complete looks after the quarantine found no trace".to_owned());
     }
     Some(format!("complete look {} of {CLEAR_LOOKS} found no trace", line.clear_looks))
@@ -124,16 +126,17 @@ fn renewed(spec: &OrderLine, observation: &Observation) -> bool {
 fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: &Observation) -> bool {
     let known = |line: &LineStatus| line.order_ids.contains(&deal.order_id);
     let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines).any(known);
-    if deal.without_effect || recorded {
+    if deal.without_effect || recorded || input.elsewhere.contains(&deal.order_id) {
         return false;
     }
     match (input.order.spec.action, deal.action) {
         (OrderAction::Buy, DealAction::Purchase | DealAction::Other) => {
-            // Instances that are listed under another name belong to somebody else's purchase.
+            // What is known to belong elsewhere, or is of other terms, is somebody else's purchase. A name proves nothing: a
+            // person may have changed it, or the cloud may never have taken it.
             let product = input.account.and_then(|a| a.spec.purchase.api.as_ref()).map(|api| api.product_code.as_str());
             let of_product = deal.product_code.is_none() || deal.product_code.as_deref() == product;
             let explained = !deal.instance_ids.is_empty()
-                && deal.instance_ids.iter().all(|id| observation.instances.get(id).is_some_and(|i| i.name.is_some()));
+                && deal.instance_ids.iter().all(|id| belongs_elsewhere(input, observation, id));
             of_product && !explained
         }
         (OrderAction::Renew, DealAction::Renew | DealAction::Other)
@@ -142,6 +145,16 @@ fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: 
         }
         _ => false,
     }
+}
+
+/// True when an instance is another order's, or is not what this order buys.
+fn belongs_elsewhere(input: &Input<'_>, observation: &Observation, id: &str) -> bool {
+    let terms = &input.order.spec.terms;
+    let other = |i: &Instance| {
+        i.scale.as_ref().is_some_and(|scale| *scale != terms.concurrency_scale)
+            || i.region.as_ref().is_some_and(|region| *region != terms.region)
+    };
+    input.elsewhere.contains(id) || observation.instances.get(id).is_some_and(other)
 }
 
 /// A paid line is done once its delivery is seen, in part only after the grace.

@@ -6,6 +6,8 @@ mod gate;
 mod lines;
 mod report;
 
+use std::collections::BTreeSet;
+
 use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
 use jiff::Timestamp;
 
@@ -36,6 +38,8 @@ pub struct Input<'a> {
     pub observation: Option<&'a Observation>,
     /// The newest look into the cloud's books for this order, if one was made.
     pub deals: Option<&'a DealsLook>,
+    /// Ids of orders and instances in the cloud that the orders of other packs have recorded as theirs.
+    pub elsewhere: &'a BTreeSet<String>,
     /// The installation's step of the ladder.
     pub installation_mode: Mode,
     /// Now.

@@ -106,7 +106,9 @@ fn ambiguous(input: &Input<'_>, line: &LineStatus) -> String {
     let name = input.order.metadata.name.as_deref().unwrap_or_default();
     let namespace = input.order.metadata.namespace.as_deref().unwrap_or_default();
     let cause = line.message.as_deref().unwrap_or("no answer");
-    if exhausted(line) {
+    let quarantined = line.submit_time.as_ref().map(|t| plus(t.0, input.timing.quarantine));
+    let in_vain = quarantined.is_some_and(|end| input.now >= plus(end, input.timing.quarantine));
+    if exhausted(line) || in_vain {
         return format!(
             "the outcome of line {} stays unknown after {} attempts ({cause}); look it up in the console, then run: kubectl annotate packorder {name} -n {namespace} {SETTLE_ANNOTATION}=NotExecuted (or =Executed)",
             line.index, line.attempts

@@ -3,7 +3,7 @@
 
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{DeletionPolicy, InstanceState, RenewFlag};
-use carpack_api::{ConcurrencyPackStatus, Mode};
+use carpack_api::{ConcurrencyPackStatus, Mode, PackOrder};
 use jiff::SignedDuration;
 
 use super::orders::{self, Draft};
@@ -43,6 +43,9 @@ fn retained(view: &View<'_>) -> String {
 }
 
 fn lapse(view: &View<'_>) -> Decision {
+    if let Some(waiting) = wait_for_purchase(view) {
+        return waiting;
+    }
     let input = &view.input;
     let region = &input.pack.spec.region;
     let on = view.usable().filter(|c| c.flag() == RenewFlag::Auto);
@@ -57,6 +60,17 @@ fn lapse(view: &View<'_>) -> Decision {
     hold(view, Some(change), "switches the cloud's own renewal off")
 }
 
+/// What a purchase in flight will have bought is waited for, but not for ever.
+fn wait_for_purchase(view: &View<'_>) -> Option<Decision> {
+    let order = orders::own(&view.input, OrderAction::Buy).find(|o| orders::is_open(o) && was_sent(o))?;
+    let name = orders::name_of(order);
+    Some(hold(view, None, &format!("waits until order {name}, which was sent, is settled")))
+}
+
+fn was_sent(order: &PackOrder) -> bool {
+    order.status.iter().flat_map(|s| &s.lines).any(|line| line.attempts > 0)
+}
+
 fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
     let input = &view.input;
     let old = input.pack.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
@@ -66,10 +80,11 @@ fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
         let why = match input.account {
             None => "its account is missing",
             Some(_) if view.mode <= Mode::DryRun => "the mode allows no change",
-            Some(_) => "the cloud could not be reached for an hour",
+            Some(_) => "it could not be done within an hour",
         };
-        let message =
-            format!("released although the cloud's own renewal was not seen off, because {why}: look into the console");
+        let message = format!(
+            "released before the policy could be carried out, because {why}: what it has bought stays, and may go on renewing itself; look into the console"
+        );
         return release(input, true, "ReleasedUnconfirmed", message);
     }
     let failure = change.as_ref().and_then(|change| view.failure(change));
@@ -91,6 +106,9 @@ fn give_back(view: &View<'_>) -> Decision {
     if let Some(order) = orders::newest(orders::own(input, OrderAction::Return)) {
         let message = format!("released: PackOrder {} returns it once it is approved", orders::name_of(order));
         return release(input, false, "Returning", message);
+    }
+    if let Some(waiting) = wait_for_purchase(view) {
+        return waiting;
     }
     let lines: Vec<_> = view
         .claimed

@@ -2,6 +2,7 @@
 
 use carpack_api::common::{AccountReference, Time};
 use carpack_api::order::{LineState, OrderAction, OrderLine, OrderState, OrderTerms, PackReference};
+use carpack_api::pack::Ordinals;
 use carpack_api::{Money, PackOrder, PackOrderSpec};
 use jiff::Timestamp;
 
@@ -43,8 +44,31 @@ pub(super) fn newest<'a>(orders: impl Iterator<Item = &'a PackOrder>) -> Option<
 
 /// Ordinals only grow, counted over all orders of this namespace and name.
 fn next_ordinal(input: &Input<'_>, action: OrderAction) -> i64 {
-    let last = input.orders.iter().filter(|o| o.spec.action == action).map(|o| o.spec.ordinal).max();
-    last.unwrap_or(0).saturating_add(1)
+    let recorded = input.pack.status.as_ref().map_or(0, |s| ordinal_of(&s.ordinals, action));
+    newest_ordinal(input, action).max(recorded).saturating_add(1)
+}
+
+fn newest_ordinal(input: &Input<'_>, action: OrderAction) -> i64 {
+    input.orders.iter().filter(|o| o.spec.action == action).map(|o| o.spec.ordinal).max().unwrap_or(0)
+}
+
+fn ordinal_of(ordinals: &Ordinals, action: OrderAction) -> i64 {
+    match action {
+        OrderAction::Buy => ordinals.buy,
+        OrderAction::Renew => ordinals.renew,
+        OrderAction::Return => ordinals.r#return,
+    }
+}
+
+/// The highest ordinals ever seen: they outlive the orders, which a person may delete.
+pub(super) fn ordinals(input: &Input<'_>) -> Ordinals {
+    let old = input.pack.status.as_ref().map(|s| s.ordinals.clone()).unwrap_or_default();
+    let highest = |action| newest_ordinal(input, action).max(ordinal_of(&old, action));
+    Ordinals {
+        buy: highest(OrderAction::Buy),
+        renew: highest(OrderAction::Renew),
+        r#return: highest(OrderAction::Return),
+    }
 }
 
 /// What an order waits for or has come to: a reason of a closed set and a sentence.
@@ -90,10 +114,10 @@ pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
     let order = order_name(&namespace, &name, draft.action, ordinal);
     let purchase = if draft.action == OrderAction::Buy { ordinal } else { 1 };
     let pack_name = cloud_name(&namespace, &name, spec.pack_name.as_deref(), purchase);
-    let token = |instance: Option<&str>| client_token(&order, &uid(input), instance);
+    let token = |instance: Option<&str>, from| client_token(&order, &uid(input), instance, from);
     let lines = draft.lines.into_iter().zip(0_i32..).map(|((instance_id, from), index)| OrderLine {
         index,
-        client_token: token(instance_id.as_deref()),
+        client_token: token(instance_id.as_deref(), from),
         instance_id,
         renews_from: from.map(Time),
     });

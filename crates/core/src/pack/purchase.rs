@@ -129,10 +129,7 @@ pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Fin
     let input = view.input;
     let name = &input.pack.spec.account_ref.name;
     let Some(account) = input.account else {
-        let message = format!(
-            "there is no CarAccount {name} in namespace {}: create it, or name another one in a new ConcurrencyPack",
-            input.operator_namespace
-        );
+        let message = format!("there is no CarAccount {name} in namespace {}: create it", input.operator_namespace);
         return Err(Box::new(Finding::stuck(PURCHASED, "AccountMissing", message)));
     };
     if !account.grants_namespace(view.namespace) {

@@ -51,7 +51,10 @@ fn by_the_cloud(view: &View<'_>) -> Finding {
     }
     let at = view.expiration.map(|at| short(at, view.input.now)).unwrap_or_else(|| "expiry".to_owned());
     let message = "the cloud renews it for one month on the day of expiry, if the balance suffices";
-    Finding::good(RENEWAL_ON_TRACK, "AutoRenew", message).next(format!("the cloud renews 1 month at {at}"))
+    let input = view.input;
+    let quote = input.account.and_then(|a| a.quote(&input.pack.spec, input.pack.spec.quantity, 1).ok());
+    let price = quote.map(|quote| format!(", {}", money::display(&quote))).unwrap_or_default();
+    Finding::good(RENEWAL_ON_TRACK, "AutoRenew", message).next(format!("the cloud renews 1 month at {at}{price}"))
 }
 
 fn by_us(view: &View<'_>) -> Finding {
@@ -77,7 +80,10 @@ fn by_us(view: &View<'_>) -> Finding {
     if let Some(instance) = auto {
         let message =
             format!("no renewal by the operator until the cloud's own renewal of {} is seen off", instance.id);
-        return Finding::working(RENEWAL_ON_TRACK, "AutoRenewStillOn", message).wake(first).wants_sweep();
+        return Finding::working(RENEWAL_ON_TRACK, "AutoRenewStillOn", message)
+            .wake(first)
+            .renewal(first)
+            .wants_sweep();
     }
     let due: Vec<&Claimed<'_>> =
         moments.iter().filter(|(due, _)| *due <= input.now).map(|(_, instance)| *instance).collect();
@@ -90,15 +96,15 @@ fn by_us(view: &View<'_>) -> Finding {
     let what = format!("renew {}", term_in_words(spec.billing_mode, duration));
     let account = match usable_account(view) {
         Ok(account) => account,
-        Err(finding) => return finding.about(RENEWAL_ON_TRACK).wake(first),
+        Err(finding) => return finding.about(RENEWAL_ON_TRACK).wake(first).renewal(first),
     };
     let quote = match account.quote(spec, quantity, duration) {
         Ok(quote) => quote,
         Err(PriceProblem::Unpriced(message)) => {
-            return Finding::stuck(RENEWAL_ON_TRACK, "Unpriced", message).wake(first);
+            return Finding::stuck(RENEWAL_ON_TRACK, "Unpriced", message).wake(first).renewal(first);
         }
         Err(PriceProblem::AboveMaxPrice(message)) => {
-            return Finding::stuck(RENEWAL_ON_TRACK, "AboveMaxPrice", message).wake(first);
+            return Finding::stuck(RENEWAL_ON_TRACK, "AboveMaxPrice", message).wake(first).renewal(first);
         }
     };
     let price = money::display(&quote);

@@ -50,8 +50,9 @@ pub(super) fn finish(
         renewals: orders::renewals(input).max(old.renewals),
         order_ref: order_ref(input).or(old.order_ref),
         spent: orders::spent(input).or(old.spent),
-        next: findings.iter().find_map(|f| f.next.clone()),
+        next: findings.iter().find_map(|f| f.next.clone()).or_else(|| stuck(&findings)),
         bound_project,
+        ordinals: orders::ordinals(input),
         instances: view.claimed.iter().map(Claimed::status).collect(),
     };
     let moments = findings.iter().filter_map(|f| f.wake).chain(moment);
@@ -77,6 +78,12 @@ fn choose(view: &View<'_>, findings: &[Finding]) -> (Option<Effect>, Option<(&'s
         }
     }
     (None, failed)
+}
+
+/// What happens next when a person is needed first.
+fn stuck(findings: &[Finding]) -> Option<String> {
+    let stuck = findings.iter().find(|f| f.progress == Progress::Stuck)?;
+    Some(format!("nothing before this is settled: {}", stuck.reason))
 }
 
 /// kstatus: Reconciling while work goes on by itself, Stalled when a person is needed.

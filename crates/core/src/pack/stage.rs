@@ -72,6 +72,10 @@ fn bought(view: &View<'_>) -> Decision {
 fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
     let input = view.input;
     let wanted = input.pack.spec.quantity;
+    if input.account.is_none() {
+        let message = format!("there is no CarAccount {} to look with: create it", input.pack.spec.account_ref.name);
+        return verdict(READY, None, "AccountMissing", message);
+    }
     let Some(observation) = input.observation else {
         return verdict(READY, None, "AwaitingObservation", "waits for a first complete look at the account");
     };

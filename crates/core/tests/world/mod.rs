@@ -2,7 +2,7 @@
 //! drive them. No clock, no threads: a step is a function call.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction, OrderState};
@@ -70,6 +70,7 @@ pub struct World {
     pub stubborn: Option<String>,
     pub events: Vec<Event>,
     pub timing: Timing,
+    pub elsewhere: BTreeSet<String>,
     counter: u32,
 }
 
@@ -133,6 +134,7 @@ impl World {
             stubborn: None,
             events: Vec::new(),
             timing: Timing::default(),
+            elsewhere: BTreeSet::new(),
             counter: 0,
         }
     }
@@ -272,6 +274,7 @@ impl World {
             account: self.account.as_ref(),
             observation: self.observation.as_ref(),
             deals,
+            elsewhere: &self.elsewhere,
             installation_mode: self.installation_mode,
             now: self.now,
             timing: &self.timing,
