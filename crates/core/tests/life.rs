@@ -235,6 +235,16 @@ fn one_instance_whose_switch_is_stuck_does_not_keep_the_others_from_lapsing() {
 }
 
 #[test]
+fn the_clouds_own_renewal_is_not_called_on_when_nothing_is_there_to_be_renewed() {
+    let mut world =
+        World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));
+    world.settle();
+    world.instances.clear();
+    world.settle();
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "AutoRenewNotSeenOn".into())));
+}
+
+#[test]
 fn a_switch_turned_in_the_console_is_turned_back() {
     let mut world =
         World::new(pack(json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}})));

@@ -41,7 +41,7 @@ fn ends_as_planned(view: &View<'_>, why: &str) -> Finding {
 }
 
 fn by_the_cloud(view: &View<'_>) -> Finding {
-    let on = view.carrying.iter().all(|c| c.flag() == RenewFlag::Auto);
+    let on = !view.carrying.is_empty() && view.carrying.iter().all(|c| c.flag() == RenewFlag::Auto);
     if !on {
         return Finding::working(
             RENEWAL_ON_TRACK,
