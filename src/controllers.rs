@@ -73,7 +73,15 @@ pub async fn drive<K>(
 
 /// A pack was touched.
 pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) {
-    let (Touched::Present(pack) | Touched::Gone(pack)) = touched;
+    let pack = match touched {
+        Touched::Present(pack) | Touched::Gone(pack) => pack,
+        Touched::Unreadable(meta) => {
+            if meta.deletion_timestamp.is_some() {
+                operator.queues.unreadable(meta.clone());
+            }
+            return;
+        }
+    };
     if matches!(touched, Touched::Present(_)) {
         operator.queues.pack(ObjectRef::from_obj(pack));
     }
@@ -84,7 +92,7 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
 
 /// An order was touched: its pack and the other open orders of that pack may wait for it.
 pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
-    let (Touched::Present(order) | Touched::Gone(order)) = touched;
+    let (Touched::Present(order) | Touched::Gone(order)) = touched else { return };
     if matches!(touched, Touched::Present(_)) {
         operator.queues.order(ObjectRef::from_obj(order));
     }
@@ -99,11 +107,12 @@ pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
 
 /// An account was touched.
 pub fn account_touched(operator: &Operator, touched: Touched<'_, CarAccount>) {
-    let (Touched::Present(account) | Touched::Gone(account)) = touched;
+    let (Touched::Present(account) | Touched::Gone(account)) = touched else { return };
     let name = account.name_any();
-    match touched {
-        Touched::Present(account) => operator.queues.account(ObjectRef::from_obj(account)),
-        Touched::Gone(_) => operator.inventories.stop(&name),
+    if matches!(touched, Touched::Present(_)) {
+        operator.queues.account(ObjectRef::from_obj(account));
+    } else {
+        operator.inventories.stop(&name);
     }
     queue_packs(operator, |pack| pack.spec.account_ref.name == name);
     queue_orders(operator, |order| is_open(order) && order.spec.account_ref.name == name);

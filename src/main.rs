@@ -25,6 +25,7 @@ mod spender;
 mod sweep;
 mod tasks;
 mod telemetry;
+mod unreadable;
 mod watches;
 
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use futures::FutureExt;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use kube::core::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,7 @@ use crate::operator::{Operator, Queues, Settings, Stores};
 use crate::spender::{PaidDesk, RECORDING, Spender};
 use crate::tasks::Tasks;
 use crate::watches::Watch;
-use crate::{accounts, http, orders, packs, rehearsal, signals, telemetry};
+use crate::{accounts, http, orders, packs, rehearsal, signals, telemetry, unreadable};
 
 /// The lease was lost: another process leads.
 const LEASE_LOST: u8 = 3;
@@ -79,6 +80,7 @@ struct Queued {
     packs: UnboundedReceiver<ObjectRef<ConcurrencyPack>>,
     orders: UnboundedReceiver<ObjectRef<PackOrder>>,
     accounts: UnboundedReceiver<ObjectRef<CarAccount>>,
+    unreadable: UnboundedReceiver<ObjectMeta>,
 }
 
 async fn operate(args: RunArgs) -> Result<Stop, String> {
@@ -131,6 +133,7 @@ async fn assemble(
         Stores { packs: watches.packs.seen(), orders: watches.orders.seen(), accounts: watches.accounts.seen() };
     let ((packs, queued_packs), (orders, queued_orders), (accounts, queued_accounts)) =
         (unbounded(), unbounded(), unbounded());
+    let (unreadable, queued_unreadable) = unbounded();
     let (metrics, desk) = (Arc::new(Metrics::new()), Arc::new(PaidDesk::default()));
     let (publish, published) = unbounded();
     let inventories = Inventories::new(Tools {
@@ -149,7 +152,7 @@ async fn assemble(
         clock,
         guard,
         stores,
-        queues: Queues { packs, orders, accounts },
+        queues: Queues { packs, orders, accounts, unreadable },
         inventories,
         events: Events::new(&kube, identity),
         kube,
@@ -157,7 +160,8 @@ async fn assemble(
         tasks,
     });
     metrics.watch(Arc::clone(&operator));
-    let queued = Queued { packs: queued_packs, orders: queued_orders, accounts: queued_accounts };
+    let queued =
+        Queued { packs: queued_packs, orders: queued_orders, accounts: queued_accounts, unreadable: queued_unreadable };
     Ok(Parts { operator, desk, watches, queued, published, listener })
 }
 
@@ -194,6 +198,7 @@ fn start(parts: Parts) {
 
     tasks.spawn_background(spread_snapshots(published, share(), memories));
     tasks.spawn_background(spread_turns(share()));
+    tasks.spawn_background(unreadable::let_go(queued.unreadable, share()));
     tasks.spawn_vital("health server", http::serve(listener, share()));
 }
 

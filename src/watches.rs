@@ -1,6 +1,7 @@
 //! One watch per kind for the whole process: it feeds a store and tells the controllers what was touched.
 //!
-//! An object that cannot be read (written by a newer version, say) is logged and left out; it cannot stop the watch.
+//! An object that cannot be read (written by a newer version, say) is logged and left out; it cannot stop the watch, and
+//! whoever listens is told of it.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::core::{DeserializeGuard, NamespaceResourceScope, ObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, reflector};
@@ -60,6 +61,8 @@ pub enum Touched<'a, K> {
     Present(&'a K),
     /// It is gone.
     Gone(&'a K),
+    /// It is there, new or changed, and cannot be read.
+    Unreadable(&'a ObjectMeta),
 }
 
 impl<K> Watch<K>
@@ -109,6 +112,11 @@ where
                     continue;
                 }
             };
+            if let Event::Apply(DeserializeGuard(Err(invalid))) | Event::InitApply(DeserializeGuard(Err(invalid))) =
+                &event
+            {
+                touched(Touched::Unreadable(&invalid.metadata));
+            }
             for event in parts.take(part, event, &self.seen.store) {
                 let done = matches!(event, Event::InitDone);
                 self.writer.apply_watcher_event(&event);
