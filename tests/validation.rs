@@ -103,6 +103,11 @@ fn broken_rules() -> Vec<Broken> {
         ),
         made(
             PACK,
+            json!({"renewal": {"renewBefore": "1d"}}),
+            "renewBefore is written in hours, minutes and seconds, such as 6h, 90m or 1h30m; a day is 24h",
+        ),
+        made(
+            PACK,
             json!({"renewal": {"renewBefore": "59m"}}),
             "renewBefore must be at least 1h: less leaves no time to retry a renewal that fails",
         ),
