@@ -146,7 +146,24 @@ impl Demo {
             .success()?;
         self.until("the pack has moved", |pack| pack.ready && pack.project == "cap-arena").await?;
         done("moved: all instances are bound to cap-arena");
-        self.show(&["get", "concurrencypacks", "-n", TENANT]).await
+        self.show(&["get", "concurrencypacks", "-n", TENANT]).await?;
+        self.balance_the_books().await
+    }
+
+    /// What the cloud has charged is what the orders say, to the cent.
+    async fn balance_the_books(&self) -> Result<(), Error> {
+        step("Comparing the cloud's ledger with the orders");
+        let path = "jsonpath={range .items[*]}{.status.paid.amount}{\"\\n\"}{end}";
+        let compare = async || {
+            let answer = self.plane.kubectl(&["get", "packorders", "-n", NAMESPACE, "-o", path]).await;
+            let text = answer.and_then(carpack_testkit::CommandOutput::success).map_err(|error| error.to_string())?;
+            let ordered: i64 = text.lines().filter_map(|line| line.replace('.', "").parse::<i64>().ok()).sum();
+            let charged: i64 = self.simulator.ledger().iter().map(|entry| entry.amount_cents).sum();
+            if ordered == charged { Ok(charged) } else { Err(format!("charged {charged} cents, in orders {ordered}")) }
+        };
+        let cents = eventually(PATIENCE, "the ledger and the orders agree", compare).await?;
+        done(&format!("{}.{:02} USD were charged, and each of them stands in an order", cents / 100, cents % 100));
+        Ok(())
     }
 
     fn look_around(&self) -> Result<(), Error> {
