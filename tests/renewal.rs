@@ -91,7 +91,7 @@ async fn a_second_instance_refused_for_good_is_reported_and_tried_again_only_whe
     world.until("concert", |pack| expiration(pack) == Some(expiry + DAY)).await;
     assert_eq!(world.charged_each("RenewInstance"), [1, 1, 1]);
 
-    // The order made anew has the old one's name; the renewals of the next day are none of theirs.
+    // The renewals of the next day are not taken for those of the day before.
     world.go_to(expiry + DAY + DUE);
     world.until("concert", |pack| expiration(pack) == Some(expiry + DAY + DAY)).await;
     assert_eq!(world.charged_each("RenewInstance"), [2, 2, 2]);
@@ -212,4 +212,20 @@ async fn several_packs_are_renewed_each_at_its_own_time() {
     }
     assert_eq!(world.charged_each("RenewInstance"), [1; 6]);
     assert_eq!(world.bought(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_renewal_is_paid_although_the_order_of_the_last_one_was_deleted() {
+    let world = World::start().await;
+    let renewal = |before: &str| json!({"mode": "Operator", "duration": 1, "renewBefore": before});
+    let expiry = three(&world, json!({"renewal": renewal("2h")})).await;
+    world.go_to(expiry - SignedDuration::from_hours(1));
+    renewed_once_each(&world, expiry).await;
+    let name = world.order_name("concert", "renew-1");
+    world.orders().delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
+    // Due again while the cloud still remembers the tokens of the last renewal.
+    world.change("concert", json!({"renewal": renewal("20h")})).await;
+    world.go_to(expiry + SignedDuration::from_hours(5));
+    world.until("concert", |pack| expiration(pack) == Some(expiry + DAY + DAY)).await;
+    assert_eq!(world.charged_each("RenewInstance"), [2, 2, 2]);
 }
