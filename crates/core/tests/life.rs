@@ -453,6 +453,29 @@ fn a_delayed_delivery_is_waited_for_and_never_bought_again() {
     assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
 }
 
+#[rstest]
+#[case(Reply::Delayed)]
+#[case(Reply::Partial(2))]
+fn a_payment_that_was_recorded_a_moment_ago_raises_no_alarm(#[case] reply: Reply) {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![reply];
+    while world.bought() == 0 {
+        world.pass(SignedDuration::from_secs(2));
+        world.sweep();
+        world.step_pack();
+        if !world.orders.is_empty() {
+            world.step_order(0);
+        }
+    }
+    // The pack is looked at before the order is.
+    world.pass(SignedDuration::from_secs(2));
+    world.sweep();
+    world.step_pack();
+    assert_eq!(world.ready(), "False AwaitingDelivery");
+    assert_eq!(world.condition("Stalled"), None);
+    assert!(world.events.iter().all(|event| !event.warning), "{:?}", world.events);
+}
+
 #[test]
 fn a_partial_delivery_is_never_topped_up_and_is_renewed_as_it_is() {
     let mut world = World::new(pack(json!({"project": "cap-a"})));

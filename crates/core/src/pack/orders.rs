@@ -71,8 +71,21 @@ pub(super) fn ordinals(input: &Input<'_>) -> Ordinals {
     }
 }
 
+/// The answer of a paid call is recorded before the order reports on itself anew: until then its old words are not true.
+fn is_just_paid(order: &PackOrder) -> bool {
+    let Some(status) = order.status.as_ref() else { return false };
+    let any = |state: LineState| status.lines.iter().any(|line| line.state == state);
+    matches!(status.state, None | Some(OrderState::Pending | OrderState::AwaitingApproval))
+        && any(LineState::Committed)
+        && !any(LineState::Unknown)
+        && !any(LineState::Submitting)
+}
+
 /// What an order waits for or has come to: a reason of a closed set and a sentence.
 pub(super) fn standing(order: &PackOrder) -> (&'static str, String) {
+    if is_just_paid(order) {
+        return ("AwaitingDelivery", "paid; waits until the cloud shows the delivery".to_owned());
+    }
     (
         reason_of(order),
         order.status.as_ref().and_then(|s| s.message.clone()).unwrap_or_else(|| "about to be sent".to_owned()),

@@ -1,8 +1,9 @@
 //! The stages of a pack's life: not bought, bought, undelivered, expired. Each gathers the findings of its concerns.
 
-use carpack_api::order::{OrderAction, OrderState};
+use carpack_api::order::OrderAction;
 use carpack_api::pack::{InstanceState, RenewFlag, RenewalMode};
 
+use super::claim::is_paid;
 use super::finding::{Finding, Progress};
 use super::report::finish;
 use super::view::{View, is_stale};
@@ -120,8 +121,7 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
 }
 
 fn delivery_pending(view: &View<'_>) -> bool {
-    orders::own(&view.input, OrderAction::Buy)
-        .any(|o| o.status.as_ref().and_then(|s| s.state) == Some(OrderState::InProgress))
+    orders::own(&view.input, OrderAction::Buy).any(|order| orders::is_open(order) && is_paid(order))
 }
 
 /// Paid, and nothing to be seen of it yet.
