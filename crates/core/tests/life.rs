@@ -670,7 +670,9 @@ fn a_purchase_whose_answer_is_lost_and_whose_instances_carry_another_name_is_not
         world.pass(SignedDuration::from_secs(2));
         world.sweep();
         world.pass(SignedDuration::from_secs(2));
-        (0..world.orders.len()).for_each(|index| drop(world.step_order(index)));
+        for index in 0..world.orders.len() {
+            world.step_order(index);
+        }
     }
     for (number, instance) in world.instances.values_mut().enumerate() {
         instance.name = Some(format!("renamed-{number}"));
