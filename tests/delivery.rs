@@ -148,3 +148,19 @@ async fn what_is_delivered_in_part_is_reported_used_renewed_as_it_is_and_never_t
     world.until("concert", |p| p.status.as_ref().is_some_and(|s| s.quantity.as_deref() == Some("3/3"))).await;
     assert_eq!(world.bought(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_the_cloud_leaves_unpaid_is_not_sent_again_and_is_reported_by_its_id() {
+    let world = World::start().await;
+    world.simulator.change_settings("default", |settings| settings.unpaid_orders = true).unwrap();
+    world.apply("concert", json!({"quantity": 3, "project": PROJECT})).await;
+    world.until_reason("concert", "AwaitingDelivery").await;
+    world.advance_minutes(61);
+    let pack = world.until("concert", |pack| condition(pack, "Stalled") == "True").await;
+    let deal = world.simulator.orders()[0].order_id.clone();
+    assert!(message(&pack, "Ready").contains(&deal), "{}", message(&pack, "Ready"));
+    world.advance(24);
+    world.sweeps(2).await;
+    assert_eq!((world.simulator.ledger().len(), world.simulator.orders().len()), (0, 1));
+    assert_eq!((world.asked("CreateInstance"), world.all_orders().await.len()), (1, 1));
+}
