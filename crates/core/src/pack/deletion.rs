@@ -153,6 +153,7 @@ fn status_with(input: &Input<'_>, verdicts: &[Verdict]) -> ConcurrencyPackStatus
     let merged = merge(&status.conditions, verdicts, input.pack.metadata.generation, input.now);
     status.conditions.retain(|c| c.type_ != DELETING);
     status.conditions.extend(merged);
+    status.observed_generation = input.pack.metadata.generation;
     status
 }
 
