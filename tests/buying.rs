@@ -7,6 +7,7 @@ mod harness;
 
 use std::collections::BTreeSet;
 
+use carpack_api::PackOrder;
 use carpack_simulator::{Config, Instance};
 use harness::{PROJECT, Setup, World, condition, message, order_state, reason_of};
 use jiff::{SignedDuration, Timestamp};
@@ -97,7 +98,9 @@ async fn every_row_of_the_purchase_form_reaches_the_cloud_and_is_charged_once() 
     }
     for form in forms() {
         let pack = world.until_ready(form.name).await;
-        let order = world.until_order(form.name, "buy-1", "Fulfilled").await;
+        let booked =
+            |order: &PackOrder| order_state(order) == "Fulfilled" && order.status.as_ref().unwrap().paid.is_some();
+        let order = world.until_order_says(form.name, "buy-1", booked).await;
         arrived(&world, &form, &order).await;
         let status = pack.status.unwrap();
         let quantity = pack.spec.quantity;
@@ -121,7 +124,7 @@ async fn every_row_of_the_purchase_form_reaches_the_cloud_and_is_charged_once() 
 }
 
 /// The call and the charge of a form's order.
-async fn arrived(world: &World, form: &Form, order: &carpack_api::PackOrder) {
+async fn arrived(world: &World, form: &Form, order: &PackOrder) {
     let spec = harness::daily(form.spec.clone());
     let calls: Vec<_> = world.simulator.requests().into_iter().filter(|r| r.action == "CreateInstance").collect();
     let token = &order.spec.lines[0].client_token;
@@ -239,7 +242,7 @@ async fn what_costs_more_than_max_price_is_not_bought_until_max_price_allows_it(
         |amount: &str, currency: &str| json!({"maxPrice": {"amount": amount, "currency": currency}, "quantity": 3});
     world.apply("dear", limit("944.99", "USD")).await;
     world.apply("foreign", limit("99999", "CNY")).await;
-    for (name, limit) in [("dear", "944.99 USD"), ("foreign", "99999 CNY")] {
+    for (name, limit) in [("dear", "maxPrice 944.99 USD"), ("foreign", "write maxPrice in USD")] {
         let pack = world.until_reason(name, "AboveMaxPrice").await;
         let why = message(&pack, "Ready");
         assert!(why.contains("945.00 USD") && why.contains(limit), "{why}");

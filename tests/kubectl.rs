@@ -5,9 +5,10 @@ mod harness;
 
 use std::collections::BTreeMap;
 
+use carpack_api::PackOrder;
 use carpack_testkit::ControlPlane;
 use harness::ground::{Ground, PACK};
-use harness::{PROJECT, World};
+use harness::{PROJECT, World, order_state};
 use jiff::SignedDuration;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
@@ -75,7 +76,8 @@ async fn kubectl_get_shows_what_there_is_what_comes_next_and_what_it_costs() {
     let more = ["REGION", "BILLING", "RENEWAL", "SPENT", "ACCOUNT"];
     assert_eq!(cells(&wide, &more), ["ap-singapore", "Daily", "Operator", "945.00 USD", "default"]);
 
-    world.until_order("concert", "buy-1", "Fulfilled").await;
+    let booked = |order: &PackOrder| order_state(order) == "Fulfilled" && order.status.as_ref().unwrap().paid.is_some();
+    world.until_order_says("concert", "buy-1", booked).await;
     let orders = kubectl(&["get", "porder", "-n", &world.treasury, "-o", "wide"]).await;
     let columns = ["ACTION", "STATE", "QUOTE", "CURRENCY", "PAID", "NAMESPACE", "PACK", "APPROVAL"];
     let shown = row(&orders, &world.order_name("concert", "buy-1"));
