@@ -55,7 +55,8 @@ async fn kubectl_get_shows_what_there_is_what_comes_next_and_what_it_costs() {
     world.apply("concert", json!({"quantity": 3, "project": PROJECT})).await;
     world.apply("autumn", json!({"quantity": 5, "duration": 1, "mode": "ApprovalRequired"})).await;
     world.apply("gig", json!({"quantity": 4, "renewal": {"mode": "None"}, "purchaseWindow": {"notAfter": past}})).await;
-    let concert = world.until_ready("concert").await.status.unwrap();
+    world.until_ready("concert").await;
+    let concert = world.until_condition("concert", "RenewalOnTrack", "True Scheduled").await.status.unwrap();
     world.until_reason("autumn", "AwaitingApproval").await;
     world.until_reason("gig", "Ended").await;
 
