@@ -61,6 +61,7 @@ async fn a_cloud_that_is_down_when_a_renewal_is_due_delays_it_until_it_is_back()
     let expiry = three(&world).await;
     down(&world);
     world.go_to(expiry - SignedDuration::from_hours(5));
+    world.until_condition("concert", "Ready", "Unknown ObservationStale").await;
     world.until_condition("concert", "RenewalOnTrack", "False CloudUnreachable").await;
     assert_eq!(world.asked("RenewInstance"), 0);
     up(&world);

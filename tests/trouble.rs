@@ -4,7 +4,7 @@
 mod harness;
 
 use carpack_simulator::{AccountSettings, Effect, Fault};
-use harness::{PROJECT, Setup, World, condition, expiration, message, reason_of};
+use harness::{PROJECT, Setup, World, condition, expiration, message};
 use jiff::SignedDuration;
 use kube::api::DeleteParams;
 use serde_json::json;
@@ -116,6 +116,7 @@ async fn a_key_that_is_withdrawn_in_the_renewal_window_delays_the_renewal_until_
     world.put_secret("AKIDsimulator", "withdrawn").await;
     world.until_account("False WrongCredentials").await;
     world.go_to(expiry - SignedDuration::from_hours(5));
+    world.until_condition("concert", "Ready", "Unknown ObservationStale").await;
     world.until_condition("concert", "RenewalOnTrack", "False WrongCredentials").await;
     assert_eq!(world.renewed(), 0);
     world.put_secret("AKIDsimulator", "simulator-secret-key").await;
@@ -243,14 +244,22 @@ async fn an_account_that_is_deleted_stops_the_renewals_until_it_is_back() {
     let world = World::start().await;
     wants_three(&world).await;
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
+    // It ends before the renewal is due: by it one sees that the operator has looked at the later time.
+    let closes = world.simulator.now() + SignedDuration::from_hours(2);
+    let window = json!({"notAfter": closes.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()});
+    world.apply("witness", json!({"duration": 1, "renewal": {"mode": "None"}, "purchaseWindow": window})).await;
+    world.until_ready("witness").await;
     world.accounts().delete("default", &DeleteParams::default()).await.unwrap();
     world.until_condition("concert", "RenewalOnTrack", "False AccountMissing").await;
     world.go_to(expiry - SignedDuration::from_hours(5));
-    world.until("concert", |pack| reason_of(pack) != "Active").await;
-    assert_eq!(world.renewed(), 0);
+    world.until_condition("witness", "Ended", "True Ended").await;
+    world.until_condition("concert", "RenewalOnTrack", "False AccountMissing").await;
+    assert_eq!((world.asked("RenewInstance"), world.all_orders().await.len()), (0, 2));
     world.put_account(json!({})).await;
+    world.until_order("concert", "renew-1", "Fulfilled").await;
     world.until_condition("concert", "RenewalOnTrack", "True Scheduled").await;
-    assert_eq!(world.charged_each("RenewInstance"), [1, 1, 1]);
+    world.sweeps(2).await;
+    assert_eq!((world.renewed(), world.asked("RenewInstance")), (3, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
