@@ -287,6 +287,7 @@ async fn an_order_whose_price_has_risen_is_void_and_asked_for_anew() {
     world.decide_order("concert", "buy-2", json!({"decision": "Approved"})).await;
     world.until_ready("concert").await;
     assert_eq!(world.bought(), 1);
+    world.until_order("concert", "buy-2", "Fulfilled").await;
     let orders = world.all_orders().await;
     assert_eq!(orders.iter().map(order_state).collect::<Vec<_>>(), ["Failed", "Fulfilled"]);
 }
