@@ -5,6 +5,7 @@ pub mod ground;
 
 use std::time::Duration;
 
+use carpack_api::order::OrderAction;
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_simulator::{Config, LedgerEntry, Simulator};
 use carpack_testkit::{
@@ -255,8 +256,17 @@ impl World {
         self.until(name, |pack| reason_of(pack) == reason && is_current(pack)).await
     }
 
-    /// Waits until the pack is Ready.
+    /// Waits until the pack is Ready, and its purchases are recorded as delivered (which may come a moment later).
     pub async fn until_ready(&self, name: &str) -> ConcurrencyPack {
+        self.until(name, |pack| condition(pack, "Ready") == "True" && is_current(pack)).await;
+        let look = async || {
+            let orders = self.orders().list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
+            let buys = orders.iter().filter(|o| o.spec.pack_ref.name == name && o.spec.action == OrderAction::Buy);
+            let open: Vec<String> = buys.filter(|o| order_state(o) == "InProgress").map(name_of).collect();
+            if open.is_empty() { Ok(()) } else { Err(format!("in progress: {open:?}")) }
+        };
+        let recorded = eventually(PATIENCE, "the purchase is recorded as delivered", look).await;
+        recorded.unwrap_or_else(|error| self.fail(&error.to_string()));
         self.until(name, |pack| condition(pack, "Ready") == "True" && is_current(pack)).await
     }
 
