@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use carpack_api::BillingMode;
 use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
 use jiff::Timestamp;
 
@@ -110,4 +111,13 @@ pub struct DealsLook {
     pub started: Timestamp,
     /// All deals in the span.
     pub deals: Vec<Deal>,
+}
+
+/// Rule 7: no renewal by us until the cloud's own is *observed* off. A Daily pack has no such switch, so silence will do.
+pub(crate) fn seen_off(flag: RenewFlag, mode: BillingMode) -> bool {
+    match flag {
+        RenewFlag::Manual => true,
+        RenewFlag::Auto => false,
+        RenewFlag::Unknown => mode == BillingMode::Daily,
+    }
 }

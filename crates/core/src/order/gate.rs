@@ -1,7 +1,7 @@
 //! The last gate before money moves: what stands between an unsent line and its call.
 
 use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine};
-use carpack_api::pack::{RenewFlag, RenewalMode};
+use carpack_api::pack::RenewalMode;
 use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder};
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use super::Input;
 use super::lines::is_purchase;
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::names::{carries_hash, is_named};
-use crate::observation::Observation;
+use crate::observation::{Observation, seen_off};
 
 /// What stands between an unsent line and its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,12 +262,7 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
         }
         Some(_) => {}
     }
-    let off = match instance.renew_flag {
-        RenewFlag::Manual => true,
-        RenewFlag::Auto => false,
-        RenewFlag::Unknown => input.order.spec.terms.billing_mode == BillingMode::Daily,
-    };
-    if !off {
+    if !seen_off(instance.renew_flag, input.order.spec.terms.billing_mode) {
         let message = format!("the cloud's own renewal of instance {id} is not seen off yet");
         return Gate::Wait { reason: "AutoRenewStillOn", message, wants_sweep: true };
     }

@@ -127,7 +127,7 @@ fn give_back(view: &View<'_>) -> Decision {
             "released without a return: the mode allows none".to_owned(),
         );
     }
-    let quantity = view.usable().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+    let quantity = view.usable_concurrencies();
     let deadline = view.usable().filter_map(|c| c.expiration).max();
     let draft = Draft {
         action: OrderAction::Return,

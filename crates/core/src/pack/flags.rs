@@ -1,19 +1,20 @@
 //! The cloud's own renewal switch, and the names of instances.
 
 use carpack_api::order::OrderAction;
-use carpack_api::pack::{RenewFlag, RenewalMode};
+use carpack_api::pack::RenewFlag;
 use carpack_api::{BillingMode, Mode};
 
 use super::claim::{Claimed, is_paid};
 use super::orders;
 use super::view::View;
 use super::{Change, Effect};
+use crate::account::wants_auto_renew;
 use crate::names::{cloud_name, instance_name, number_of};
 
 /// Where the switch stands otherwise than the spec says, and we may turn it.
 pub(super) fn plan(view: &View<'_>) -> Option<Effect> {
     let spec = &view.input.pack.spec;
-    let on = spec.renewal.mode == RenewalMode::AutoRenew;
+    let on = wants_auto_renew(spec);
     if view.mode <= Mode::DryRun || (on && !may_switch_on(view)) {
         return None;
     }

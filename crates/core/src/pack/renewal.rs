@@ -1,10 +1,10 @@
 //! Renewal: who renews, when, and by which order.
 
 use carpack_api::Mode;
+use carpack_api::PackOrder;
 use carpack_api::common::Time;
 use carpack_api::order::{OrderAction, OrderState};
 use carpack_api::pack::{ConcurrencyPackSpec, RenewFlag, RenewalMode, RenewalStrategy};
-use carpack_api::{BillingMode, PackOrder};
 use jiff::{SignedDuration, Timestamp};
 
 use super::claim::Claimed;
@@ -15,6 +15,7 @@ use super::view::View;
 use crate::account::PriceProblem;
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
+use crate::observation::seen_off;
 use crate::time::{plus, renew_before, renewal_duration, short, since, term, term_in_words};
 
 /// When the operator renews what expires at this moment; none when it does not.
@@ -136,15 +137,6 @@ fn by_us(view: &View<'_>) -> Finding {
 
 fn strategy(spec: &ConcurrencyPackSpec) -> RenewalStrategy {
     spec.renewal.strategy.unwrap_or_default()
-}
-
-/// Rule 7: no renewal by us until the cloud's own is *observed* off. A Daily pack has no such switch, so silence will do.
-pub(super) fn seen_off(flag: RenewFlag, mode: BillingMode) -> bool {
-    match flag {
-        RenewFlag::Manual => true,
-        RenewFlag::Auto => false,
-        RenewFlag::Unknown => mode == BillingMode::Daily,
-    }
 }
 
 fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {

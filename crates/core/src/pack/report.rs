@@ -145,7 +145,7 @@ fn reason_column(verdicts: &[Verdict]) -> Option<String> {
 }
 
 fn quantity_column(view: &View<'_>) -> String {
-    let usable = view.usable().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+    let usable = view.usable_concurrencies();
     format!("{usable}/{}", view.input.pack.spec.quantity)
 }
 

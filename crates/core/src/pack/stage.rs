@@ -8,6 +8,7 @@ use super::finding::{Finding, Progress};
 use super::report::finish;
 use super::view::{View, is_stale};
 use super::{Decision, Input, assignment, flags, orders, purchase, renewal};
+use crate::account::wants_auto_renew;
 use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, Verdict, verdict};
 use crate::time::short;
 
@@ -31,7 +32,7 @@ fn not_bought(view: &View<'_>) -> Decision {
 }
 
 fn bought(view: &View<'_>) -> Decision {
-    let usable: i32 = view.usable().fold(0, |sum, c| sum.saturating_add(c.concurrencies()));
+    let usable = view.usable_concurrencies();
     let all_expired = !view.claimed.is_empty() && view.claimed.iter().all(|c| c.state == InstanceState::Expired);
     if all_expired {
         return expired(view);
@@ -54,7 +55,7 @@ fn bought(view: &View<'_>) -> Decision {
             Finding::working(RENEWAL_ON_TRACK, "SettingAutoRenew", "sets the cloud's own renewal as declared");
         finding.effect = Some(effect);
         findings.push(finding);
-    } else if view.input.pack.spec.renewal.mode == RenewalMode::AutoRenew
+    } else if wants_auto_renew(&view.input.pack.spec)
         && !flags::may_switch_on(view)
         && view.usable().any(|c| c.flag() != RenewFlag::Auto)
     {

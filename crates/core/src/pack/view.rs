@@ -59,6 +59,11 @@ impl<'a> View<'a> {
         self.failure(change).is_some_and(|failure| failure.retry_time > self.input.now)
     }
 
+    /// Concurrencies of the usable instances.
+    pub fn usable_concurrencies(&self) -> i32 {
+        self.usable().fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
+    }
+
     /// The first of these that may be tried now; while all of them rest, the first. One that is refused holds back none
     /// of the others.
     pub fn first_awake(&self, changes: Vec<Change>) -> Option<Change> {
