@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use carpack_api::account::UnclaimedInstance;
 use carpack_api::common::Time;
-use carpack_api::order::{LineState, OrderAction};
+use carpack_api::order::OrderAction;
 use carpack_api::pack::RenewFlag;
 use carpack_api::{CarAccount, CarAccountStatus, ConcurrencyPack};
 use carpack_core::account::{Account, Health};
 use carpack_core::condition::{READY, Verdict, events, merge, verdict};
 use carpack_core::money::{Amount, display, sum};
+use carpack_core::order::is_paid;
 use carpack_core::pack::owns_instance;
 use carpack_core::time::{plus, renewal_duration, term};
 use jiff::{SignedDuration, Timestamp};
@@ -125,11 +126,10 @@ fn renewals(account: &Account, pack: &ConcurrencyPack, horizon: Timestamp) -> Ve
 
 /// True when a purchase by this account was seen to succeed.
 fn was_seen_to_buy(operator: &Operator, account: &str) -> bool {
-    let bought = |state| matches!(state, LineState::Committed | LineState::Done);
     let found = operator.stores.orders.store.find(|order| {
         order.spec.account_ref.name == account
             && order.spec.action == OrderAction::Buy
-            && order.status.iter().flat_map(|status| &status.lines).any(|line| bought(line.state))
+            && order.status.iter().flat_map(|status| &status.lines).any(is_paid)
     });
     found.is_some()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
 use carpack_cloud::port::{self, ConcurrentPackage, ProjectBinding, RenewableInstance};
-use carpack_core::observation::{Binding, Deal, DealAction, Instance, Observation, Project};
+use carpack_core::observation::{Binding, Deal, DealAction, DealState, Instance, Observation, Project};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
@@ -104,12 +104,16 @@ pub fn deal(deal: port::Deal) -> Deal {
             Some("refund") => DealAction::Refund,
             _ => DealAction::Other,
         },
-        cost_cents: deal.cost_cents,
+        cost_cents: deal.cost_cents.filter(|_| !matches!(deal.status, Some(1 | 12))),
         currency: deal.currency,
         instance_ids: deal.resource_ids,
         product_code: deal.product_code,
-        // 6 refunded, 7 closed, 8 expired, 9 and 10 invalid, 11 payment refused. Unpaid (1) and paying (12) may still be paid.
-        without_effect: matches!(deal.status, Some(6..=11)),
+        // 6 refunded, 7 closed, 8 expired, 9 and 10 invalid, 11 payment refused; 12 is being paid.
+        state: match deal.status {
+            Some(1) => DealState::Unpaid,
+            Some(6..=11) => DealState::WithoutEffect,
+            _ => DealState::InEffect,
+        },
     }
 }
 
@@ -185,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn a_deal_that_may_still_be_paid_is_not_without_effect() {
+    fn a_deal_that_may_still_be_paid_is_not_without_effect_and_has_cost_nothing_yet() {
         let with = |status| {
             let blank = port::Deal {
                 order_id: "o".to_owned(),
                 status,
                 action: Some("Purchase".to_owned()),
-                cost_cents: None,
+                cost_cents: Some(100),
                 currency: None,
                 resource_ids: Vec::new(),
                 product_code: None,
@@ -199,10 +203,12 @@ mod tests {
             };
             deal(blank)
         };
-        for status in [None, Some(1), Some(4), Some(5), Some(12)] {
-            assert!(!with(status).without_effect, "{status:?}");
+        for status in [None, Some(4), Some(5)] {
+            assert_eq!((with(status).state, with(status).cost_cents), (DealState::InEffect, Some(100)), "{status:?}");
         }
-        assert!(with(Some(6)).without_effect);
+        assert_eq!((with(Some(1)).state, with(Some(1)).cost_cents), (DealState::Unpaid, None));
+        assert_eq!((with(Some(12)).state, with(Some(12)).cost_cents), (DealState::InEffect, None));
+        assert_eq!(with(Some(6)).state, DealState::WithoutEffect);
         assert_eq!(with(None).action, DealAction::Purchase);
     }
 }

@@ -79,7 +79,7 @@ pub struct Deal {
     pub order_id: String,
     /// What kind of deal it is.
     pub action: DealAction,
-    /// What it cost, in cents.
+    /// What was paid for it, in cents.
     pub cost_cents: Option<i64>,
     /// Currency.
     pub currency: Option<String>,
@@ -87,8 +87,19 @@ pub struct Deal {
     pub instance_ids: Vec<String>,
     /// Product code.
     pub product_code: Option<String>,
-    /// True when the deal was never paid, was cancelled, or was refunded.
-    pub without_effect: bool,
+    /// How far it came.
+    pub state: DealState,
+}
+
+/// How far a deal came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DealState {
+    /// Made, and waiting for its payment: nothing is delivered before.
+    Unpaid,
+    /// It was never paid and cannot be any more, or its money went back.
+    WithoutEffect,
+    /// Anything else.
+    InEffect,
 }
 
 /// What kind of deal.

@@ -335,6 +335,7 @@ fn a_deal_that_nobody_explains_keeps_a_lost_purchase_unknown() {
         token: "someone".into(),
         order_id: "deal-x".into(),
         instances: Vec::new(),
+        state: carpack_core::observation::DealState::InEffect,
     });
     world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_mins(1));
     assert_eq!((line(&world), world.bought()), ((LineState::Unknown, 1), 1));

@@ -6,7 +6,7 @@ mod world;
 use carpack_api::Mode;
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{RenewFlag, RenewalMode};
-use carpack_core::observation::Binding;
+use carpack_core::observation::{Binding, DealState};
 use carpack_core::pack::Change;
 use jiff::SignedDuration;
 use rstest::rstest;
@@ -474,6 +474,43 @@ fn a_payment_that_was_recorded_a_moment_ago_raises_no_alarm(#[case] reply: Reply
     assert_eq!(world.ready(), "False AwaitingDelivery");
     assert_eq!(world.condition("Stalled"), None);
     assert!(world.events.iter().all(|event| !event.warning), "{:?}", world.events);
+}
+
+#[test]
+fn an_order_left_unpaid_is_told_from_a_paid_one_until_somebody_pays_it() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::Unpaid];
+    world.settle();
+    assert_eq!(world.ready(), "False Unpaid");
+    assert_eq!(world.condition("Purchased"), Some(("False".into(), "Unpaid".into())));
+    assert_eq!(world.condition("Stalled"), Some(("True".into(), "Unpaid".into())));
+    assert_eq!((world.status().spent.clone(), world.bought(), world.orders.len()), (None, 1, 1));
+    world.run_until("2026-12-03T00:00:00Z", SignedDuration::from_hours(4));
+    assert_eq!((world.ready().as_str(), world.bought(), world.orders.len()), ("False Unpaid", 1, 1));
+
+    world.charges[0].state = DealState::InEffect;
+    world.deliver();
+    world.settle();
+    assert_eq!(world.ready(), "True Active");
+    assert_eq!(world.status().spent.as_deref(), Some("105.00 USD"), "what the books say was paid");
+    assert_eq!((world.bought(), world.orders.len()), (1, 1));
+}
+
+#[test]
+fn an_order_that_was_cancelled_unpaid_is_over_and_nothing_takes_its_place_until_it_is_deleted() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::Unpaid];
+    world.settle();
+    world.charges[0].state = DealState::WithoutEffect;
+    world.undelivered.clear();
+    world.run_until("2026-12-02T00:00:00Z", SignedDuration::from_hours(4));
+    assert_eq!(world.ready(), "False Cancelled");
+    assert_eq!((world.bought(), world.orders.len(), world.open_orders()), (1, 1, 0));
+    world.orders.clear();
+    world.settle();
+    assert_eq!(world.ready(), "True Active");
+    assert_eq!(world.bought(), 2);
+    assert_ne!(world.charges[0].token, world.charges[1].token);
 }
 
 #[test]

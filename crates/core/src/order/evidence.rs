@@ -7,11 +7,11 @@ use carpack_api::PackOrderStatus;
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::Timestamp;
 
-use super::lines::{ATTEMPTS, CLEAR_LOOKS, list, note};
+use super::lines::{ATTEMPTS, CLEAR_LOOKS, UNPAID, is_unpaid, list, note};
 use super::{Input, SETTLE_ANNOTATION};
 use crate::money::Amount;
 use crate::names::is_named;
-use crate::observation::{Deal, DealAction, Instance, Observation};
+use crate::observation::{Deal, DealAction, DealState, Instance, Observation};
 use crate::time::{plus, whole_up};
 
 /// Settles what can be settled.
@@ -19,12 +19,8 @@ pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
     let mut notes = Vec::new();
     for line in &mut status.lines {
         let Some(spec) = input.order.spec.lines.iter().find(|spec| spec.index == line.index) else { continue };
-        if let Some(text) = settle_line(input, spec, line) {
-            notes.push(format!("line {}: {text}", line.index));
-        }
-        if let Some(text) = book(input, line) {
-            notes.push(format!("line {}: {text}", line.index));
-        }
+        let said = [check_payment(input, spec, line), settle_line(input, spec, line), book(input, line)];
+        notes.extend(said.into_iter().flatten().map(|text| format!("line {}: {text}", line.index)));
     }
     for text in notes {
         note(status, input.now, text);
@@ -41,6 +37,8 @@ fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Op
             Some("outcome unknown: the operator stopped between writing the intent and recording the answer".to_owned())
         }
         LineState::Unknown => settle_unknown(input, spec, line),
+        // Only the books can tell that it was paid after all.
+        LineState::Committed if is_unpaid(line) => None,
         LineState::Committed => deliver(input, spec, line),
         LineState::Pending | LineState::Done | LineState::Rejected | LineState::Void => None,
     }
@@ -126,7 +124,7 @@ fn renewed(spec: &OrderLine, observation: &Observation) -> bool {
 fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: &Observation) -> bool {
     let known = |line: &LineStatus| line.order_ids.contains(&deal.order_id);
     let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines).any(known);
-    if deal.without_effect || recorded || input.elsewhere.contains(&deal.order_id) {
+    if deal.state == DealState::WithoutEffect || recorded || input.elsewhere.contains(&deal.order_id) {
         return false;
     }
     match (input.order.spec.action, deal.action) {
@@ -220,6 +218,42 @@ fn done(line: &mut LineStatus) {
     line.message = None;
 }
 
+/// What the books say of an order that was taken: it waits for its payment, or it is over and nothing came of it.
+fn check_payment(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
+    let submitted = line.submit_time.as_ref()?.0;
+    let observation = input.observation.filter(|o| o.started > submitted)?;
+    let deals = input.deals?.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id));
+    let states: Vec<DealState> = deals.map(|deal| deal.state).collect();
+    if line.state != LineState::Committed || states.is_empty() {
+        return None;
+    }
+    let unseen = match input.order.spec.action {
+        OrderAction::Buy => {
+            let listed = |id: &String| observation.instances.contains_key(id);
+            named(input, observation).is_empty() && !line.instance_ids.iter().any(listed)
+        }
+        OrderAction::Renew => !renewed(spec, observation),
+        OrderAction::Return => false,
+    };
+    let (was_unpaid, orders) = (is_unpaid(line), list(&line.order_ids));
+    if unseen && states.iter().all(|state| *state == DealState::WithoutEffect) {
+        line.state = LineState::Rejected;
+        line.category = Some("Cancelled".to_owned());
+        line.message = Some(format!("order {orders} was closed or refunded in the cloud"));
+    } else if unseen && states.contains(&DealState::Unpaid) {
+        line.category = Some(UNPAID.to_owned());
+        line.message = Some(format!(
+            "order {orders} is made and not paid; it is not sent again: pay it or cancel it in the cloud's console"
+        ));
+    } else if was_unpaid {
+        line.category = None;
+        line.message = None;
+        return Some("no longer unpaid".to_owned());
+    }
+    let changed = line.state == LineState::Rejected || is_unpaid(line) != was_unpaid;
+    changed.then(|| line.message.clone()).flatten()
+}
+
 /// Takes what a paid line has cost from the cloud's books.
 fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
     if line.paid.is_some() || !matches!(line.state, LineState::Committed | LineState::Done) {
@@ -251,7 +285,7 @@ fn find_deals(input: &Input<'_>, line: &mut LineStatus) {
     };
     let ours = |deal: &&Deal| {
         deal.action == wanted
-            && !deal.without_effect
+            && deal.state != DealState::WithoutEffect
             && deal.instance_ids.iter().any(|id| line.instance_ids.contains(id))
     };
     let free = |deal: &&Deal| {

@@ -11,6 +11,8 @@ use crate::time::{plus, whole, whole_up};
 pub(super) const CLEAR_LOOKS: i32 = 2;
 /// Attempts after which a person is asked.
 pub(super) const ATTEMPTS: i32 = 3;
+/// Category of a line whose order the cloud took and left unpaid.
+pub(super) const UNPAID: &str = "Unpaid";
 /// Entries of the trail that are kept.
 const TRAIL: usize = 50;
 
@@ -146,6 +148,16 @@ pub(super) fn with_lines(order: &PackOrder) -> PackOrderStatus {
     let mut status = order.status.clone().unwrap_or_default();
     status.lines = current(order);
     status
+}
+
+/// True when the line's call has cost money: the cloud took it, and did not leave it unpaid.
+pub fn is_paid(line: &LineStatus) -> bool {
+    matches!(line.state, LineState::Committed | LineState::Done) && !is_unpaid(line)
+}
+
+/// True when the cloud took the order and waits for its payment.
+pub(super) fn is_unpaid(line: &LineStatus) -> bool {
+    line.state == LineState::Committed && line.category.as_deref() == Some(UNPAID)
 }
 
 /// True when nothing more will happen to the line.

@@ -6,7 +6,7 @@ use carpack_api::{PackOrder, PackOrderStatus};
 use super::Input;
 use super::SETTLE_ANNOTATION;
 use super::gate::Gate;
-use super::lines::{exhausted, is_settled, list};
+use super::lines::{UNPAID, exhausted, is_paid, is_settled, is_unpaid, list};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
 use crate::time::plus;
@@ -18,7 +18,7 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gat
     let over = matches!(state, OrderState::Fulfilled | OrderState::Failed);
     let approved = input.order.spec.approval.as_ref().map(|a| a.decision == carpack_api::order::Decision::Approved);
     let sent = lines.iter().any(|line| line.attempts > 0);
-    let paid = lines.iter().filter(|line| matches!(line.state, LineState::Committed | LineState::Done)).count();
+    let paid = lines.iter().filter(|line| is_paid(line)).count();
     let mut verdicts: Vec<Verdict> = Vec::new();
     match (approved, state) {
         (Some(true), _) => verdicts.push(verdict("Approved", Some(true), "ApprovedByPerson", "approved by a person")),
@@ -65,6 +65,9 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
     }
     if lines.iter().all(is_settled) {
         return over(input, lines);
+    }
+    if let Some(line) = lines.iter().find(|line| is_unpaid(line)) {
+        return (OrderState::InProgress, UNPAID, line.message.clone().unwrap_or_default());
     }
     if let Some(line) = any(LineState::Committed) {
         let late = line.submit_time.as_ref().is_some_and(|t| input.now >= plus(t.0, input.timing.delivery_grace));
@@ -160,12 +163,14 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 }
 
 /// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 45] = [
+const REASONS: [&str; 47] = [
     "Fulfilled",
     "FulfilledInPart",
     "PartiallyDelivered",
     "PaidNotDelivered",
     "AwaitingDelivery",
+    "Unpaid",
+    "Cancelled",
     "OutcomeUnknown",
     "Pending",
     "Void",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use carpack_api::order::{LineState, OrderAction};
+use carpack_api::order::OrderAction;
 use carpack_api::pack::{InstanceState, InstanceStatus, RenewFlag};
 use carpack_api::{ConcurrencyPack, PackOrder};
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use super::Input;
 use super::orders;
 use crate::names::is_named;
 use crate::observation::{Binding, Instance};
+use crate::order;
 
 /// An instance of the pack: what was recorded of it, and what the newest sweep shows.
 #[derive(Debug, Clone)]
@@ -109,7 +110,7 @@ fn without_outlived(mut claimed: Vec<Claimed<'_>>) -> Vec<Claimed<'_>> {
 
 /// True when a paid call of this order has bought, or will have bought, something.
 pub(super) fn is_paid(order: &PackOrder) -> bool {
-    order.status.iter().flat_map(|s| &s.lines).any(|l| matches!(l.state, LineState::Committed | LineState::Done))
+    order.status.iter().flat_map(|s| &s.lines).any(order::is_paid)
 }
 
 /// True when the pack's status claims the instance. For reports of what nobody claims.

@@ -10,7 +10,7 @@ use super::{Effect, Input};
 use crate::account::wants_auto_renew;
 use crate::money;
 use crate::names::{client_token, cloud_name, order_name};
-use crate::order::{is_unresolved, reason_of};
+use crate::order::{self, is_unresolved, reason_of};
 use crate::time::whole_up;
 
 /// Orders of one action that were made for this very object.
@@ -159,19 +159,21 @@ pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
     Effect::CreateOrder { name: order, spec: Box::new(spec) }
 }
 
-/// What the pack's own orders have cost, as far as the books show it, else as quoted.
-pub(super) fn spent(input: &Input<'_>) -> Option<String> {
-    let currency = &input.account?.spec.price_list.currency;
+/// What the pack's own orders have cost, as far as the books show it, else as quoted. What was known before stands while
+/// there is no order or no account to tell.
+pub(super) fn spent(input: &Input<'_>, before: Option<String>) -> Option<String> {
     let uid = uid(input);
-    let own = input.orders.iter().filter(|o| o.spec.pack_ref.uid == uid && o.spec.action != OrderAction::Return);
+    let mut own =
+        input.orders.iter().filter(|o| o.spec.pack_ref.uid == uid && o.spec.action != OrderAction::Return).peekable();
+    let (Some(account), Some(_)) = (input.account, own.peek()) else { return before };
+    let currency = &account.spec.price_list.currency;
     let costs: Vec<Money> = own.filter_map(cost).collect();
     (!costs.is_empty()).then(|| money::display(&money::sum(currency, &costs).in_currency(currency)))
 }
 
 fn cost(order: &PackOrder) -> Option<Money> {
     let status = order.status.as_ref()?;
-    let paid = status.lines.iter().any(|l| matches!(l.state, LineState::Committed | LineState::Done));
-    if !paid {
+    if !status.lines.iter().any(order::is_paid) {
         return None;
     }
     status.paid.clone().or_else(|| order.spec.quote.clone())

@@ -107,7 +107,9 @@ fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
         Some(OrderState::Ambiguous) => {
             Finding::unsure(PURCHASED, "OrderAmbiguous", message).next(format!("nothing until order {name} is settled"))
         }
-        Some(OrderState::InProgress) if reason == "PaidNotDelivered" => Finding::stuck(PURCHASED, reason, message),
+        Some(OrderState::InProgress) if matches!(reason, "PaidNotDelivered" | "Unpaid") => {
+            Finding::stuck(PURCHASED, reason, message)
+        }
         Some(OrderState::InProgress) => Finding::working(PURCHASED, "AwaitingDelivery", message),
         _ if reason == "Pending" => Finding::working(PURCHASED, "Purchasing", message),
         _ => Finding::working(PURCHASED, reason, message),

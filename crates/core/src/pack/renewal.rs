@@ -153,7 +153,7 @@ fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
         }
         Some(OrderState::Ambiguous) => Finding::unsure(RENEWAL_ON_TRACK, "OrderAmbiguous", message)
             .next(format!("nothing until order {name} is settled")),
-        Some(OrderState::InProgress) if reason == "PaidNotDelivered" => {
+        Some(OrderState::InProgress) if matches!(reason, "PaidNotDelivered" | "Unpaid") => {
             Finding::stuck(RENEWAL_ON_TRACK, reason, message)
         }
         Some(OrderState::InProgress) | None => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),

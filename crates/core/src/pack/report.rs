@@ -49,7 +49,7 @@ pub(super) fn finish(
         next_renewal_time: findings.iter().find_map(|f| f.renewal).map(Time),
         renewals: orders::renewals(input).max(old.renewals),
         order_ref: order_ref(input).or(old.order_ref),
-        spent: orders::spent(input).or(old.spent),
+        spent: orders::spent(input, old.spent),
         next: findings.iter().find_map(|f| f.next.clone()).or_else(|| stuck(&findings)),
         bound_project,
         ordinals: orders::ordinals(input),

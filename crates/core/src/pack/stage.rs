@@ -136,8 +136,12 @@ fn undelivered(view: &View<'_>) -> Decision {
         "AwaitingDelivery" | "Fulfilled" => Finding::working(READY, "AwaitingDelivery", message).wants_sweep(),
         _ => Finding::stuck(READY, reason, message),
     };
-    let verdicts = vec![verdict(PURCHASED, Some(true), "Paid", "bought and paid for"), finding.verdict()];
-    finish(view, verdicts, vec![finding], None)
+    // The books may take back what the cloud's answer made us say.
+    let purchased = match reason {
+        "Unpaid" | "Cancelled" => verdict(PURCHASED, Some(false), reason, finding.message.clone()),
+        _ => verdict(PURCHASED, Some(true), "Paid", "bought and paid for"),
+    };
+    finish(view, vec![purchased, finding.verdict()], vec![finding], None)
 }
 
 /// Every instance is past its expiry: as planned, or not.

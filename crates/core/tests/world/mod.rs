@@ -11,7 +11,7 @@ use carpack_api::{
     BillingMode, CarAccountSpec, ConcurrencyPack, ConcurrencyPackSpec, Mode, ORDER_FINALIZER, PACK_FINALIZER, PackOrder,
 };
 use carpack_core::account::{Account, Health};
-use carpack_core::observation::{Binding, Deal, DealAction, DealsLook, Instance, Observation, Project};
+use carpack_core::observation::{Binding, Deal, DealAction, DealState, DealsLook, Instance, Observation, Project};
 use carpack_core::order::{self, Outcome};
 use carpack_core::pack::{self, Change, ChangeFailure};
 use carpack_core::{Event, Timing};
@@ -29,6 +29,8 @@ pub struct Charge {
     pub token: String,
     pub order_id: String,
     pub instances: Vec<String>,
+    /// What the books say of it.
+    pub state: DealState,
 }
 
 /// What the cloud does with the next paid calls, first to last.
@@ -45,6 +47,8 @@ pub enum Reply {
     },
     /// Executed; delivery only on `deliver()`.
     Delayed,
+    /// Taken, and left unpaid: nothing is delivered.
+    Unpaid,
     /// Executed; only so many are delivered.
     Partial(usize),
 }
@@ -334,6 +338,11 @@ impl World {
             Reply::LostBeforeCommit => unknown,
             Reply::Honest => self.execute(index, line, usize::MAX),
             Reply::Delayed => self.execute(index, line, 0),
+            Reply::Unpaid => {
+                let outcome = self.execute(index, line, 0);
+                self.charges.last_mut().unwrap().state = DealState::Unpaid;
+                outcome
+            }
             Reply::Partial(count) => self.execute(index, line, count),
             Reply::LostAfterCommit => {
                 self.execute(index, line, usize::MAX);
@@ -375,6 +384,7 @@ impl World {
             token: line.client_token,
             order_id: order_id.clone(),
             instances,
+            state: DealState::InEffect,
         });
         Outcome::Committed { order_ids: vec![order_id], instance_ids: delivered_ids, request_id: Some("r".into()) }
     }
@@ -425,11 +435,15 @@ impl World {
                 OrderAction::Renew => DealAction::Renew,
                 OrderAction::Return => DealAction::Refund,
             },
-            cost_cents: Some(if charge.action == OrderAction::Return { -10_500 } else { 10_500 }),
+            cost_cents: (charge.state != DealState::Unpaid).then_some(if charge.action == OrderAction::Return {
+                -10_500
+            } else {
+                10_500
+            }),
             currency: Some("USD".into()),
             instance_ids: charge.instances.clone(),
             product_code: Some("p_car".into()),
-            without_effect: false,
+            state: charge.state,
         };
         self.charges.iter().map(deal).collect()
     }
