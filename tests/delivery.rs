@@ -149,18 +149,46 @@ async fn what_is_delivered_in_part_is_reported_used_renewed_as_it_is_and_never_t
     assert_eq!(world.bought(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_the_cloud_leaves_unpaid_is_not_sent_again_and_is_reported_by_its_id() {
-    let world = World::start().await;
+/// A pack of three whose order the cloud took and left unpaid, and the id of that order.
+async fn unpaid(world: &World) -> String {
     world.simulator.change_settings("default", |settings| settings.unpaid_orders = true).unwrap();
     world.apply("concert", json!({"quantity": 3, "project": PROJECT})).await;
-    world.until_reason("concert", "AwaitingDelivery").await;
-    world.advance_minutes(61);
-    let pack = world.until("concert", |pack| condition(pack, "Stalled") == "True").await;
-    let deal = world.simulator.orders()[0].order_id.clone();
-    assert!(message(&pack, "Ready").contains(&deal), "{}", message(&pack, "Ready"));
+    let pack = world.until_condition("concert", "Stalled", "True Unpaid").await;
+    let order = world.simulator.orders()[0].order_id.clone();
+    assert!(message(&pack, "Ready").contains(&format!("order {order} is made and not paid")), "{pack:#?}");
+    assert_eq!(condition_with_reason(&pack, "Purchased"), "False Unpaid");
+    assert_eq!(reason_of(&pack), "Unpaid");
+    assert_eq!(pack.status.unwrap().spent, None);
     world.advance(24);
     world.sweeps(2).await;
     assert_eq!((world.simulator.ledger().len(), world.simulator.orders().len()), (0, 1));
     assert_eq!((world.asked("CreateInstance"), world.all_orders().await.len()), (1, 1));
+    order
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_the_cloud_leaves_unpaid_is_called_that_and_becomes_the_pack_when_a_person_pays_it() {
+    let world = World::start().await;
+    let order = unpaid(&world).await;
+    world.simulator.console_pay(&order).unwrap();
+    ready_with_three(&world).await;
+    let pack = world.pack("concert").await;
+    assert_eq!(pack.status.unwrap().spent.as_deref(), Some("945.00 USD"));
+    assert_eq!((world.simulator.ledger().len(), world.asked("CreateInstance")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_order_that_a_person_cancels_is_over_and_made_anew_only_when_it_is_deleted() {
+    let world = World::start().await;
+    let order = unpaid(&world).await;
+    world.simulator.console_cancel(&order).unwrap();
+    let pack = world.until_reason("concert", "Cancelled").await;
+    let name = world.order_name("concert", "buy-1");
+    assert!(message(&pack, "Ready").contains(&format!("delete PackOrder {name}")), "{}", message(&pack, "Ready"));
+    world.sweeps(2).await;
+    assert_eq!(world.asked("CreateInstance"), 1);
+    world.simulator.change_settings("default", |settings| settings.unpaid_orders = false).unwrap();
+    world.orders().delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
+    ready_with_three(&world).await;
+    assert_eq!((world.bought(), world.asked("CreateInstance")), (1, 2));
 }

@@ -280,7 +280,7 @@ struct FlagIt {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DeliverIt {
+struct OfOrder {
     order_id: String,
 }
 
@@ -311,7 +311,9 @@ async fn console(State(shared): Shares, Path(act): Path<String>, body: Bytes) ->
                 let FlagIt { id, flag } = read(&body)?;
                 state.console_set_renew_flag(&id, flag).map(|()| done)?
             }
-            "deliver" => json!({ "delivered": state.console_deliver(&read::<DeliverIt>(&body)?.order_id)? }),
+            "deliver" => json!({ "delivered": state.console_deliver(&read::<OfOrder>(&body)?.order_id)? }),
+            "pay" => state.console_pay(&read::<OfOrder>(&body)?.order_id).map(|()| done)?,
+            "cancel" => state.console_cancel(&read::<OfOrder>(&body)?.order_id).map(|()| done)?,
             _ => return Err(Error::NotFound { kind: "act of the console", id: act }),
         })
     };

@@ -236,6 +236,16 @@ impl Simulator {
         self.shared.lock().state.console_vanish(id)
     }
 
+    /// Pays an unpaid order, as a person does in the console; it is delivered at once.
+    pub fn console_pay(&self, order_id: &str) -> Result<(), Error> {
+        self.shared.lock().state.console_pay(order_id)
+    }
+
+    /// Cancels an unpaid order, as a person does in the console.
+    pub fn console_cancel(&self, order_id: &str) -> Result<(), Error> {
+        self.shared.lock().state.console_cancel(order_id)
+    }
+
     /// Delivers what an order still owes; answers how many instances that were.
     pub fn deliver(&self, order_id: &str) -> Result<i64, Error> {
         self.shared.lock().state.console_deliver(order_id)

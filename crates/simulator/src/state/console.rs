@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::orders::order_status;
 use super::{Call, Delivery, Purchase, Purchased, RenewFlag, Renewal, State, Target};
 use crate::{
     error::{ApiError, Error},
@@ -157,6 +158,29 @@ impl State {
         self.existing(id)?;
         self.remove(id);
         Ok(())
+    }
+
+    /// Pays an unpaid order; it is delivered at once.
+    pub fn console_pay(&mut self, order_id: &str) -> Result<(), Error> {
+        let account = self.unpaid(order_id)?;
+        self.pay_deals(&console_call(&account), &[order_id.to_owned()], Delivery::AT_ONCE)?;
+        Ok(())
+    }
+
+    /// Cancels an unpaid order.
+    pub fn console_cancel(&mut self, order_id: &str) -> Result<(), Error> {
+        self.unpaid(order_id)?;
+        self.set_order_status(order_id, order_status::CLOSED);
+        Ok(())
+    }
+
+    /// The account of an order that is not paid.
+    fn unpaid(&self, order_id: &str) -> Result<String, Error> {
+        match self.order(order_id) {
+            None => Err(Error::NotFound { kind: "order", id: order_id.to_owned() }),
+            Some(order) if order.status == order_status::UNPAID => Ok(order.account.clone()),
+            Some(_) => Err(Error::Invalid(format!("order {order_id} is not unpaid"))),
+        }
     }
 
     /// Delivers what an order still owes; answers how many instances that were.

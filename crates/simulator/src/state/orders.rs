@@ -17,6 +17,8 @@ pub mod order_status {
     pub const SHIPMENT_FAILED: i64 = 5;
     /// All of it was returned.
     pub const REFUNDED: i64 = 6;
+    /// Cancelled before it was paid.
+    pub const CLOSED: i64 = 7;
 }
 
 /// Filters of `DescribeDealsByCond`.

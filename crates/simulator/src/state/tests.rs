@@ -292,6 +292,24 @@ fn an_unpaid_order_costs_nothing_until_it_is_paid_and_its_term_starts_then() {
 }
 
 #[test]
+fn a_person_pays_or_cancels_an_unpaid_order_once() {
+    let mut state = cloud();
+    settings(&mut state, |settings| settings.unpaid_orders = true);
+    let mut order = |token: &str| {
+        let bought = state.create_instance(&call(token), &purchase(1, 1, PeriodUnit::Day), Delivery::AT_ONCE);
+        bought.unwrap().order_id
+    };
+    let (paid, cancelled) = (order("t"), order("u"));
+    state.console_pay(&paid).unwrap();
+    state.console_cancel(&cancelled).unwrap();
+    for id in [&paid, &cancelled] {
+        assert!(state.console_pay(id).is_err() && state.console_cancel(id).is_err());
+    }
+    assert_eq!((state.ledger().len(), state.instances().len()), (1, 1));
+    assert_eq!(state.order(&cancelled).unwrap().status, order_status::CLOSED);
+}
+
+#[test]
 fn a_pack_is_bound_only_to_a_project_of_its_scale_and_only_when_free_and_in_service() {
     let mut state = cloud();
     let id = buy_one(&mut state, PeriodUnit::Day);
