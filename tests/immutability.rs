@@ -215,3 +215,28 @@ async fn an_object_that_a_stricter_schema_no_longer_allows_can_still_be_labelled
     packs.patch(name, &params, &merge(json!({"metadata": {"finalizers": []}}))).await.unwrap();
     carpack_testkit::watch_until_gone(&ground.packs(), name, harness::PATIENCE).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_whose_term_was_once_allowed_can_still_be_changed_in_all_else() {
+    let options = Options { manifests: vec![workspace_root().join("crds")], ..Options::default() };
+    let plane = ControlPlane::start(options).await.unwrap();
+    let ground = Ground::on(&plane).await;
+    let long = json!({"duration": 30, "renewal": {"duration": 30}});
+    let made = ground.create(PACK, &long).await.unwrap();
+    let path = workspace_root().join("crds/concurrencypacks.carpack.io.yaml");
+    let stricter = std::fs::read_to_string(path).unwrap().replace("rule: self <= 36", "rule: self <= 3");
+    assert_eq!(stricter.matches("rule: self <= 3\n").count(), 2, "{stricter}");
+    plane.apply_text(&stricter).await.unwrap();
+    let refused = async || match ground.create(PACK, &long).await {
+        Err(words) if words.contains("is bought for at most") => Ok(()),
+        other => Err(format!("{other:?}")),
+    };
+    carpack_testkit::eventually(harness::PATIENCE, "the stricter schema is in force", refused).await.unwrap();
+
+    let (packs, params, name) = (ground.api(PACK), PatchParams::default(), made["metadata"]["name"].as_str().unwrap());
+    let change = async |spec: Value| answer(packs.patch(name, &params, &Patch::Merge(json!({ "spec": spec }))).await);
+    change(json!({"project": "cap-a", "mode": "Observe"})).await.unwrap();
+    change(json!({"renewal": {"until": "2030-01-01T00:00:00Z"}})).await.unwrap();
+    assert!(change(json!({"renewal": {"duration": 29}})).await.unwrap_err().contains("is renewed for at most"));
+    change(json!({"renewal": {"duration": 3}})).await.unwrap();
+}

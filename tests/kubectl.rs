@@ -199,8 +199,8 @@ async fn every_field_has_a_text() {
 async fn kubectl_explain_says_in_which_unit_each_number_and_text_is() {
     let explained = [
         ("cpack.spec.quantity", "concurrent users, 1 to 100"),
-        ("cpack.spec.duration", "days (Daily) or months (Monthly, at most 36)"),
-        ("cpack.spec.renewal.duration", "days (Daily) or months"),
+        ("cpack.spec.duration", "days (Daily) or months (Monthly), 1 to 36"),
+        ("cpack.spec.renewal.duration", "days (Daily) or months (Monthly), 1 to 36"),
         ("cpack.spec.renewal.renewBefore", "such as 6h or 90m"),
         ("cpack.spec.maxPrice.amount", "such as \"6300.00\""),
         ("cpack.spec.maxPrice.currency", "ISO 4217"),

@@ -12,6 +12,10 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
+const BOUGHT_TOO_LONG: &str =
+    "a pack is bought for at most 36 days (Daily) or 36 months (Monthly): set a shorter duration and let it renew";
+const RENEWED_TOO_LONG: &str = "a pack is renewed for at most 36 days (Daily) or 36 months (Monthly) at a time: set a shorter renewal.duration; the renewals follow one another";
+
 /// A rule of a CRD, and something that breaks it: made so, or changed to it.
 struct Broken {
     kind: &'static str,
@@ -81,16 +85,11 @@ fn broken_rules() -> Vec<Broken> {
             json!({"quantity": 101}),
             "quantity is at most 100, as in one purchase: for more capacity create several ConcurrencyPacks",
         ),
-        made(
-            PACK,
-            monthly(json!({"duration": 37})),
-            "a Monthly pack lasts at most 36 months: set a shorter duration and let it renew",
-        ),
-        made(
-            PACK,
-            monthly(json!({"renewal": {"duration": 37}})),
-            "a Monthly pack is renewed for at most 36 months at a time",
-        ),
+        made(PACK, json!({"duration": 37}), BOUGHT_TOO_LONG),
+        made(PACK, monthly(json!({"duration": 37})), BOUGHT_TOO_LONG),
+        made(PACK, json!({"renewal": {"duration": 37}}), RENEWED_TOO_LONG),
+        made(PACK, monthly(json!({"renewal": {"duration": 37}})), RENEWED_TOO_LONG),
+        changed(PACK, json!({"renewal": {"duration": 37}}), RENEWED_TOO_LONG),
         made(
             PACK,
             json!({"renewal": {"renewBefore": "24h"}}),
@@ -225,11 +224,28 @@ async fn every_rule_of_every_kind_refuses_with_its_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_term_that_is_too_long_is_refused_once_with_its_field_and_the_way_out() {
+    let ground = Ground::new().await;
+    for days in [json!(37), json!(3651), json!(i32::MAX)] {
+        let cases = [
+            (json!({ "duration": days }), "spec.duration", BOUGHT_TOO_LONG),
+            (json!({"renewal": { "duration": days }}), "spec.renewal.duration", RENEWED_TOO_LONG),
+        ];
+        for (changes, field, sentence) in cases {
+            let words = ground.create(PACK, &changes).await.expect_err(sentence);
+            assert!(words.contains(&format!("{field}: Invalid value: {days}: {sentence}")), "{words}");
+            assert_eq!(words.matches("Invalid value").count(), 1, "{words}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_just_within_the_rules_is_accepted() {
     let ground = Ground::new().await;
     let within = [
         json!({"quantity": 100}),
-        json!({"duration": 3650, "renewal": {"renewBefore": "23h59m59s"}}),
+        json!({"duration": 36, "renewal": {"renewBefore": "23h59m59s"}}),
+        json!({"duration": 36, "renewal": {"duration": 36, "renewBefore": "863h59m59s"}}),
         json!({"renewal": {"renewBefore": "1h", "until": "2030-01-01T00:00:00Z", "strategy": "Replace"}}),
         json!({"billingMode": "Monthly", "duration": 36, "renewal": {"duration": 36, "renewBefore": "671h"}}),
         json!({"billingMode": "Monthly", "duration": 36, "renewal": {"mode": "AutoRenew", "duration": null, "renewBefore": null}}),
@@ -255,7 +271,7 @@ async fn what_the_schema_does_not_know_is_refused_and_the_field_is_named() {
         (PACK, json!({"quantity": 0}), "spec.quantity: Invalid value: 0"),
         (PACK, json!({"quantity": 101}), "spec.quantity: Invalid value: 101"),
         (PACK, json!({"duration": 0}), "spec.duration: Invalid value: 0"),
-        (PACK, json!({"duration": 3651}), "spec.duration: Invalid value: 3651"),
+        (PACK, json!({"renewal": {"duration": 0}}), "spec.renewal.duration: Invalid value: 0"),
         (PACK, json!({"billingMode": "Weekly"}), "spec.billingMode: Unsupported value: \"Weekly\""),
         (PACK, json!({"applicationType": "Cloud2D"}), "spec.applicationType: Unsupported value: \"Cloud2D\""),
         (PACK, json!({"mode": "automatic"}), "spec.mode: Unsupported value: \"automatic\""),

@@ -52,8 +52,6 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     validation = Rule::new("!(self.billingMode == 'Daily' && self.renewal.mode == 'AutoRenew')").message("a Daily pack cannot auto-renew in the cloud: use renewal.mode Operator, and the operator renews it in time").field_path(".renewal.mode"),
     validation = Rule::new("self.renewal.mode != 'None' || (has(self.purchaseWindow) && has(self.purchaseWindow.notAfter))").message("renewal.mode None needs purchaseWindow.notAfter, so that the same manifest applied again later does not buy a past event once more: set the last moment at which buying still makes sense").field_path(".purchaseWindow"),
     validation = Rule::new("self.quantity <= 100").message("quantity is at most 100, as in one purchase: for more capacity create several ConcurrencyPacks").field_path(".quantity"),
-    validation = Rule::new("self.billingMode != 'Monthly' || self.duration <= 36").message("a Monthly pack lasts at most 36 months: set a shorter duration and let it renew").field_path(".duration"),
-    validation = Rule::new("self.billingMode != 'Monthly' || !has(self.renewal.duration) || self.renewal.duration <= 36").message("a Monthly pack is renewed for at most 36 months at a time").field_path(".renewal.duration"),
     validation = Rule::new("!has(self.renewal.renewBefore) || !self.renewal.renewBefore.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || duration(self.renewal.renewBefore).getSeconds() < (has(self.renewal.duration) && self.renewal.duration < self.duration ? self.renewal.duration : self.duration) * (self.billingMode == 'Daily' ? 86400 : 2419200)").message("renewBefore must be shorter than the term: a pack would be renewed as soon as it was bought; shorten renewBefore or lengthen the duration").field_path(".renewal.renewBefore"),
     validation = Rule::new("!has(self.adopt)").message("adopt is not built yet: remove it; the operator buys a pack, or stops and says so when one of that name exists already").field_path(".adopt")
 )]
@@ -80,8 +78,11 @@ pub struct ConcurrencyPackSpec {
     /// Number of concurrencies = concurrent users, 1 to 100 (the most that one purchase allows). Immutable.
     #[schemars(range(min = 1, max = 100))]
     pub quantity: i32,
-    /// How long the pack lasts when bought: days (Daily) or months (Monthly, at most 36). Immutable.
-    #[schemars(range(min = 1, max = 3650))]
+    /// How long the pack lasts when bought: days (Daily) or months (Monthly), 1 to 36 (the most that one purchase allows). Immutable.
+    #[schemars(range(min = 1))]
+    #[x_kube(
+        validation = Rule::new("self <= 36").message("a pack is bought for at most 36 days (Daily) or 36 months (Monthly): set a shorter duration and let it renew")
+    )]
     pub duration: i32,
     /// Name of the pack in the cloud's console. Default: made of namespace and name. A short hash is always appended, and by the cloud a number where several concurrencies were bought together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,9 +118,12 @@ pub struct ConcurrencyPackSpec {
 pub struct Renewal {
     /// None (it ends at expiry), AutoRenew (the cloud's own switch, Monthly only, one month at a time) or Operator (carpack renews it).
     pub mode: RenewalMode,
-    /// Operator: term of each renewal in days (Daily) or months (Monthly). Default: the pack's own duration.
+    /// Operator: term of each renewal in days (Daily) or months (Monthly), 1 to 36 (the most that one renewal allows). Default: the pack's own duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 3650))]
+    #[schemars(range(min = 1))]
+    #[x_kube(
+        validation = Rule::new("self <= 36").message("a pack is renewed for at most 36 days (Daily) or 36 months (Monthly) at a time: set a shorter renewal.duration; the renewals follow one another")
+    )]
     pub duration: Option<i32>,
     /// Operator: how long before expiry to renew, such as 6h or 90m. Default: a third of the term, at least 2h, at most 72h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
