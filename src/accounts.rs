@@ -9,10 +9,11 @@ use carpack_api::pack::RenewFlag;
 use carpack_api::{CarAccount, CarAccountStatus, ConcurrencyPack};
 use carpack_core::account::{Account, Health};
 use carpack_core::condition::{READY, Verdict, events, merge, verdict};
+use carpack_core::limits::renewals_due;
 use carpack_core::money::{Amount, display, sum};
 use carpack_core::order::is_paid;
 use carpack_core::pack::owns_instance;
-use carpack_core::time::{plus, renewal_duration, term};
+use carpack_core::time::plus;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -26,8 +27,6 @@ use crate::operator::Operator;
 const REFRESH: SignedDuration = SignedDuration::from_mins(5);
 /// How many unclaimed instances are listed.
 const LISTED: usize = 20;
-/// More renewals of one pack are not counted: a bound for loops.
-const RENEWALS: usize = 1000;
 
 /// One look at an account.
 pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Action, StepError> {
@@ -102,26 +101,9 @@ fn report(
 /// What renewals by the operator will cost until then, at today's prices.
 fn due(account: &Account, packs: &[Arc<ConcurrencyPack>], now: Timestamp, span: SignedDuration) -> Amount {
     let horizon = plus(now, span);
-    let costs: Vec<_> = packs.iter().flat_map(|pack| renewals(account, pack, horizon)).collect();
+    let costs: Vec<_> =
+        packs.iter().flat_map(|pack| renewals_due(account, pack, horizon)).map(|(_, cost)| cost).collect();
     sum(&account.spec.price_list.currency, &costs)
-}
-
-/// The quote of each renewal of a pack until then.
-fn renewals(account: &Account, pack: &ConcurrencyPack, horizon: Timestamp) -> Vec<carpack_api::Money> {
-    let Some(first) = pack.status.as_ref().and_then(|status| status.next_renewal_time.as_ref()) else {
-        return Vec::new();
-    };
-    let duration = renewal_duration(&pack.spec);
-    let length = term(pack.spec.billing_mode, duration);
-    let end = pack.spec.renewal.until.as_ref().map_or(horizon, |until| until.0.min(horizon));
-    let count = std::iter::successors(Some(first.0), |at| Some(plus(*at, length)))
-        .take_while(|at| *at < end)
-        .take(RENEWALS)
-        .count();
-    match account.quote(&pack.spec, pack.spec.quantity, duration) {
-        Ok(quote) => vec![quote; count],
-        Err(_) => Vec::new(),
-    }
 }
 
 /// True when a purchase by this account was seen to succeed.

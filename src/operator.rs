@@ -7,6 +7,7 @@ use std::time::Duration;
 use carpack_api::{CarAccount, ConcurrencyPack, Mode, PackOrder};
 use carpack_core::Timing;
 use carpack_core::account::Account;
+use carpack_core::limits::Commitments;
 use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt;
 use kube::core::ObjectMeta;
@@ -137,6 +138,23 @@ impl Operator {
         let others = self.stores.orders.store.state_filter(other);
         let lines = others.iter().filter_map(|o| o.status.as_ref()).flat_map(|status| &status.lines);
         lines.flat_map(|line| line.order_ids.iter().chain(&line.instance_ids)).cloned().collect()
+    }
+
+    /// What counts against an account's limits, as far as the watches have seen.
+    pub fn commitments(&self, account: Option<&Account>) -> Commitments {
+        let Some(account) = account.filter(|account| account.has_limits()) else { return Commitments::default() };
+        let orders = self.stores.orders.store.state();
+        self.commitments_of(account, orders.iter().map(Arc::as_ref))
+    }
+
+    /// What counts against an account's limits, given all orders.
+    pub fn commitments_of<'a>(
+        &self,
+        account: &Account,
+        orders: impl IntoIterator<Item = &'a PackOrder>,
+    ) -> Commitments {
+        let packs = self.stores.packs.store.state();
+        Commitments::gather(account, orders, packs.iter().map(Arc::as_ref), self.clock.second())
     }
 
     /// All orders for the same pack, with this one as given.

@@ -8,10 +8,11 @@ use carpack_api::order::{OrderState, PackReference};
 use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PackOrder};
 use carpack_cloud::port::{Deadline, DealQuery};
 use carpack_core::account::Account;
+use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{Decision, Effect, Input, decide};
 use jiff::Timestamp;
-use kube::api::{DeleteParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
@@ -32,6 +33,7 @@ struct Gathered<'a> {
     order: &'a PackOrder,
     siblings: Vec<PackOrder>,
     elsewhere: BTreeSet<String>,
+    commitments: Commitments,
     pack: Option<ConcurrencyPack>,
     account: Option<Account>,
     snapshot: Arc<Snapshot>,
@@ -47,6 +49,7 @@ impl Gathered<'_> {
             observation: self.snapshot.observation.as_deref(),
             deals,
             elsewhere: &self.elsewhere,
+            commitments: &self.commitments,
             installation_mode: self.operator.settings.mode,
             now: self.operator.clock.second(),
             timing: &self.operator.settings.timing,
@@ -76,6 +79,7 @@ pub async fn reconcile(
         order: &order,
         siblings: operator.siblings(&order),
         elsewhere: operator.elsewhere(&order),
+        commitments: operator.commitments(account.as_ref()),
         pack: pack_of(&operator, &order).await?,
         account,
         snapshot,
@@ -174,6 +178,11 @@ pub async fn live_pack(operator: &Operator, wanted: &PackReference) -> Result<Op
     let packs: Api<ConcurrencyPack> = Api::namespaced(operator.kube.once.clone(), &wanted.namespace);
     let pack = answer("reading the order's pack", packs.get_opt(&wanted.name)).await?;
     Ok(pack.filter(|pack| pack.uid().as_ref() == Some(&wanted.uid)))
+}
+
+/// All orders as the API server has them now.
+pub async fn list(operator: &Operator) -> Result<Vec<PackOrder>, StepError> {
+    answer("listing the orders", api(operator).list(&ListParams::default())).await.map(|list| list.items)
 }
 
 /// The order as the API server has it now.

@@ -11,10 +11,13 @@ use carpack_api::PackOrder;
 use carpack_api::order::{LineState, LineStatus};
 use carpack_cloud::port::{Deadline, PaidCalls, Receipt};
 use carpack_cloud::{BeforeSend, CallError, Category};
+use carpack_core::account::Account;
+use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{self, Effect, Outcome};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep};
 
 use crate::error::StepError;
@@ -71,6 +74,8 @@ pub struct Spender {
     operator: Arc<Operator>,
     desk: Arc<PaidDesk>,
     in_flight: Arc<Mutex<HashSet<String>>>,
+    /// Whose turn it is to spend, for each account with limits.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// The order is in flight until this is dropped, however its task ends.
@@ -88,7 +93,7 @@ impl Drop for InFlight {
 impl Spender {
     /// A spender that takes clients from this desk.
     pub fn new(operator: Arc<Operator>, desk: Arc<PaidDesk>) -> Self {
-        Self { operator, desk, in_flight: Arc::default() }
+        Self { operator, desk, in_flight: Arc::default(), turns: Mutex::default() }
     }
 
     /// True while a line of the order is being paid here: nobody else may decide about it.
@@ -125,8 +130,9 @@ impl Spender {
         let operator = &self.operator;
         let held = |why: &str| Ok(Paid::HeldBack(why.to_owned()));
         let Some(live) = orders::look(operator, name).await? else { return held("the order is gone") };
-        let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
+        let (turn, commitments) = self.count(account.as_ref()).await?;
+        let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
         let siblings = operator.siblings(&live);
         let elsewhere = operator.elsewhere(&live);
         let input = order::Input {
@@ -137,6 +143,7 @@ impl Spender {
             observation: evidence.snapshot.observation.as_deref(),
             deals: evidence.deals.as_ref(),
             elsewhere: &elsewhere,
+            commitments: &commitments,
             installation_mode: operator.settings.mode,
             now: operator.clock.second(),
             timing: &operator.settings.timing,
@@ -160,12 +167,25 @@ impl Spender {
         let deadline = line.renews_from.as_ref().or(live.spec.deadline.as_ref()).map_or(operator.clock.now(), |t| t.0);
         let status = order::intend(&live, index, operator.clock.second());
         let intended = replace_status(&operator.kube, "writing the intent", &with_status(live, status)).await?;
+        drop(turn);
 
         tracing::info!(order = name, index, "sending a paid call");
         let outcome = self.send(client.as_ref(), request, Deadline(deadline)).await;
         self.record(intended, index, &outcome).await;
         operator.inventories.request_sweep(&account.name);
         Ok(Paid::Over)
+    }
+
+    /// What counts against the account's limits, as the API server has it now. The turn is held until the intent is
+    /// written and counts in its turn: two orders must not both take the last room. Without limits there is nothing to count.
+    async fn count(&self, account: Option<&Account>) -> Result<(Option<OwnedMutexGuard<()>>, Commitments), StepError> {
+        let Some(account) = account.filter(|account| account.has_limits()) else {
+            return Ok((None, Commitments::default()));
+        };
+        let turn = Arc::clone(lock(&self.turns).entry(account.name.clone()).or_default());
+        let turn = turn.lock_owned().await;
+        let orders = orders::list(&self.operator).await?;
+        Ok((Some(turn), self.operator.commitments_of(account, &orders)))
     }
 
     /// Sends once.

@@ -33,10 +33,8 @@ use crate::common::{BillingMode, Condition, Mode};
 #[x_kube(
     validation = Rule::new("self.site != 'Custom' || has(self.endpoint)").message("site Custom needs endpoint: the URL of the API").field_path(".endpoint"),
     validation = Rule::new("self.site == 'Custom' || !has(self.endpoint)").message("endpoint belongs to site Custom: remove it, or set site to Custom").field_path(".endpoint"),
-    validation = Rule::new("!has(self.limits)").message("limits is not built yet: remove it; until then use maxPrice on the packs and mode ApprovalRequired").field_path(".limits"),
     validation = Rule::new("self.purchase.channel != 'Console'").message("the Console channel is not built yet: use channel Api, or mode Observe to only look").field_path(".purchase.channel"),
     validation = Rule::new("self.purchase.channel != 'Api' || has(self.purchase.api)").message("channel Api needs purchase.api: product codes, parameter template and period units").field_path(".purchase.api"),
-    validation = Rule::new("!has(self.tenants) || self.tenants.all(t, !has(t.limits))").message("tenants[].limits is not built yet: remove it; until then use maxPrice on the packs and mode ApprovalRequired").field_path(".tenants"),
     validation = Rule::new("!has(self.tenants) || self.tenants.all(t, !has(t.adopt) || !t.adopt)").message("tenants[].adopt is not built yet: remove it").field_path(".tenants")
 )]
 #[serde(rename_all = "camelCase")]
@@ -63,7 +61,7 @@ pub struct CarAccountSpec {
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub tenants: Vec<Tenant>,
-    /// Spending limits of the account. Not built yet: refused.
+    /// Spending limits of the whole account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
 }
@@ -203,19 +201,38 @@ pub struct Tenant {
     /// Whether they may take over what was already bought. Not built yet: refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<bool>,
-    /// Their spending limits. Not built yet: refused.
+    /// Spending limits of these namespaces together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
 }
 
-/// Spending limits. Not built yet: refused.
+/// Spending limits, as decimal numbers in the price list's currency. An order that does not fit waits, and says for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// The most that may be spent in any 30 days, as a decimal number in the price list's currency.
+    /// The most that one order may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
+    pub spend_per_order: Option<String>,
+    /// The most that may be spent in any 24 hours. What is on its way counts, and a purchase leaves room for the renewals that fall due within 24 hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
+    pub spend_per_day: Option<String>,
+    /// The most that may be spent in any 30 days. What is on its way counts, and a purchase leaves room for the renewals that fall due within 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
     pub spend_per_30_days: Option<String>,
+    /// The most packs that may be bought in any hour. Renewals are not counted and not held by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10000))]
+    pub orders_per_hour: Option<i32>,
+}
+
+impl Tenant {
+    /// True when the entry is for this namespace.
+    pub fn covers(&self, namespace: &str) -> bool {
+        self.namespaces.iter().any(|entry| entry == "*" || entry == namespace)
+    }
 }
 
 /// What the operator knows of an account.

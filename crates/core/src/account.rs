@@ -41,14 +41,19 @@ pub enum PriceProblem {
 }
 
 impl Account {
+    /// True when the account or one of its tenants has spending limits.
+    pub fn has_limits(&self) -> bool {
+        self.spec.limits.is_some() || self.spec.tenants.iter().any(|tenant| tenant.limits.is_some())
+    }
+
     /// True when packs of the namespace may spend from this account.
     pub fn grants_namespace(&self, namespace: &str) -> bool {
-        self.spec.tenants.iter().any(|tenant| names(&tenant.namespaces, namespace))
+        self.spec.tenants.iter().any(|tenant| tenant.covers(namespace))
     }
 
     /// True when packs of the namespace may be bound to the project.
     pub fn grants_project(&self, namespace: &str, project: &str) -> bool {
-        self.spec.tenants.iter().any(|tenant| names(&tenant.namespaces, namespace) && names(&tenant.projects, project))
+        self.spec.tenants.iter().any(|tenant| tenant.covers(namespace) && names(&tenant.projects, project))
     }
 
     /// The price of one concurrency for one day or month.

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod condition;
+pub mod limits;
 pub mod money;
 pub mod names;
 pub mod observation;

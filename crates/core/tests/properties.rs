@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use carpack_api::Mode;
 use carpack_api::order::OrderAction;
+use carpack_core::limits::Commitments;
 use carpack_core::observation::Binding;
 use carpack_core::{order, pack as packs};
 use jiff::SignedDuration;
@@ -149,7 +150,7 @@ proptest! {
             let mut order = stored.clone();
             let decide = |order: &carpack_api::PackOrder| order::decide(&order::Input {
                 order, siblings: &world.orders, pack: world.pack.as_ref(), account: world.account.as_ref(),
-                observation: world.observation.as_ref(), deals: None, elsewhere: &world.elsewhere, installation_mode: world.installation_mode,
+                observation: world.observation.as_ref(), deals: None, elsewhere: &world.elsewhere, commitments: &Commitments::default(), installation_mode: world.installation_mode,
                 now: world.now, timing: &world.timing,
             });
             let first = decide(&order);

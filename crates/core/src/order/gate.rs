@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Input;
 use super::lines::is_purchase;
 use crate::account::{Account, Health, PriceProblem, check_max_price};
+use crate::limits;
 use crate::names::{carries_hash, is_named};
 use crate::observation::{Observation, seen_off};
 
@@ -46,7 +47,7 @@ pub(super) fn gate(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> G
     }
     let mut checks =
         vec![check_wanted(input), check_siblings(input), check_account(input), check_ladder(input), check_price(input)];
-    checks.push(check_observed(input, line, state));
+    checks.extend([check_limits(input), check_observed(input, line, state)]);
     // What ends a line goes before what delays it.
     let over = checks.iter().position(|gate| matches!(gate, Gate::Reject(..) | Gate::Void(_)));
     let next = over.or_else(|| checks.iter().position(|gate| *gate != Gate::Open));
@@ -199,6 +200,17 @@ fn check_price(input: &Input<'_>) -> Gate {
             Ok(()) if spec.quote.is_some() => Gate::Open,
             _ => Gate::Void("the price has risen since the order was made".to_owned()),
         },
+    }
+}
+
+/// Limits count what is spent and what is on its way, and a purchase leaves room for the renewals that are due.
+fn check_limits(input: &Input<'_>) -> Gate {
+    let Some(account) = input.account.filter(|_| input.order.spec.action != OrderAction::Return) else {
+        return Gate::Open;
+    };
+    match limits::check(account, input.order, input.commitments, input.now) {
+        Some(message) => wait("AboveLimit", message),
+        None => Gate::Open,
     }
 }
 

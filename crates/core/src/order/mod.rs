@@ -12,6 +12,7 @@ use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
 use jiff::Timestamp;
 
 use crate::account::Account;
+use crate::limits::Commitments;
 use crate::observation::{DealsLook, Observation};
 use crate::{Event, Timing};
 
@@ -40,6 +41,8 @@ pub struct Input<'a> {
     pub deals: Option<&'a DealsLook>,
     /// Ids of orders and instances in the cloud that the orders of other packs have recorded as theirs.
     pub elsewhere: &'a BTreeSet<String>,
+    /// What counts against the account's limits besides this order; empty when it has none.
+    pub commitments: &'a Commitments,
     /// The installation's step of the ladder.
     pub installation_mode: Mode,
     /// Now.

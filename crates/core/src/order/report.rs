@@ -163,7 +163,7 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 }
 
 /// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 47] = [
+const REASONS: [&str; 48] = [
     "Fulfilled",
     "FulfilledInPart",
     "PartiallyDelivered",
@@ -179,6 +179,7 @@ const REASONS: [&str; 47] = [
     "HeldByMode",
     "Unpriced",
     "AboveMaxPrice",
+    "AboveLimit",
     "NameTaken",
     "Vanished",
     "ExpiryUnknown",

@@ -11,6 +11,7 @@ use carpack_api::{
     BillingMode, CarAccountSpec, ConcurrencyPack, ConcurrencyPackSpec, Mode, ORDER_FINALIZER, PACK_FINALIZER, PackOrder,
 };
 use carpack_core::account::{Account, Health};
+use carpack_core::limits::Commitments;
 use carpack_core::observation::{Binding, Deal, DealAction, DealState, DealsLook, Instance, Observation, Project};
 use carpack_core::order::{self, Outcome};
 use carpack_core::pack::{self, Change, ChangeFailure};
@@ -75,6 +76,10 @@ pub struct World {
     pub events: Vec<Event>,
     pub timing: Timing,
     pub elsewhere: BTreeSet<String>,
+    /// Other packs of the account: their renewals count against its limits.
+    pub neighbours: Vec<ConcurrencyPack>,
+    /// Their orders, which nobody drives here.
+    pub neighbours_orders: Vec<PackOrder>,
     counter: u32,
 }
 
@@ -139,6 +144,8 @@ impl World {
             events: Vec::new(),
             timing: Timing::default(),
             elsewhere: BTreeSet::new(),
+            neighbours: Vec::new(),
+            neighbours_orders: Vec::new(),
             counter: 0,
         }
     }
@@ -271,6 +278,11 @@ impl World {
     pub fn decide_order(&self, index: usize, deals: Option<&DealsLook>) -> order::Decision {
         let order = &self.orders[index];
         let uid = Some(order.spec.pack_ref.uid.as_str());
+        let account = self.account.as_ref();
+        let packs = || self.pack.iter().chain(&self.neighbours);
+        let orders = || self.orders.iter().chain(&self.neighbours_orders);
+        let commitments = account.map(|account| Commitments::gather(account, orders(), packs(), self.now));
+        let commitments = commitments.unwrap_or_default();
         order::decide(&order::Input {
             order,
             siblings: &self.orders,
@@ -279,6 +291,7 @@ impl World {
             observation: self.observation.as_ref(),
             deals,
             elsewhere: &self.elsewhere,
+            commitments: &commitments,
             installation_mode: self.installation_mode,
             now: self.now,
             timing: &self.timing,

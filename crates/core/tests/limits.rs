@@ -1,0 +1,155 @@
+//! Spending limits: what counts against them, and what they hold.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use carpack_api::common::Time;
+use carpack_api::order::LineState;
+use carpack_api::{ConcurrencyPackStatus, PackOrder};
+use carpack_core::account::Account;
+use jiff::SignedDuration;
+use rstest::rstest;
+use serde_json::{Value, json};
+use world::{NAMESPACE, World, account, pack, time};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The account with limits: of its own, or of its only tenant.
+fn limited(limits: Value, of_tenant: bool) -> Account {
+    let mut account = account();
+    let limits = Some(serde_json::from_value(limits).unwrap());
+    if of_tenant {
+        account.spec.tenants[0].limits = limits;
+    } else {
+        account.spec.limits = limits;
+    }
+    account
+}
+
+/// A world in which a pack for 945.00 is wanted.
+fn wanted(limits: Value, of_tenant: bool) -> World {
+    let mut world = World::new(pack(json!({})));
+    world.account = Some(limited(limits, of_tenant));
+    world
+}
+
+/// Another pack's purchase for 100.00, sent an hour ago.
+fn neighbours_order(world: &World, namespace: &str, state: LineState) -> PackOrder {
+    let order = json!({
+        "apiVersion": "carpack.io/v1alpha1", "kind": "PackOrder",
+        "metadata": {"name": format!("{namespace}.other.buy-1"), "namespace": "carpack-system", "finalizers": ["x"]},
+        "spec": {
+            "packRef": {"namespace": namespace, "name": "other", "uid": "u"}, "accountRef": {"name": "default"},
+            "action": "Buy", "ordinal": 1, "packName": "other", "decisionTime": "2026-11-30T23:00:00Z",
+            "terms": {"applicationType": "Cloud3D", "billingMode": "Daily", "region": "ap-singapore",
+                "concurrencyScale": "L1", "quantity": 1, "duration": 1, "autoRenew": false},
+            "quote": {"amount": "100.00", "currency": "USD"},
+            "lines": [{"index": 0, "clientToken": "t"}]},
+        "status": {"lines": [{"index": 0, "state": state, "attempts": 1,
+            "submitTime": world.now.checked_sub(HOUR).unwrap().to_string()}]}
+    });
+    serde_json::from_value(order).unwrap()
+}
+
+/// Only the pack's own orders are driven.
+fn settle_with(world: &mut World, neighbour: PackOrder) {
+    world.neighbours_orders.push(neighbour);
+    world.settle();
+}
+
+fn said(world: &World) -> String {
+    world.status().conditions.iter().find(|c| c.type_ == "Ready").unwrap().message.clone()
+}
+
+#[rstest]
+#[case(json!({"spendPerOrder": "944.99"}), "limits.spendPerOrder")]
+#[case(json!({"spendPerDay": "944.99"}), "limits.spendPerDay")]
+#[case(json!({"spendPer30Days": "944.99"}), "limits.spendPer30Days")]
+#[case(json!({"ordersPerHour": 0}), "limits.ordersPerHour")]
+fn what_is_above_a_limit_is_not_bought_until_the_limit_is_raised(
+    #[case] limits: Value,
+    #[case] field: &str,
+    #[values(false, true)] of_tenant: bool,
+) {
+    let mut world = wanted(limits, of_tenant);
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("False AboveLimit", 0));
+    assert!(said(&world).contains(field), "{}", said(&world));
+    let enough = json!({"spendPerOrder": "945", "spendPerDay": "945", "spendPer30Days": "945", "ordersPerHour": 1});
+    world.account = Some(limited(enough, of_tenant));
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
+}
+
+#[rstest]
+#[case(LineState::Submitting, true)]
+#[case(LineState::Unknown, true)]
+#[case(LineState::Committed, true)]
+#[case(LineState::Done, true)]
+#[case(LineState::Rejected, false)]
+#[case(LineState::Void, false)]
+#[case(LineState::Pending, false)]
+fn what_is_spent_or_on_its_way_counts_and_what_was_refused_does_not(#[case] state: LineState, #[case] counts: bool) {
+    let mut world = wanted(json!({"spendPerDay": "1044.99"}), false);
+    let neighbour = neighbours_order(&world, NAMESPACE, state);
+    settle_with(&mut world, neighbour);
+    assert_eq!(world.bought(), usize::from(!counts), "{}", said(&world));
+}
+
+#[rstest]
+#[case("spendPerDay", "1000", 24)]
+#[case("spendPer30Days", "1000", 24 * 30)]
+fn an_order_that_waits_for_room_is_sent_when_the_span_has_passed(
+    #[case] field: &str,
+    #[case] limit: &str,
+    #[case] hours: i64,
+) {
+    let mut world = wanted(json!({field: limit}), false);
+    let neighbour = neighbours_order(&world, NAMESPACE, LineState::Done);
+    settle_with(&mut world, neighbour);
+    assert_eq!(world.ready(), "False AboveLimit");
+    world.pass(SignedDuration::from_hours(hours) - HOUR - HOUR);
+    world.settle();
+    assert_eq!(world.bought(), 0);
+    world.pass(HOUR);
+    world.settle();
+    assert_eq!(world.bought(), 1);
+}
+
+#[test]
+fn a_tenants_limit_counts_only_its_own_namespaces_and_an_accounts_limit_counts_all() {
+    for (of_tenant, bought) in [(true, 1), (false, 0)] {
+        let mut world = wanted(json!({"spendPerDay": "1000"}), of_tenant);
+        let neighbour = neighbours_order(&world, "elsewhere", LineState::Done);
+        settle_with(&mut world, neighbour);
+        assert_eq!(world.bought(), bought, "of_tenant: {of_tenant}");
+    }
+}
+
+#[test]
+fn a_purchase_leaves_room_for_the_renewals_that_are_due_and_a_renewal_takes_it() {
+    let mut world = wanted(json!({"spendPerDay": "1000"}), false);
+    let mut neighbour = pack(json!({"quantity": 1}));
+    neighbour.metadata.name = Some("other".into());
+    neighbour.status = Some(ConcurrencyPackStatus {
+        next_renewal_time: Some(Time(time("2026-12-01T05:00:00Z"))),
+        ..Default::default()
+    });
+    world.neighbours = vec![neighbour];
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("False AboveLimit", 0));
+    assert!(said(&world).contains("105.00 are kept for renewals"), "{}", said(&world));
+    world.neighbours.clear();
+    world.settle();
+    assert_eq!(world.bought(), 1);
+
+    // Its own renewals for 315.00 fall due; another pack's are no reason to wait.
+    let mut neighbour = pack(json!({"quantity": 3}));
+    neighbour.metadata.name = Some("other".into());
+    let due = time("2026-12-04T00:00:00Z");
+    neighbour.status = Some(ConcurrencyPackStatus { next_renewal_time: Some(Time(due)), ..Default::default() });
+    world.neighbours = vec![neighbour];
+    world.account = Some(limited(json!({"spendPerDay": "315", "ordersPerHour": 0}), false));
+    world.run_until("2026-12-03T20:00:00Z", HOUR);
+    assert_eq!(world.renewed(), 3);
+}
