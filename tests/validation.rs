@@ -128,11 +128,6 @@ fn broken_rules() -> Vec<Broken> {
         ),
         made(
             ACCOUNT,
-            json!({"limits": {"spendPer30Days": "100"}}),
-            "limits is not built yet: remove it; until then use maxPrice on the packs and mode ApprovalRequired",
-        ),
-        made(
-            ACCOUNT,
             json!({"purchase": {"channel": "Console"}}),
             "the Console channel is not built yet: use channel Api, or mode Observe to only look",
         ),
@@ -140,11 +135,6 @@ fn broken_rules() -> Vec<Broken> {
             ACCOUNT,
             json!({"purchase": {"api": null}}),
             "channel Api needs purchase.api: product codes, parameter template and period units",
-        ),
-        made(
-            ACCOUNT,
-            json!({"tenants": [{"namespaces": ["a"], "limits": {"spendPer30Days": "100"}}]}),
-            "tenants[].limits is not built yet: remove it; until then use maxPrice on the packs and mode ApprovalRequired",
         ),
         made(
             ACCOUNT,
@@ -284,6 +274,8 @@ async fn what_the_schema_does_not_know_is_refused_and_the_field_is_named() {
         (ACCOUNT, json!({"mode": null}), "spec.mode: Required value"),
         (ACCOUNT, json!({"timeZone": "Asia/Shanghai"}), "spec.timeZone: Invalid value"),
         (ACCOUNT, json!({"endpoint": "ftp://x"}), "spec.endpoint: Invalid value"),
+        (ACCOUNT, json!({"limits": {"spendPerDay": "-1"}}), "spec.limits.spendPerDay: Invalid value"),
+        (ACCOUNT, json!({"limits": {"ordersPerHour": -1}}), "spec.limits.ordersPerHour: Invalid value"),
         (ACCOUNT, json!({"tenants": [{"namespaces": []}]}), "spec.tenants[0].namespaces: Invalid value"),
         (ORDER, json!({"lines": []}), "spec.lines: Invalid value"),
         (ORDER, json!({"approval": {"decision": "Maybe"}}), "spec.approval.decision: Unsupported value: \"Maybe\""),
