@@ -4,6 +4,7 @@
 mod harness;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use carpack_api::PackOrder;
 use carpack_testkit::ControlPlane;
@@ -218,6 +219,13 @@ async fn kubectl_explain_says_in_which_unit_each_number_and_text_is() {
         ("caracct.spec.priceList.currency", "such as USD"),
         ("caracct.status.balance", "such as \"1200.00 USD\""),
     ];
+    // The schemas are published a moment after the CRDs are established.
+    let plane = ControlPlane::shared().await.unwrap();
+    for kind in ["cpack", "porder", "caracct"] {
+        let published =
+            async || plane.kubectl(&["explain", kind]).await.and_then(carpack_testkit::CommandOutput::success);
+        carpack_testkit::eventually(Duration::from_secs(30), "the schema is published", published).await.unwrap();
+    }
     for (path, unit) in explained {
         let text = kubectl(&["explain", path, "--api-version", "carpack.io/v1alpha1"]).await;
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
