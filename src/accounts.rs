@@ -8,7 +8,8 @@ use carpack_api::order::OrderAction;
 use carpack_api::pack::RenewFlag;
 use carpack_api::{CarAccount, CarAccountStatus, ConcurrencyPack};
 use carpack_core::account::{Account, Health};
-use carpack_core::condition::{READY, Verdict, events, merge, verdict};
+use carpack_core::brake::all_engaged;
+use carpack_core::condition::{BRAKE_RELEASED, READY, Verdict, events, merge, verdict};
 use carpack_core::limits::renewals_due;
 use carpack_core::money::{Amount, display, sum};
 use carpack_core::order::is_paid;
@@ -40,7 +41,8 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
     let now = operator.clock.second();
     let packs = operator.stores.packs.store.state_filter(|pack| pack.spec.account_ref.name == name);
     let old = account.status.clone().unwrap_or_default();
-    let verdicts = [ready(&snapshot)];
+    let mut verdicts = vec![ready(&snapshot)];
+    verdicts.extend(brake(&operator, operator.account(&name, &snapshot)));
     let mut status = report(&account, &snapshot, &packs, now);
     status.conditions = merge(&old.conditions, &verdicts, account.metadata.generation, now);
     if was_seen_to_buy(&operator, &name) {
@@ -54,6 +56,17 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
         operator.events.publish(&recorded, &news).await;
     }
     Ok(Action::requeue(operator.clock.wait_for(None)))
+}
+
+/// Said once, by the event of the condition, for all tenants whose brake is on.
+fn brake(operator: &Operator, account: Option<Account>) -> Option<Verdict> {
+    let account = account.filter(|account| account.spec.tenants.iter().any(|tenant| tenant.brake.is_some()))?;
+    let on = all_engaged(&account, &operator.settings.namespace, &operator.commitments(Some(&account)));
+    Some(if on.is_empty() {
+        verdict(BRAKE_RELEASED, Some(true), "BrakeReleased", "no brake holds anything")
+    } else {
+        verdict(BRAKE_RELEASED, Some(false), "BrakeOn", on.join("; "))
+    })
 }
 
 fn ready(snapshot: &Snapshot) -> Verdict {

@@ -1,5 +1,7 @@
 //! Spending limits of accounts and tenants, against a real API server and the simulated cloud.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Amounts are in cents: 945_00 is 945.00.
+#![allow(clippy::inconsistent_digit_grouping)]
 
 mod harness;
 
@@ -73,4 +75,38 @@ async fn a_purchase_waits_while_the_renewals_that_are_due_need_the_room_and_they
     world.until("alpha", |pack| expiration(pack).is_some_and(|at| at > expiry)).await;
     assert_eq!((world.bought(), world.renewed()), (1, 3));
     assert_eq!(reason_of(&world.pack("beta").await), "AboveLimit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_packs_is_held_by_the_brake_until_a_person_releases_it() {
+    let world = World::start().await;
+    let tenants = |released: Option<String>| {
+        let mut brake = json!({"orders": 3, "withinMinutes": 60});
+        if let Some(released) = released {
+            brake["releasedTime"] = json!(released);
+        }
+        json!({"tenants": [{"namespaces": [world.tenant], "projects": ["*"], "brake": brake}]})
+    };
+    world.put_account(tenants(None)).await;
+    let spec = json!({"quantity": 3, "project": PROJECT});
+    for name in ["alpha", "beta"] {
+        world.apply(name, spec.clone()).await;
+        world.until_ready(name).await;
+    }
+    world.simulator.set_balance("default", 0).unwrap();
+    for name in ["gamma", "delta"] {
+        world.apply(name, spec.clone()).await;
+    }
+    world.until_reason("gamma", "BrakeOn").await;
+    world.until_reason("delta", "BrakeOn").await;
+    world.simulator.set_balance("default", 100_000_00).unwrap();
+    world.sweeps(2).await;
+    assert_eq!(world.bought(), 2);
+    let pack = world.pack("delta").await;
+    assert!(message(&pack, "Ready").contains("/spec/tenants/0/brake/releasedTime"), "{}", message(&pack, "Ready"));
+    world.put_account(tenants(Some(world.simulator.now().to_string()))).await;
+    for name in ["gamma", "delta"] {
+        world.until_ready(name).await;
+    }
+    assert_eq!(world.bought(), 4);
 }

@@ -204,6 +204,9 @@ pub struct Tenant {
     /// Spending limits of these namespaces together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// Holds their purchases and returns when there are suddenly too many, until a person says that they are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Brake>,
 }
 
 /// Spending limits, as decimal numbers in the price list's currency. An order that does not fit waits, and says for what.
@@ -226,6 +229,26 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10000))]
     pub orders_per_hour: Option<i32>,
+}
+
+/// A brake on a sudden flood of orders. Renewals are not counted and never held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Brake {
+    /// More purchases and returns than this within the span hold every purchase and return of these namespaces.
+    #[schemars(range(min = 1, max = 10000))]
+    pub orders: i32,
+    /// The span, in minutes. Default 10.
+    #[serde(default = "default_within_minutes")]
+    #[schemars(range(min = 1, max = 10080))]
+    pub within_minutes: i32,
+    /// Releases the brake: a person has looked at all orders that were made until this moment, and they are meant. In UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_time: Option<Time>,
+}
+
+fn default_within_minutes() -> i32 {
+    10
 }
 
 impl Tenant {

@@ -1,6 +1,6 @@
 //! What an account allows, and what to report of it.
 
-use carpack_api::account::{CarAccountSpec, Channel};
+use carpack_api::account::{CarAccountSpec, Channel, Tenant};
 use carpack_api::pack::{ConcurrencyPackSpec, RenewalMode};
 use carpack_api::{BillingMode, Money};
 
@@ -41,9 +41,10 @@ pub enum PriceProblem {
 }
 
 impl Account {
-    /// True when the account or one of its tenants has spending limits.
+    /// True when the account or one of its tenants has spending limits or a brake: then all orders are counted.
     pub fn has_limits(&self) -> bool {
-        self.spec.limits.is_some() || self.spec.tenants.iter().any(|tenant| tenant.limits.is_some())
+        let limited = |tenant: &Tenant| tenant.limits.is_some() || tenant.brake.is_some();
+        self.spec.limits.is_some() || self.spec.tenants.iter().any(limited)
     }
 
     /// True when packs of the namespace may spend from this account.

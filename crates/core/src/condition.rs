@@ -97,6 +97,8 @@ pub fn is_true(conditions: &[Condition], kind: &str) -> bool {
 
 /// Usable now as declared.
 pub const READY: &str = "Ready";
+/// No brake of an account holds anything.
+pub const BRAKE_RELEASED: &str = "BrakeReleased";
 /// Bought, and paid for.
 pub const PURCHASED: &str = "Purchased";
 /// Bound as the spec says.

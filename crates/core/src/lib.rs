@@ -8,6 +8,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod account;
+pub mod brake;
 pub mod condition;
 pub mod limits;
 pub mod money;

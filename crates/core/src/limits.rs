@@ -18,7 +18,11 @@ const RENEWALS: usize = 1000;
 
 /// What an account has spent, has under way, and will need for renewals.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Commitments(Vec<Commitment>);
+pub struct Commitments {
+    entries: Vec<Commitment>,
+    /// Of every purchase and return, sent or not: its namespace, and when it was decided.
+    pub(crate) decisions: Vec<(String, Timestamp)>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Commitment {
@@ -48,7 +52,10 @@ impl Commitments {
             return Self::default();
         }
         let ours = |order: &&PackOrder| order.spec.account_ref.name == account.name;
-        let spent = orders.into_iter().filter(ours).filter_map(spent);
+        let orders: Vec<&PackOrder> = orders.into_iter().filter(ours).collect();
+        let counted = orders.iter().map(|order| &order.spec).filter(|spec| is_braked(spec));
+        let decisions = counted.map(|spec| (spec.pack_ref.namespace.clone(), spec.decision_time.0)).collect();
+        let spent = orders.iter().filter_map(|order| spent(order));
         let horizon = plus(now, DAYS_30);
         let own = |pack: &&ConcurrencyPack| pack.spec.account_ref.name == account.name;
         let due = packs.into_iter().filter(own).flat_map(|pack| {
@@ -56,7 +63,7 @@ impl Commitments {
             let commit = move |(at, amount)| Commitment { namespace: namespace.clone(), amount, at, kind: Kind::Due };
             renewals_due(account, pack, horizon).into_iter().map(commit)
         });
-        Self(spent.chain(due).collect())
+        Self { entries: spent.chain(due).collect(), decisions }
     }
 }
 
@@ -101,6 +108,11 @@ fn is_first(spec: &PackOrderSpec) -> bool {
     spec.action == OrderAction::Buy && spec.lines.iter().all(|line| line.renews_from.is_none())
 }
 
+/// True for what a brake holds: a purchase that renews nothing, and a return.
+pub(crate) fn is_braked(spec: &PackOrderSpec) -> bool {
+    is_first(spec) || spec.action == OrderAction::Return
+}
+
 /// Why an order does not fit into the limits, if it does not. A purchase leaves room for the renewals that are due; a renewal
 /// is held by what was spent only.
 pub(crate) fn check(account: &Account, order: &PackOrder, commitments: &Commitments, now: Timestamp) -> Option<String> {
@@ -133,7 +145,7 @@ impl Scope<'_> {
         let others = |c: &&Commitment| {
             self.covers(&c.namespace) && !matches!(&c.kind, Kind::Spent { order, .. } if order == name)
         };
-        let ours: Vec<&Commitment> = all.0.iter().filter(others).collect();
+        let ours: Vec<&Commitment> = all.entries.iter().filter(others).collect();
         let (cost, whose) = (money::display(quote), &self.whose);
         let within = |limit: &str, entries: &[&Money]| match (Amount::parse(limit), total(quote, entries)) {
             (Ok(limit), Some(sum)) => sum <= limit,

@@ -477,6 +477,18 @@ fn a_payment_that_was_recorded_a_moment_ago_raises_no_alarm(#[case] reply: Reply
 }
 
 #[test]
+fn a_renewal_that_is_due_and_waits_for_a_look_is_still_announced() {
+    let mut world = active(json!({}));
+    let announced = world.status().next_renewal_time.clone();
+    world.sweeps = false;
+    world.pass(SignedDuration::from_hours(66));
+    world.settle();
+    assert_eq!(world.condition("RenewalOnTrack").unwrap().1, "AwaitingObservation");
+    assert!(announced.is_some());
+    assert_eq!(world.status().next_renewal_time, announced);
+}
+
+#[test]
 fn an_order_left_unpaid_is_told_from_a_paid_one_until_somebody_pays_it() {
     let mut world = World::new(pack(json!({})));
     world.replies = vec![Reply::Unpaid];

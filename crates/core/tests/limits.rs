@@ -1,10 +1,10 @@
-//! Spending limits: what counts against them, and what they hold.
+//! Spending limits and the brake: what counts against them, and what they hold.
 #![allow(clippy::unwrap_used)]
 
 mod world;
 
 use carpack_api::common::Time;
-use carpack_api::order::LineState;
+use carpack_api::order::{LineState, OrderAction};
 use carpack_api::{ConcurrencyPackStatus, PackOrder};
 use carpack_core::account::Account;
 use jiff::SignedDuration;
@@ -152,4 +152,82 @@ fn a_purchase_leaves_room_for_the_renewals_that_are_due_and_a_renewal_takes_it()
     world.account = Some(limited(json!({"spendPerDay": "315", "ordersPerHour": 0}), false));
     world.run_until("2026-12-03T20:00:00Z", HOUR);
     assert_eq!(world.renewed(), 3);
+}
+
+/// A neighbour's purchase that was decided so many minutes ago, and not sent.
+fn decided(world: &World, number: i32, minutes: i64) -> PackOrder {
+    let mut order = neighbours_order(world, NAMESPACE, LineState::Pending);
+    order.metadata.name = Some(format!("events.other-{number}.buy-1"));
+    order.spec.decision_time = Time(world.now.checked_sub(SignedDuration::from_mins(minutes)).unwrap());
+    order
+}
+
+fn braked(released: Option<jiff::Timestamp>) -> Account {
+    let mut account = account();
+    let released = released.map(|at| at.to_string());
+    let brake = json!({"orders": 3, "withinMinutes": 10, "releasedTime": released});
+    account.spec.tenants[0].brake = Some(serde_json::from_value(brake).unwrap());
+    account
+}
+
+#[rstest]
+#[case::with_its_own_there_are_four(&[1, 2, 9], true)]
+#[case::with_its_own_there_are_three(&[1, 2], false)]
+#[case::a_trickle(&[1, 11, 22, 33], false)]
+#[case::a_flood_of_yesterday_that_nobody_released(&[1440, 1441, 1445, 1450], true)]
+fn more_purchases_than_the_brake_allows_within_its_span_hold_them_all(#[case] minutes: &[i64], #[case] held: bool) {
+    let mut world = World::new(pack(json!({})));
+    world.account = Some(braked(None));
+    let neighbours = (0_i32..).zip(minutes).map(|(number, minutes)| decided(&world, number, *minutes));
+    world.neighbours_orders = neighbours.collect();
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), if held { ("False BrakeOn", 0) } else { ("True Active", 1) });
+}
+
+#[test]
+fn a_brake_holds_until_a_person_releases_it_and_says_how() {
+    let mut world = World::new(pack(json!({})));
+    world.account = Some(braked(None));
+    world.neighbours_orders = (0..4).map(|number| decided(&world, number, 1)).collect();
+    world.run_until("2026-12-02T00:00:00Z", HOUR);
+    assert_eq!((world.ready().as_str(), world.bought()), ("False BrakeOn", 0));
+    let command = "kubectl patch caraccount default -n carpack-system --type=json -p '[{\"op\":\"add\",\"path\":\"/spec/tenants/0/brake/releasedTime\"";
+    assert!(said(&world).contains(command), "{}", said(&world));
+    world.account = Some(braked(Some(world.now)));
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
+}
+
+#[test]
+fn a_brake_never_holds_a_renewal_and_renewals_are_not_counted() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    world.account = Some(braked(None));
+    world.neighbours_orders = (0..4).map(|number| decided(&world, number, 1)).collect();
+    world.run_until("2026-12-03T20:00:00Z", HOUR);
+    assert_eq!(world.renewed(), 3);
+
+    let renewal = world.orders.iter().find(|o| o.spec.action == OrderAction::Renew).unwrap().clone();
+    let mut other = World::new(pack(json!({})));
+    other.account = Some(braked(None));
+    other.neighbours_orders = vec![renewal; 9];
+    other.settle();
+    assert_eq!(other.bought(), 1);
+}
+
+#[test]
+fn a_brake_holds_returns() {
+    let mut world = World::new(pack(json!({"deletionPolicy": "Return"})));
+    world.settle();
+    world.account = Some(braked(None));
+    world.neighbours_orders = (0..4).map(|number| decided(&world, number, 1)).collect();
+    world.delete_pack();
+    world.settle();
+    let index = world.orders.iter().position(|o| o.spec.action == OrderAction::Return).unwrap();
+    world.approve(index, "ThisOrder");
+    world.settle();
+    assert_eq!(world.charges.len(), 1, "{:#?}", world.orders[index].status);
+    world.account = Some(braked(Some(world.now)));
+    world.settle();
+    assert_eq!(world.charges.len(), 4);
 }

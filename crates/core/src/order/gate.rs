@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Input;
 use super::lines::is_purchase;
 use crate::account::{Account, Health, PriceProblem, check_max_price};
+use crate::brake;
 use crate::limits;
 use crate::names::{carries_hash, is_named};
 use crate::observation::{Observation, seen_off};
@@ -47,7 +48,7 @@ pub(super) fn gate(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> G
     }
     let mut checks =
         vec![check_wanted(input), check_siblings(input), check_account(input), check_ladder(input), check_price(input)];
-    checks.extend([check_limits(input), check_observed(input, line, state)]);
+    checks.extend([check_brake(input), check_limits(input), check_observed(input, line, state)]);
     // What ends a line goes before what delays it.
     let over = checks.iter().position(|gate| matches!(gate, Gate::Reject(..) | Gate::Void(_)));
     let next = over.or_else(|| checks.iter().position(|gate| *gate != Gate::Open));
@@ -201,6 +202,13 @@ fn check_price(input: &Input<'_>) -> Gate {
             _ => Gate::Void("the price has risen since the order was made".to_owned()),
         },
     }
+}
+
+/// A flood of purchases or returns waits for a person.
+fn check_brake(input: &Input<'_>) -> Gate {
+    let treasury = input.order.metadata.namespace.as_deref().unwrap_or_default();
+    let check = |account| brake::check(account, treasury, &input.order.spec, input.commitments);
+    input.account.and_then(check).map_or(Gate::Open, |message| wait("BrakeOn", message))
 }
 
 /// Limits count what is spent and what is on its way, and a purchase leaves room for the renewals that are due.

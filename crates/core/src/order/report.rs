@@ -163,7 +163,7 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 }
 
 /// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 48] = [
+const REASONS: [&str; 49] = [
     "Fulfilled",
     "FulfilledInPart",
     "PartiallyDelivered",
@@ -180,6 +180,7 @@ const REASONS: [&str; 48] = [
     "Unpriced",
     "AboveMaxPrice",
     "AboveLimit",
+    "BrakeOn",
     "NameTaken",
     "Vanished",
     "ExpiryUnknown",

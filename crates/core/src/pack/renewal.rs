@@ -126,6 +126,7 @@ fn by_us(view: &View<'_>) -> Finding {
             "AwaitingObservation",
             "due; waits for a complete look at the account",
         )
+        .renewal(first)
         .wants_sweep();
     }
     match strategy(spec) {
