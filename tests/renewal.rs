@@ -5,7 +5,8 @@ mod harness;
 
 use carpack_simulator::{Effect, Fault};
 use harness::{PROJECT, World, condition, condition_with_reason, expiration, message, renewals};
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::{TimeZone, offset};
+use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Value, json};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -228,4 +229,52 @@ async fn the_next_renewal_is_paid_although_the_order_of_the_last_one_was_deleted
     world.go_to(expiry + SignedDuration::from_hours(5));
     world.until("concert", |pack| expiration(pack) == Some(expiry + DAY + DAY)).await;
     assert_eq!(world.charged_each("RenewInstance"), [2, 2, 2]);
+}
+
+/// Without renewBefore: nothing is renewed until so long before the expiry, everything then; and once more the same.
+async fn renewed_by_default(billing_mode: &str, duration: i64, before: SignedDuration) {
+    let world = World::start().await;
+    let renewal = json!({"mode": "Operator"});
+    let mut expiry =
+        three(&world, json!({"billingMode": billing_mode, "duration": duration, "renewal": renewal})).await;
+    for times in 1..=2 {
+        let due = expiry - before;
+        world.go_to(due - SignedDuration::from_mins(2));
+        world.sweeps(2).await;
+        let pack = world.until_condition("concert", "RenewalOnTrack", "True Scheduled").await;
+        assert_eq!(pack.status.unwrap().next_renewal_time.map(|at| at.0), Some(due));
+        assert_eq!(world.asked("RenewInstance"), 3 * (times - 1), "renewed too early");
+        world.go_to(due + SignedDuration::from_secs(2));
+        expiry = match billing_mode {
+            "Daily" => expiry + DAY * i32::try_from(duration).unwrap(),
+            _ => (&expiry.to_zoned(TimeZone::fixed(offset(8))) + Span::new().months(duration)).timestamp(),
+        };
+        let done = i64::try_from(times).unwrap();
+        let pack = world.until("concert", |pack| renewals(pack) == done && expiration(pack) == Some(expiry)).await;
+        assert_eq!(condition(&pack, "Ready"), "True");
+        assert_eq!(world.charged_each("RenewInstance"), [times; 3]);
+        assert!(world.simulator.instances().iter().all(|instance| instance.expires == expiry));
+        let scheduled = |pack: &carpack_api::ConcurrencyPack| {
+            let planned = pack.status.as_ref().and_then(|status| status.next_renewal_time.as_ref()).map(|at| at.0);
+            planned == Some(expiry - before) && condition_with_reason(pack, "RenewalOnTrack") == "True Scheduled"
+        };
+        world.until("concert", scheduled).await;
+    }
+    world.sweeps(2).await;
+    assert_eq!((world.bought(), world.asked("RenewInstance"), world.all_orders().await.len()), (1, 6, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_renew_before_a_pack_of_three_days_is_renewed_a_day_before_it_ends() {
+    renewed_by_default("Daily", 3, SignedDuration::from_hours(24)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_renew_before_a_pack_of_one_day_is_renewed_eight_hours_before_it_ends() {
+    renewed_by_default("Daily", 1, SignedDuration::from_hours(8)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_renew_before_a_monthly_pack_is_renewed_three_days_before_it_ends_and_no_earlier() {
+    renewed_by_default("Monthly", 1, SignedDuration::from_hours(72)).await;
 }

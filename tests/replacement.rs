@@ -6,11 +6,13 @@ mod harness;
 use std::pin::Pin;
 use std::time::Duration;
 
-use carpack_simulator::{Delivery, Effect, Fault, InstanceStatus};
-use harness::{PROJECT, World, condition, condition_with_reason, expiration, message, renewals};
+use carpack_simulator::{Config, Delivery, Effect, Fault, InstanceStatus};
+use harness::{PROJECT, Setup, World, condition, condition_with_reason, expiration, message, renewals};
+use jiff::tz::{TimeZone, offset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 const TERM: SignedDuration = SignedDuration::from_hours(72);
 /// A little later than renewBefore (6h) before the expiry.
 const DUE: SignedDuration = SignedDuration::from_secs(-6 * 3600 + 2);
@@ -210,4 +212,101 @@ async fn a_successor_is_bound_to_the_project_that_is_declared_by_then() {
     world.until_cloud("all are there", |_| world.projects() == vec![Some("cap-b".to_owned()); 6]).await;
     let pack = world.until_ready("concert").await;
     assert_eq!(condition_with_reason(&pack, "RenewalOnTrack"), "True Scheduled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_successor_is_bought_once_for_what_ends_although_the_second_instance_was_renewed_in_the_console() {
+    let world = World::start().await;
+    let expiry = three(&world, json!({})).await;
+    let second = world.ids().swap_remove(1);
+    world.simulator.console_renew(&second, 1).unwrap();
+    let story = async {
+        world.go_to(expiry + DUE);
+        let next = succeeded(&world, 1, expiry).await;
+        assert!(next > expiry + DAY, "what was renewed in the console does not count as a successor");
+        world.until_cloud("all of the successors are bound", |_| capacity(&world) == 6).await;
+        world.go_to(expiry + SOON);
+        world.sweeps(2).await;
+        assert_eq!(capacity(&world), 4, "the successors, and what was paid in the console");
+        world.until_ready("concert").await;
+        world.go_to(expiry + DAY + SOON);
+        world.sweeps(2).await;
+        let pack = world.until_condition("concert", "RenewalOnTrack", "True Scheduled").await;
+        assert_eq!((condition(&pack, "Ready"), expiration(&pack)), ("True", Some(next)));
+        assert_eq!(pack.status.unwrap().quantity.as_deref(), Some("3/3"));
+    };
+    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!((world.bought(), world.renewed()), (2, 0));
+    assert_eq!(world.charges("ConsoleRenewInstance").len(), 1);
+    assert_eq!(world.simulator.ledger().len(), 3, "nothing else was paid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_successor_is_void_when_the_second_instance_was_renewed_after_its_order_was_made_and_the_next_is_bought() {
+    let world = World::start().await;
+    let expiry = three(&world, json!({})).await;
+    let second = world.ids().swap_remove(1);
+    world.change("concert", json!({"mode": "ApprovalRequired"})).await;
+    let story = async {
+        world.go_to(expiry + DUE);
+        world.until_order("concert", "buy-2", "AwaitingApproval").await;
+        world.simulator.console_renew(&second, 1).unwrap();
+        let void = world.until_order("concert", "buy-2", "Failed").await;
+        let said = void.status.unwrap().message.unwrap();
+        assert_eq!(said, "nothing was spent: the lineage's latest expiry has moved");
+        let order = world.until_order("concert", "buy-3", "AwaitingApproval").await;
+        let from: Vec<_> = order.spec.lines.iter().map(|line| line.renews_from.as_ref().map(|at| at.0)).collect();
+        assert_eq!(from, [Some(expiry + DAY)]);
+        world.until_condition("concert", "RenewalOnTrack", "False AwaitingApproval").await;
+        // What is void stays so, whatever a person says of it now.
+        world.decide_order("concert", "buy-2", json!({"decision": "Approved"})).await;
+        world.sweeps(2).await;
+        assert_eq!(world.asked("CreateInstance"), 1, "nothing is sent without a word on the order that holds");
+        world.decide_order("concert", "buy-3", json!({"decision": "Approved"})).await;
+        succeeded(&world, 1, expiry).await;
+        world.until_cloud("all of the successors are bound", |_| capacity(&world) == 6).await;
+        world.go_to(expiry + SOON);
+        world.sweeps(2).await;
+        world.until_ready("concert").await;
+    };
+    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!((world.bought(), world.asked("CreateInstance"), world.renewed()), (2, 2, 0));
+    assert_eq!(world.all_orders().await.len(), 3, "the purchase, the void one and the one that was carried out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn monthly_packs_are_replaced_at_the_end_of_the_month_in_the_clouds_zone_and_the_project_never_has_less() {
+    // In the cloud's zone it is the last day of the year; here it is not yet.
+    let start = Some("2026-12-30T18:00:00Z".parse().unwrap());
+    let simulator = Config { start, ..Config::default() };
+    let world = World::with(Setup { simulator, ..Setup::default() }).await;
+    let renewal = json!({"mode": "Operator", "duration": 1, "renewBefore": "1h", "strategy": "Replace"});
+    let first = three(&world, json!({"billingMode": "Monthly", "duration": 1, "renewal": renewal})).await;
+    let there = |at: Timestamp| at.to_zoned(TimeZone::fixed(offset(8))).strftime("%m-%d %H").to_string();
+    assert_eq!(there(first), "01-31 02");
+    let story = async {
+        let mut expiry = first;
+        // From the 31st the month ends with February, from February's last day it ends on the same day of March.
+        for (times, end) in [(1, "02-28 01"), (2, "03-28 00")] {
+            let due = expiry - SignedDuration::from_hours(1);
+            world.go_to(due - SignedDuration::from_mins(2));
+            world.sweeps(2).await;
+            assert_eq!(i64::try_from(world.bought()).unwrap(), times, "bought before renewBefore allows it");
+            world.go_to(due + SOON);
+            let next = succeeded(&world, times, expiry).await;
+            assert_eq!(there(next), end);
+            assert_eq!(capacity(&world), 6, "make before break");
+            world.go_to(expiry + SOON);
+            world.sweeps(2).await;
+            assert_eq!(capacity(&world), 3, "the old ones run out");
+            let pack = world.until_ready("concert").await;
+            let planned = pack.status.unwrap().next_renewal_time.map(|at| at.0);
+            assert_eq!(planned, Some(next - SignedDuration::from_hours(1)));
+            expiry = next;
+        }
+    };
+    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    let charges = world.simulator.ledger();
+    assert!(charges.iter().all(|charge| charge.action == "CreateInstance" && charge.amount_cents == 312_300));
+    assert_eq!((charges.len(), world.asked("RenewInstance")), (3, 0));
 }
