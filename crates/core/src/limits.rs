@@ -162,8 +162,9 @@ impl Scope<'_> {
         ];
         for (limit, span, words, field) in windows {
             let Some(limit) = limit.as_deref() else { continue };
-            let (since, until) = (plus(now, -span), plus(now, span));
-            let spent = ours.iter().filter(|c| c.kind != Kind::Due && c.at > since).map(|c| &c.amount);
+            let until = plus(now, span);
+            let spent =
+                ours.iter().filter(|c| c.kind != Kind::Due && now.duration_since(c.at) < span).map(|c| &c.amount);
             let due = ours.iter().filter(|c| c.kind == Kind::Due && c.at < until && is_first(&order.spec));
             let (spent, due): (Vec<_>, Vec<_>) = (spent.collect(), due.map(|c| &c.amount).collect());
             let taken: Vec<&Money> = spent.iter().chain(&due).copied().collect();
@@ -177,7 +178,8 @@ impl Scope<'_> {
             }
         }
         let most = limits.orders_per_hour.filter(|_| is_first(&order.spec))?;
-        let recent = |c: &&&Commitment| matches!(c.kind, Kind::Spent { purchase: true, .. }) && c.at > plus(now, -HOUR);
+        let recent =
+            |c: &&&Commitment| matches!(c.kind, Kind::Spent { purchase: true, .. }) && now.duration_since(c.at) < HOUR;
         let sent = ours.iter().filter(recent).count();
         (i64::try_from(sent).unwrap_or(i64::MAX) >= i64::from(most)).then(|| {
             format!(
