@@ -1,7 +1,7 @@
 # Everything a contributor types. `make` alone shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo test fmt lint generate check-generated
+.PHONY: help tools demo test model fmt lint generate check-generated
 
 # Arguments for the demo: make demo ARGS='--help'
 ARGS ?=
@@ -20,6 +20,9 @@ demo: ## Run the operator against a real control plane and a simulated cloud, on
 test: tools ## Run all tests
 	cargo test --workspace --locked
 	@if [ -x tests/sdk/run ]; then tests/sdk/run; fi
+
+model: ## Explore every interleaving of faults in small worlds (CARPACK_MODEL_MINUTES, default 30)
+	cargo run --release --locked -p carpack-model
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -1,0 +1,77 @@
+//! Time: it goes from one moment of interest to the next. Between two of them nothing changes its mind, so nothing is
+//! lost by not looking there.
+
+use carpack_api::PackOrder;
+use carpack_api::order::{LineState, LineStatus};
+use carpack_core::Timing;
+
+use crate::cloud::shown_at;
+use crate::config::SIGNATURE;
+use crate::operator::Scene;
+use crate::state::{Leg, State};
+
+impl State {
+    /// The next moment at which something may be different; none when there is none.
+    pub fn next_moment(&self, scene: &Scene) -> Option<i64> {
+        let mut moments: Vec<i64> = Vec::new();
+        for order in self.orders.values() {
+            moments.extend(of_order(&order.object, &scene.timing, self.now));
+        }
+        for status in self.packs.iter().flatten().filter_map(|pack| pack.object.status.as_ref()) {
+            moments.extend(status.next_renewal_time.iter().map(|t| t.0.as_second()));
+            moments.extend(status.expiration_time.iter().map(|t| t.0.as_second()));
+        }
+        moments.extend(self.instances.values().map(|item| item.seen_at));
+        moments.extend(self.charges.iter().map(|charge| shown_at(&scene.world, charge)));
+        // The last moment at which a signature is accepted, and the first at which it is not.
+        let travelling = self.calls.iter().filter(|call| call.leg == Leg::Travelling);
+        moments.extend(travelling.flat_map(|call| [SIGNATURE, SIGNATURE + 1].map(|s| call.signed.saturating_add(s))));
+        moments.into_iter().filter(|moment| *moment > self.now).min()
+    }
+
+    /// Time passes until this moment. What nobody waits for and the cloud will refuse is forgotten.
+    pub fn advance(&self, to: i64) -> Self {
+        let mut next = self.clone();
+        next.now = to;
+        next.calls.retain(|call| !call.abandoned || to.saturating_sub(call.signed) <= SIGNATURE);
+        next
+    }
+}
+
+fn of_order(order: &PackOrder, timing: &Timing, now: i64) -> Vec<i64> {
+    let decided = order.spec.decision_time.0.as_second();
+    let lines = order.status.as_ref().map(|status| status.lines.as_slice()).unwrap_or_default();
+    let deadline = order.spec.deadline.as_ref().map(|t| t.0.as_second());
+    let mut moments: Vec<i64> = Vec::new();
+    for line in lines {
+        moments.extend(of_line(line, decided, timing));
+        if line.state == LineState::Pending {
+            moments.extend(deadline);
+        }
+    }
+    if lines.is_empty() {
+        moments.push(decided.saturating_add(1));
+    }
+    let retention = decided.saturating_add(timing.order_retention.as_secs()).saturating_add(1);
+    // Ninety days are beyond the horizon; a short retention is looked at.
+    moments.extend(Some(retention).filter(|at| at.saturating_sub(now) < 3 * crate::cloud::DAY));
+    moments
+}
+
+/// A sweep must be newer than what it is to prove something about: hence one second more.
+fn of_line(line: &LineStatus, decided: i64, timing: &Timing) -> Vec<i64> {
+    let submitted = line.submit_time.as_ref().map(|t| t.0.as_second());
+    let after = |seconds: i64| submitted.map(|at| at.saturating_add(seconds));
+    let quarantine = timing.quarantine.as_secs();
+    let newer = submitted.map_or(decided, |at| at.max(decided)).saturating_add(1);
+    match line.state {
+        LineState::Pending => line.retry_time.iter().map(|t| t.0.as_second()).chain([newer]).collect(),
+        LineState::Submitting | LineState::Unknown => {
+            let look = line.last_look_time.as_ref().map(|t| t.0.as_second().saturating_add(1));
+            let ends = [after(quarantine.saturating_add(1)), after(quarantine.saturating_mul(2)), look];
+            ends.into_iter().flatten().chain([newer]).collect()
+        }
+        LineState::Committed => after(timing.delivery_grace.as_secs()).into_iter().chain([newer]).collect(),
+        LineState::Done | LineState::Rejected | LineState::Void => Vec::new(),
+    }
+}

@@ -1,0 +1,181 @@
+//! The worlds that are explored.
+
+use carpack_api::{CarAccountSpec, ConcurrencyPack, ConcurrencyPackSpec, Mode};
+use carpack_core::Timing;
+use carpack_core::account::{Account, Health};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+/// Namespace of the packs.
+pub const NAMESPACE: &str = "events";
+/// Namespace of the orders.
+pub const TREASURY: &str = "carpack-system";
+/// When every world begins: 2026-12-01T00:00:00Z.
+pub const BEGIN: i64 = 1_796_083_200;
+/// How long the cloud accepts a signature.
+pub const SIGNATURE: i64 = 300;
+/// Product code of the packs.
+pub const PRODUCT: &str = "p_car";
+
+/// What the cloud does with the token of a paid call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// A second call with the same token is answered with the first one's order.
+    Honoured,
+    /// Tokens mean nothing.
+    Ignored,
+    /// Honoured for so many seconds.
+    Expire(i64),
+}
+
+/// A driver that is broken on purpose: the model must find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// The intent is written after the call was sent.
+    IntentAfterCall,
+    /// The token is made anew for each attempt.
+    TokenPerAttempt,
+    /// Statuses are written without the resource version.
+    NoVersionCheck,
+    /// A call that was not answered counts as refused.
+    TimeoutIsRefusal,
+    /// The lease is not looked at after signing.
+    NoLeaseCheck,
+    /// Absence is believed at once.
+    NoQuarantine,
+    /// A finished order that is being deleted is let go whatever its lines say.
+    CarelessFinalizer,
+}
+
+/// A pack of a world.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name.
+    pub name: &'static str,
+    /// Concurrencies, each an instance of its own.
+    pub quantity: i32,
+    /// Until how many hours after the beginning the operator renews it; none: it is not renewed.
+    pub until: Option<i64>,
+    /// Renewed by a successor instead of an extension.
+    pub replace: bool,
+}
+
+/// What people do in a world. Each deed is done at most as often as [`World::deeds`] says, all together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct People {
+    /// They approve or deny orders.
+    pub approve: bool,
+    /// They delete orders.
+    pub delete_orders: bool,
+    /// They delete the pack and create it again.
+    pub recreate_packs: bool,
+}
+
+/// A world to explore.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// Its packs, all paid by one account.
+    pub packs: Vec<Plan>,
+    /// What the cloud does with tokens.
+    pub tokens: Tokens,
+    /// After so many seconds a purchase or renewal shows in the cloud's lists and books.
+    pub lag: i64,
+    /// Faults in one run: a process frozen, a process killed, an answer not waited for, a call refused.
+    pub faults: u8,
+    /// Deeds of people in one run.
+    pub deeds: u8,
+    /// What these are.
+    pub people: People,
+    /// True when leadership is checked after signing; false: two leaders that know nothing of each other.
+    pub fenced: bool,
+    /// Intervals of the decisions.
+    pub timing: Timing,
+    /// What is broken on purpose.
+    pub mutant: Option<Mutant>,
+    /// The rule that is known not to hold in this world, by the beginning of its name.
+    pub known: Option<&'static str>,
+    /// The rule that is not asked for in this world, by the beginning of its name.
+    pub waived: Option<&'static str>,
+}
+
+impl World {
+    /// One pack of two instances, bought and renewed once; the cloud honours tokens.
+    pub fn small() -> Self {
+        Self {
+            name: "small",
+            about: "one pack of two instances, bought and renewed once",
+            packs: vec![Plan { name: "concert", quantity: 2, until: Some(30), replace: false }],
+            tokens: Tokens::Honoured,
+            lag: 0,
+            faults: 1,
+            deeds: 0,
+            people: People::default(),
+            fenced: true,
+            timing: Timing::default(),
+            mutant: None,
+            known: None,
+            waived: None,
+        }
+    }
+
+    /// The account that pays.
+    pub fn account(&self) -> Option<Account> {
+        let spec = json!({
+            "site": "International",
+            "credentials": {"secretRef": {"name": "key"}},
+            "mode": if self.people.approve { Mode::ApprovalRequired } else { Mode::Automatic },
+            "purchase": {"channel": "Api", "api": {
+                "productCode": PRODUCT, "subProductCode": "sp_car", "parameterTemplate": "{}",
+                "periodUnits": {"Daily": "d"}}},
+            "priceList": {"currency": "USD", "prices": [
+                {"region": "*", "concurrencyScale": "L1", "billingMode": "Daily", "amount": "105.00"}]},
+            "tenants": [{"namespaces": [NAMESPACE], "projects": []}]
+        });
+        let spec: CarAccountSpec = serde_json::from_value(spec).ok()?;
+        Some(Account { name: "default".to_owned(), spec, health: Health::Ready })
+    }
+
+    /// A pack as it is applied for the first or a later time.
+    pub fn pack(&self, index: usize, incarnation: u8) -> Option<ConcurrencyPack> {
+        let plan = self.packs.get(index)?;
+        let renewal = match plan.until {
+            Some(hours) => json!({
+                "mode": "Operator", "duration": 1, "renewBefore": "6h",
+                "strategy": if plan.replace { "Replace" } else { "Extend" },
+                "until": at(BEGIN.saturating_add(hours.saturating_mul(3600))).to_string()
+            }),
+            None => json!({"mode": "None"}),
+        };
+        let spec = json!({
+            "billingMode": "Daily", "region": "ap-singapore", "concurrencyScale": "L1", "quantity": plan.quantity,
+            "duration": 1, "renewal": renewal,
+            "purchaseWindow": {"notAfter": at(BEGIN.saturating_add(12 * 3600)).to_string()}
+        });
+        let spec: ConcurrencyPackSpec = serde_json::from_value(spec).ok()?;
+        let mut pack = ConcurrencyPack::new(plan.name, spec);
+        pack.metadata.namespace = Some(NAMESPACE.to_owned());
+        pack.metadata.uid = Some(format!("{}-{incarnation}", plan.name));
+        pack.metadata.generation = Some(1);
+        Some(pack)
+    }
+
+    /// True when this is broken in this world.
+    pub fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    /// The intervals of the decisions, as a broken driver may set them.
+    pub fn intervals(&self) -> Timing {
+        let quarantine = if self.is(Mutant::NoQuarantine) { SignedDuration::ZERO } else { self.timing.quarantine };
+        Timing { quarantine, ..self.timing }
+    }
+}
+
+/// A moment of the model's clock.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,109 @@
+//! Explores the worlds, within a budget of time, and prints what came of them. Exit code 1 when a rule is broken.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use carpack_model::config::World;
+use carpack_model::run::{Report, Verdict, explore};
+use carpack_model::worlds::{beyond, sound};
+use clap::Parser;
+
+/// Explores worlds of packs, operators, faults and a cloud, with the real decisions of carpack.
+#[derive(Parser)]
+struct Arguments {
+    /// How many minutes it may take, over all worlds.
+    #[arg(long, env = "CARPACK_MODEL_MINUTES", default_value_t = 30.0)]
+    minutes: f64,
+    /// How many threads explore.
+    #[arg(long, env = "CARPACK_MODEL_THREADS", default_value_t = 2)]
+    threads: usize,
+    /// Only these worlds.
+    #[arg(long = "world")]
+    worlds: Vec<String>,
+    /// List the worlds and stop.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse(), &mut io::stdout().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
+    let wanted = |world: &World| arguments.worlds.is_empty() || arguments.worlds.iter().any(|name| name == world.name);
+    let worlds: Vec<World> = beyond().into_iter().chain(sound()).filter(wanted).collect();
+    if worlds.is_empty() {
+        writeln!(out, "there is no such world: --list shows all")?;
+        return Ok(false);
+    }
+    let end = Instant::now() + Duration::from_secs_f64(arguments.minutes.max(0.0) * 60.0);
+    let (mut good, mut unique, mut generated) = (true, 0_usize, 0_usize);
+    for (index, world) in worlds.iter().enumerate() {
+        writeln!(out, "\n{}: {}", world.name, world.about)?;
+        if arguments.list {
+            continue;
+        }
+        // What earlier worlds have left over is shared by those that follow.
+        let left = u32::try_from(worlds.len().saturating_sub(index)).unwrap_or(1).max(1);
+        let budget = end.saturating_duration_since(Instant::now()).checked_div(left).unwrap_or_default();
+        let report = explore(world.clone(), arguments.threads, budget, |progress| {
+            let seconds = progress.took.as_secs();
+            // Progress that cannot be printed is no reason to stop.
+            let _ = writeln!(out, "  {seconds:>5} s  {:>10} states  depth {}", progress.unique, progress.depth);
+            let _ = out.flush();
+        });
+        good &= tell(out, world, &report)?;
+        unique = unique.saturating_add(report.unique);
+        generated = generated.saturating_add(report.generated);
+    }
+    writeln!(
+        out,
+        "\n{unique} unique states, {generated} transitions: {}",
+        if good { "as it should be" } else { "BROKEN" }
+    )?;
+    Ok(good)
+}
+
+fn tell(out: &mut impl Write, world: &World, report: &Report) -> io::Result<bool> {
+    let extent = match (report.complete, report.broken().is_empty()) {
+        (true, _) => "all of them",
+        (false, true) => "out of time",
+        (false, false) => "until a rule broke",
+    };
+    writeln!(
+        out,
+        "  {} unique states ({extent}), {} transitions, depth {}, {:.1} s",
+        report.unique,
+        report.generated,
+        report.depth,
+        report.took.as_secs_f64()
+    )?;
+    let mut good = true;
+    for (name, verdict) in &report.verdicts {
+        match verdict {
+            Verdict::Holds if world.known.is_some() => {}
+            Verdict::Holds => writeln!(out, "  holds    {name}")?,
+            Verdict::Reached => writeln!(out, "  {name}")?,
+            Verdict::NotReached => {}
+            Verdict::Broken(path) => {
+                let known = world.known.is_some_and(|known| name.starts_with(known));
+                good &= known;
+                writeln!(out, "  {}   {name}", if known { "broken, as documented" } else { "BROKEN" })?;
+                for (step, action) in path.iter().enumerate() {
+                    writeln!(out, "    {:>3}. {action}", step.saturating_add(1))?;
+                }
+            }
+        }
+    }
+    // A limit that is documented and cannot be shown is not understood.
+    if world.known.is_some() && report.complete && report.broken().is_empty() {
+        writeln!(out, "  NOT BROKEN, although documented as a limit")?;
+        good = false;
+    }
+    out.flush()?;
+    Ok(good)
+}

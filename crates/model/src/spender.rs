@@ -1,0 +1,209 @@
+//! The spender of an operator, step by step as in `src/spender.rs` of the operator: look, intend, sign, send, record.
+
+use carpack_api::order::{LineState, LineStatus};
+use carpack_core::observation::DealsLook;
+use carpack_core::order::{self, Effect, Outcome};
+
+use crate::api::{lean_order, line_of};
+use crate::cloud::refused;
+use crate::config::SIGNATURE;
+use crate::config::{Mutant, World, at};
+use crate::operator::Scene;
+use crate::properties::{
+    NO_INTENT, SAW_CONFLICT, SAW_HELD_BACK, SAW_LATE_RECORD, SAW_LOST_AFTER_COMMIT, SAW_LOST_BEFORE_COMMIT, SAW_RETRY,
+    TWO_CALLS,
+};
+use crate::state::{Call, Leg, Stage, State, Task};
+
+impl State {
+    /// True when the guard lets this operator spend.
+    fn leads(&self, world: &World, operator: usize) -> bool {
+        !world.fenced || world.is(Mutant::NoLeaseCheck) || self.leader == operator
+    }
+
+    /// The spender looks at order and pack live and decides again. The intent is made now and written later: a process
+    /// may be frozen in between, and its intent then carries the older moment.
+    pub fn look(
+        &self,
+        scene: &Scene,
+        operator: usize,
+        name: &str,
+        index: i32,
+        deals: Option<DealsLook>,
+    ) -> Option<Self> {
+        let world = &scene.world;
+        let live = self.orders.get(name)?.clone();
+        let turn = self.order_turn_on(scene, operator, &live, &self.packs, deals);
+        let fenced_off = world.fenced && self.leader != operator;
+        if turn.decision.effect != Some(Effect::Submit { index }) || fenced_off {
+            return None;
+        }
+        let intent = lean_order(order::intend(&live.object, index, at(self.now)));
+        let attempt = intent.lines.iter().find(|line| line.index == index).map_or(0, |line| line.attempts);
+        let stage = if world.is(Mutant::IntentAfterCall) { Stage::Intended } else { Stage::Looked(Box::new(intent)) };
+        let mut next = self.clone();
+        if attempt > 1 {
+            next.reach(SAW_RETRY);
+        }
+        let task = Task { order: live, line: index, attempt, stage };
+        next.operators.get_mut(operator)?.tasks.insert(name.to_owned(), task);
+        Some(next)
+    }
+
+    /// The intent is written. A conflict means stop.
+    pub fn write_intent(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
+        let task = self.operators.get(operator)?.tasks.get(name)?.clone();
+        let Stage::Looked(intent) = &task.stage else { return None };
+        let mut next = self.clone();
+        match next.write_order(&scene.world, &task.order, intent.as_ref().clone()) {
+            Some(order) => {
+                next.remember_order(operator, name, order.clone());
+                let tasks = &mut next.operators.get_mut(operator)?.tasks;
+                tasks.insert(name.to_owned(), Task { order, stage: Stage::Intended, ..task });
+            }
+            None => {
+                next.operators.get_mut(operator)?.tasks.remove(name);
+                next.reach(SAW_CONFLICT);
+            }
+        }
+        Some(next)
+    }
+
+    /// The call is signed, the lease looked at, and the call sent.
+    pub fn sign(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
+        let world = &scene.world;
+        let task = self.operators.get(operator)?.tasks.get(name)?.clone();
+        if task.stage != Stage::Intended {
+            return None;
+        }
+        let mut next = self.clone();
+        let held_back = !self.leads(world, operator);
+        let stage = if held_back { Stage::Over(refused("HeldBack")) } else { Stage::Sent };
+        if held_back {
+            next.reach(SAW_HELD_BACK);
+        } else {
+            next.send(world, operator, &task)?;
+        }
+        next.operators.get_mut(operator)?.tasks.insert(name.to_owned(), Task { stage, ..task });
+        Some(next)
+    }
+
+    fn send(&mut self, world: &World, operator: usize, task: &Task) -> Option<()> {
+        let order = &task.order.object;
+        let line = order.spec.lines.iter().find(|line| line.index == task.line)?;
+        let token = match world.mutant {
+            Some(Mutant::TokenPerAttempt) => format!("{}-{}", line.client_token, task.attempt),
+            _ => line.client_token.clone(),
+        };
+        let name = order.metadata.name.clone()?;
+        if !self.intents.contains(&(name, task.line, task.attempt)) {
+            self.broken.set(NO_INTENT);
+        }
+        let alive = |call: &&Call| self.now.saturating_sub(call.signed) <= SIGNATURE && call.leg == Leg::Travelling;
+        let same_pack = |call: &&Call| call.order.object.spec.pack_ref.uid == order.spec.pack_ref.uid;
+        if self.calls.iter().filter(alive).filter(same_pack).any(|call| call.token != token) {
+            self.broken.set(TWO_CALLS);
+        }
+        self.calls.push(Call {
+            by: operator,
+            order: task.order.clone(),
+            line: task.line,
+            attempt: task.attempt,
+            token,
+            signed: self.now,
+            leg: Leg::Travelling,
+            abandoned: false,
+        });
+        Some(())
+    }
+
+    fn call_of(&self, operator: usize, name: &str) -> Option<usize> {
+        self.calls.iter().position(|call| {
+            call.by == operator && !call.abandoned && call.order.object.metadata.name.as_deref() == Some(name)
+        })
+    }
+
+    /// The answer arrives.
+    pub fn receive(&self, operator: usize, name: &str) -> Option<Self> {
+        let index = self.call_of(operator, name)?;
+        let Leg::Answered(outcome) = self.calls.get(index)?.leg.clone() else { return None };
+        let mut next = self.clone();
+        next.calls.remove(index);
+        next.operators.get_mut(operator)?.tasks.get_mut(name)?.stage = Stage::Over(outcome);
+        Some(next)
+    }
+
+    /// The operator waits no longer for an answer: the outcome is unknown. The call may still arrive.
+    pub fn give_up(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
+        let index = self.call_of(operator, name)?;
+        let mut next = self.clone();
+        next.forget_call(index);
+        let unknown = match scene.world.mutant {
+            Some(Mutant::TimeoutIsRefusal) => refused("NoAnswer"),
+            _ => Outcome::Unknown { category: "NoAnswer", message: "no answer in time".to_owned() },
+        };
+        next.operators.get_mut(operator)?.tasks.get_mut(name)?.stage = Stage::Over(unknown);
+        Some(next)
+    }
+
+    /// Nobody waits for this call any more.
+    pub fn forget_call(&mut self, index: usize) {
+        match self.calls.get_mut(index) {
+            Some(call) if call.leg == Leg::Travelling => {
+                call.abandoned = true;
+                self.reach(SAW_LOST_BEFORE_COMMIT);
+            }
+            Some(_) => {
+                let call = self.calls.remove(index);
+                if matches!(call.leg, Leg::Answered(Outcome::Committed { .. })) {
+                    self.reach(SAW_LOST_AFTER_COMMIT);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The answer is recorded: with the version that the intent left, or after another look at the order.
+    pub fn record(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
+        let task = self.operators.get(operator)?.tasks.get(name)?.clone();
+        let Stage::Over(outcome) = &task.stage else { return None };
+        let mut next = self.clone();
+        next.operators.get_mut(operator)?.tasks.remove(name);
+        let current = match self.orders.get(name) {
+            Some(live) if live.version == task.order.version || scene.world.is(Mutant::NoVersionCheck) => {
+                task.order.clone()
+            }
+            Some(live) => {
+                next.reach(SAW_LATE_RECORD);
+                live.clone()
+            }
+            None => return Some(next),
+        };
+        if !line_of(&current.object, task.line).is_some_and(|line| adds_to(line, task.attempt, outcome))
+            && !scene.world.is(Mutant::IntentAfterCall)
+        {
+            return Some(next);
+        }
+        let mut order = current.object.as_ref().clone();
+        if scene.world.is(Mutant::IntentAfterCall) {
+            order.status = Some(order::intend(&order, task.line, at(self.now)));
+        }
+        let status = lean_order(order::settle(&order, task.line, outcome, at(self.now), &scene.timing));
+        if let Some(recorded) = next.write_order(&scene.world, &current, status) {
+            next.remember_order(operator, name, recorded);
+        }
+        Some(next)
+    }
+}
+
+/// As in the operator's spender, where this stands beside the loop that records; it is no decision of `carpack_core` yet.
+fn adds_to(line: &LineStatus, attempts: i32, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Committed { .. } | Outcome::PaidNotDelivered { .. } => {
+            !matches!(line.state, LineState::Committed | LineState::Done)
+        }
+        Outcome::Rejected { .. } | Outcome::Unknown { .. } => {
+            matches!(line.state, LineState::Submitting | LineState::Unknown) && line.attempts == attempts
+        }
+    }
+}
