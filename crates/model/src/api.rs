@@ -39,34 +39,37 @@ impl State {
         self.version
     }
 
-    /// Replaces the status of an order, if it is still what was read; returns it as it is then.
+    /// Replaces an order by itself with another status, if it is still what was read; returns it as it is then.
     pub fn write_order(
         &mut self,
         world: &World,
         read: &Rec<PackOrder>,
-        status: PackOrderStatus,
+        written: &Rec<PackOrder>,
     ) -> Option<Rec<PackOrder>> {
-        let name = name_of(&read.object).to_owned();
-        let live = self.orders.get(&name)?.clone();
+        let name = name_of(&read.object);
+        let live = self.orders.get(name)?.clone();
+        let mut written = written.clone();
         if live.version != read.version {
             if !world.is(Mutant::NoVersionCheck) {
                 return None;
             }
             self.broken.set(LOST_UPDATE);
+            written = with_status(&live.object, written.object.status.clone().unwrap_or_default());
         }
-        if live.object.status.as_ref() == Some(&status) {
+        if live.key() == written.key() {
             return Some(live);
         }
-        if takes_back(live.object.status.as_ref(), &status) {
+        let status = written.object.status.as_ref();
+        if status.is_none_or(|new| takes_back(live.object.status.as_ref(), new)) {
             self.broken.set(LOST_UPDATE);
         }
-        for line in status.lines.iter().filter(|line| line.state == LineState::Submitting) {
-            self.intents.insert((name.clone(), line.index, line.attempts));
+        let lines = status.iter().flat_map(|status| &status.lines);
+        for line in lines.filter(|line| line.state == LineState::Submitting) {
+            self.intents.insert((name.to_owned(), line.index, line.attempts));
         }
-        let order = PackOrder { status: Some(status), ..live.object.as_ref().clone() };
-        let stored = Rec::new(order, self.next_version());
-        self.orders.insert(name, stored.clone());
-        Some(stored)
+        written.version = self.next_version();
+        self.orders.insert(name.to_owned(), written.clone());
+        Some(written)
     }
 
     /// Replaces a pack, if it is still what was read.
@@ -74,16 +77,15 @@ impl State {
         &mut self,
         index: usize,
         read: &Rec<ConcurrencyPack>,
-        pack: ConcurrencyPack,
+        written: &Rec<ConcurrencyPack>,
     ) -> Option<Rec<ConcurrencyPack>> {
         let live = self.packs.get(index)?.as_ref()?;
         if live.version != read.version {
             return None;
         }
-        let stored = Rec::new(pack, self.next_version());
-        if let Some(place) = self.packs.get_mut(index) {
-            *place = Some(stored.clone());
-        }
+        let mut stored = written.clone();
+        stored.version = self.next_version();
+        *self.packs.get_mut(index)? = Some(stored.clone());
         Some(stored)
     }
 
@@ -152,6 +154,11 @@ impl State {
         seen.set(bit);
         self.seen = seen;
     }
+}
+
+/// An order with another status, not stored yet.
+pub fn with_status(order: &PackOrder, status: PackOrderStatus) -> Rec<PackOrder> {
+    Rec::new(PackOrder { status: Some(status), ..order.clone() }, 0)
 }
 
 /// The line of an order as it is recorded.

@@ -99,7 +99,7 @@ pub struct World {
     /// The rule that is known not to hold in this world, by the beginning of its name.
     pub known: Option<&'static str>,
     /// The rule that is not asked for in this world, by the beginning of its name.
-    pub waived: Option<&'static str>,
+    pub waived: Option<String>,
 }
 
 impl World {

@@ -21,6 +21,9 @@ struct Arguments {
     /// Only these worlds.
     #[arg(long = "world")]
     worlds: Vec<String>,
+    /// Do not ask for this rule, such as I8: to see what else breaks.
+    #[arg(long)]
+    waive: Option<String>,
     /// List the worlds and stop.
     #[arg(long)]
     list: bool,
@@ -50,7 +53,8 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
         // What earlier worlds have left over is shared by those that follow.
         let left = u32::try_from(worlds.len().saturating_sub(index)).unwrap_or(1).max(1);
         let budget = end.saturating_duration_since(Instant::now()).checked_div(left).unwrap_or_default();
-        let report = explore(world.clone(), arguments.threads, budget, |progress| {
+        let waived = arguments.waive.clone().or_else(|| world.waived.clone());
+        let report = explore(World { waived, ..world.clone() }, arguments.threads, budget, |progress| {
             let seconds = progress.took.as_secs();
             // Progress that cannot be printed is no reason to stop.
             let _ = writeln!(out, "  {seconds:>5} s  {:>10} states  depth {}", progress.unique, progress.depth);

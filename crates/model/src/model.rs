@@ -108,10 +108,14 @@ impl CarpackModel {
         if process.creating.is_some() {
             actions.push(Action::Create(operator));
         }
-        let reads = |index: &usize| state.step_pack(scene, operator, *index).is_some();
+        let reads = |index: &usize| {
+            state.may_step_pack(scene, operator, *index) && state.step_pack(scene, operator, *index).is_some()
+        };
         actions.extend((0..state.packs.len()).filter(reads).map(|index| Action::Pack(operator, index)));
         let names = state.orders_of(operator).keys();
-        let reads = |name: &&String| state.step_order(scene, operator, name).is_some();
+        let reads = |name: &&String| {
+            state.may_step_order(scene, operator, name) && state.step_order(scene, operator, name).is_some()
+        };
         actions.extend(names.filter(reads).map(|name| Action::Order(operator, name.clone())));
         if process.held.is_none() && state.wants_sweep(scene, operator) {
             actions.push(Action::Sweep(operator));
@@ -128,7 +132,7 @@ impl CarpackModel {
             }
         }
         for (index, process) in state.operators.iter().enumerate().filter(|(_, process)| process.acts) {
-            let sent = process.tasks.iter().filter(|(_, task)| task.stage == Stage::Sent);
+            let sent = process.tasks.iter().filter(|(_, task)| matches!(task.stage, Stage::Sent));
             actions.extend(sent.map(|(name, _)| Action::GiveUp(index, name.clone())));
             // One that has nothing in its hands loses nothing.
             if index == state.leader && (!process.tasks.is_empty() || process.creating.is_some()) {
@@ -311,7 +315,7 @@ impl Model for CarpackModel {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let waived = self.scene.world.waived;
+        let waived = self.scene.world.waived.as_deref();
         properties::all().into_iter().filter(|rule| !waived.is_some_and(|name| rule.name.starts_with(name))).collect()
     }
 }

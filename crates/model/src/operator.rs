@@ -11,7 +11,7 @@ use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::{order, pack};
 
-use crate::api::{lean_order, lean_pack, name_of};
+use crate::api::{lean_order, lean_pack, name_of, with_status};
 use crate::config::{Mutant, TREASURY, World, at};
 use crate::properties::UNMODELLED;
 use crate::state::{Held, Rec, State, digest};
@@ -45,16 +45,16 @@ pub struct OrderTurn {
     pub decision: order::Decision,
     /// The look into the books that it was made on.
     pub deals: Option<DealsLook>,
-    /// True when the status is not recorded like this yet.
-    pub changed: bool,
+    /// The order with the decided status, when it is not recorded like this yet.
+    pub written: Option<Rec<PackOrder>>,
 }
 
 /// What a decision about a pack came to.
 pub struct PackTurn {
     /// The decision; its status is as the model keeps it.
     pub decision: pack::Decision,
-    /// True when the status is not recorded like this yet.
-    pub changed: bool,
+    /// The pack with the decided status, when it is not recorded like this yet.
+    pub written: Option<Rec<ConcurrencyPack>>,
 }
 
 fn keys_of(packs: &[Option<Rec<ConcurrencyPack>>]) -> Vec<u128> {
@@ -135,7 +135,9 @@ impl State {
             });
             decision.status = lean_pack(decision.status);
             let changed = read.object.status.clone().unwrap_or_default() != decision.status;
-            PackTurn { decision, changed }
+            let status = Some(decision.status.clone());
+            let written = changed.then(|| Rec::new(ConcurrencyPack { status, ..read.object.as_ref().clone() }, 0));
+            PackTurn { decision, written }
         })
     }
 
@@ -201,8 +203,23 @@ impl State {
             });
             decision.status = lean_order(decision.status);
             let changed = read.object.status.as_ref() != Some(&decision.status);
-            OrderTurn { decision, deals, changed }
+            let written = changed.then(|| with_status(&read.object, decision.status.clone()));
+            OrderTurn { decision, deals, written }
         })
+    }
+
+    /// True when a look at a pack may come to something: cheap, and true too often rather than too seldom.
+    pub fn may_step_pack(&self, scene: &Scene, operator: usize, index: usize) -> bool {
+        let Some(Some(read)) = self.packs_of(operator).get(index) else { return false };
+        let turn = self.pack_turn(scene, operator, read);
+        turn.written.is_some() || turn.decision.effect.is_some()
+    }
+
+    /// The same for an order.
+    pub fn may_step_order(&self, scene: &Scene, operator: usize, name: &str) -> bool {
+        let Some(read) = self.orders_of(operator).get(name) else { return false };
+        let turn = self.order_turn(scene, operator, read);
+        turn.written.is_some() || turn.decision.effect.is_some() || read.object.metadata.deletion_timestamp.is_some()
     }
 
     /// One look at a pack. None when nothing comes of it.
@@ -211,17 +228,15 @@ impl State {
         let turn = self.pack_turn(scene, operator, &read);
         let mut next = self.clone();
         let mut recorded = read;
-        if turn.changed {
-            let pack =
-                ConcurrencyPack { status: Some(turn.decision.status.clone()), ..recorded.object.as_ref().clone() };
-            recorded = next.write_pack(index, &recorded, pack)?;
+        if let Some(written) = &turn.written {
+            recorded = next.write_pack(index, &recorded, written)?;
         }
         let acted = match &turn.decision.effect {
             None => false,
             Some(pack::Effect::AddFinalizer) => {
                 let mut pack = recorded.object.as_ref().clone();
                 pack.metadata.finalizers = Some(vec![PACK_FINALIZER.to_owned()]);
-                recorded = next.write_pack(index, &recorded, pack)?;
+                recorded = next.write_pack(index, &recorded, &Rec::new(pack, 0))?;
                 true
             }
             Some(pack::Effect::RemoveFinalizer) => {
@@ -250,7 +265,7 @@ impl State {
             }
         };
         next.remember_pack(operator, index, recorded);
-        (turn.changed || acted).then_some(next)
+        (turn.written.is_some() || acted).then_some(next)
     }
 
     /// One look at an order. None when nothing comes of it.
@@ -265,8 +280,8 @@ impl State {
         }
         let turn = self.order_turn(scene, operator, &read);
         let mut next = self.clone();
-        if turn.changed {
-            let recorded = next.write_order(&scene.world, &read, turn.decision.status.clone())?;
+        if let Some(written) = &turn.written {
+            let recorded = next.write_order(&scene.world, &read, written)?;
             next.remember_order(operator, name, recorded);
             return Some(next);
         }

@@ -4,7 +4,7 @@ use carpack_api::order::{LineState, LineStatus};
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{self, Effect, Outcome};
 
-use crate::api::{lean_order, line_of};
+use crate::api::{lean_order, line_of, with_status};
 use crate::cloud::refused;
 use crate::config::SIGNATURE;
 use crate::config::{Mutant, World, at};
@@ -38,9 +38,9 @@ impl State {
         if turn.decision.effect != Some(Effect::Submit { index }) || fenced_off {
             return None;
         }
-        let intent = lean_order(order::intend(&live.object, index, at(self.now)));
-        let attempt = intent.lines.iter().find(|line| line.index == index).map_or(0, |line| line.attempts);
-        let stage = if world.is(Mutant::IntentAfterCall) { Stage::Intended } else { Stage::Looked(Box::new(intent)) };
+        let intent = with_status(&live.object, lean_order(order::intend(&live.object, index, at(self.now))));
+        let attempt = line_of(&intent.object, index).map_or(0, |line| line.attempts);
+        let stage = if world.is(Mutant::IntentAfterCall) { Stage::Intended } else { Stage::Looked(intent) };
         let mut next = self.clone();
         if attempt > 1 {
             next.reach(SAW_RETRY);
@@ -55,7 +55,7 @@ impl State {
         let task = self.operators.get(operator)?.tasks.get(name)?.clone();
         let Stage::Looked(intent) = &task.stage else { return None };
         let mut next = self.clone();
-        match next.write_order(&scene.world, &task.order, intent.as_ref().clone()) {
+        match next.write_order(&scene.world, &task.order, intent) {
             Some(order) => {
                 next.remember_order(operator, name, order.clone());
                 let tasks = &mut next.operators.get_mut(operator)?.tasks;
@@ -73,7 +73,7 @@ impl State {
     pub fn sign(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         let world = &scene.world;
         let task = self.operators.get(operator)?.tasks.get(name)?.clone();
-        if task.stage != Stage::Intended {
+        if !matches!(task.stage, Stage::Intended) {
             return None;
         }
         let mut next = self.clone();
@@ -189,7 +189,7 @@ impl State {
             order.status = Some(order::intend(&order, task.line, at(self.now)));
         }
         let status = lean_order(order::settle(&order, task.line, outcome, at(self.now), &scene.timing));
-        if let Some(recorded) = next.write_order(&scene.world, &current, status) {
+        if let Some(recorded) = next.write_order(&scene.world, &current, &with_status(&current.object, status)) {
             next.remember_order(operator, name, recorded);
         }
         Some(next)

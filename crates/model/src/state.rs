@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use carpack_api::order::OrderAction;
-use carpack_api::{ConcurrencyPack, PackOrder, PackOrderStatus};
+use carpack_api::{ConcurrencyPack, PackOrder};
 use carpack_core::observation::Observation;
 use carpack_core::order::Outcome;
 use serde::Serialize;
@@ -126,10 +126,10 @@ pub struct Call {
 }
 
 /// How far the spender is with a line.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Stage {
-    /// It has looked, and is about to write this intent.
-    Looked(Box<PackOrderStatus>),
+    /// It has looked, and is about to write the order with this intent.
+    Looked(Rec<PackOrder>),
     /// The intent is written; the call is about to be signed.
     Intended,
     /// The call has left.
@@ -278,7 +278,13 @@ impl State {
         operator.creating.as_ref().map(Rec::key).hash(state);
         operator.tasks.len().hash(state);
         for task in operator.tasks.values() {
-            (self.read(&task.order), task.line, task.attempt, words(&task.stage)).hash(state);
+            (self.read(&task.order), task.line, task.attempt).hash(state);
+            std::mem::discriminant(&task.stage).hash(state);
+            match &task.stage {
+                Stage::Looked(intent) => intent.key().hash(state),
+                Stage::Over(outcome) => words(outcome).hash(state),
+                Stage::Intended | Stage::Sent => {}
+            }
         }
         operator.held.is_some().hash(state);
         let Some(held) = &operator.held else { return };

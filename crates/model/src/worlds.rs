@@ -86,7 +86,7 @@ pub fn sound() -> Vec<World> {
             about: "two leaders that know nothing of each other; tokens are honoured",
             packs: one(),
             fenced: false,
-            waived: Some("I8"),
+            waived: Some("I8".to_owned()),
             faults: 2,
             ..small.clone()
         },
