@@ -4,6 +4,7 @@
 use carpack_api::PackOrder;
 use carpack_api::order::LineState;
 use carpack_simulator::Delivery;
+use carpack_testkit::eventually;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
 
@@ -47,6 +48,40 @@ async fn an_order_deleted_while_its_lost_call_is_in_doubt_is_kept_until_its_abse
     bought_once(&world).await;
     let tokens: BTreeSet<String> = tokens(&world);
     assert_eq!((world.asked("CreateInstance"), tokens.len()), (2, 2), "the next order is another one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_packs_whose_orders_are_deleted_in_doubt_none_loses_what_it_has_bought_though_the_operator_is_killed() {
+    const PACKS: usize = 12;
+    let mut world = World::start().await;
+    let lost = world.simulator.add_fault(Fault::on("CreateInstance", Effect::Drop { commit: true })).unwrap();
+    let blind = blind(&world);
+    let names: Vec<String> = (1..=PACKS).map(|n| format!("concert-{n}")).collect();
+    for name in &names {
+        world.apply(name, json!({"project": PROJECT, "quantity": 3})).await;
+    }
+    for name in &names {
+        world.until_order(name, "buy-1", "Ambiguous").await;
+        world.orders().delete(&world.order_name(name, "buy-1"), &DeleteParams::default()).await.unwrap();
+    }
+    world.simulator.remove_fault(lost).unwrap();
+    sighted(&world, blind);
+    for left in [10, 5] {
+        let look = async || match world.all_orders().await.len() {
+            count if count <= left => Ok(()),
+            count => Err(format!("{count} orders are left")),
+        };
+        let what = format!("no more than {left} orders are left");
+        eventually(PATIENCE, &what, look).await.unwrap_or_else(|error| world.fail(&error.to_string()));
+        world.kill_operator();
+        world.start_operator();
+    }
+    for name in &names {
+        world.until_ready(name).await;
+    }
+    world.sweeps(3).await;
+    assert_eq!((world.bought(), world.asked("CreateInstance")), (PACKS, PACKS));
+    world.until_unclaimed(0).await;
 }
 
 // Packs made anew under the same name.
