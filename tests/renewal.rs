@@ -111,6 +111,21 @@ async fn a_second_instance_that_was_renewed_in_the_console_is_not_renewed_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_approval_right_after_a_renewal_in_the_console_waits_for_a_new_look_and_pays_nothing_twice() {
+    let flags = vec!["--sweep-interval", "15s"];
+    let world = World::with(harness::Setup { flags, ..harness::Setup::default() }).await;
+    let expiry = three(&world, json!({})).await;
+    world.change("concert", json!({"mode": "ApprovalRequired"})).await;
+    world.go_to(expiry + DUE);
+    world.until_order("concert", "renew-1", "AwaitingApproval").await;
+    world.sweeps(1).await;
+    world.simulator.console_renew(&world.ids()[1], 1).unwrap();
+    world.decide_order("concert", "renew-1", json!({"decision": "Approved"})).await;
+    world.until_order("concert", "renew-1", "Fulfilled").await;
+    assert_eq!(world.charged_each("RenewInstance"), [1, 0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_is_void_when_its_instance_was_renewed_in_the_console_after_the_order_was_made() {
     let world = World::start().await;
     let expiry = three(&world, json!({})).await;

@@ -310,3 +310,20 @@ async fn monthly_packs_are_replaced_at_the_end_of_the_month_in_the_clouds_zone_a
     assert!(charges.iter().all(|charge| charge.action == "CreateInstance" && charge.amount_cents == 312_300));
     assert_eq!((charges.len(), world.asked("RenewInstance")), (3, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_successor_is_bought_in_time_although_the_second_instance_was_renewed_for_a_whole_term_in_the_console() {
+    let world = World::start().await;
+    let expiry = three(&world, json!({})).await;
+    world.simulator.console_renew(&world.ids()[1], 3).unwrap();
+    let story = async {
+        world.go_to(expiry + DUE);
+        succeeded(&world, 1, expiry).await;
+        world.go_to(expiry + SOON);
+        world.sweeps(2).await;
+        let pack = world.until_ready("concert").await;
+        assert_eq!(pack.status.unwrap().quantity.as_deref(), Some("4/3"), "the renewed one serves on");
+    };
+    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!((world.bought(), world.renewed()), (2, 0));
+}

@@ -191,6 +191,9 @@ pub struct PackOrderStatus {
     /// What it waits for or what became of it, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Since when only a look at the cloud, newer than this, stands between the order and its calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared_time: Option<Time>,
     /// What was paid (for a return: what came back), as far as the cloud's books show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,

@@ -21,6 +21,7 @@ fn ordered(spec: serde_json::Value) -> World {
     world.step_pack();
     world.step_pack();
     assert_eq!(world.orders.len(), 1, "{:?}", world.ready());
+    world.step_order(0);
     world.pass(SignedDuration::from_secs(1));
     world.sweep();
     world.pass(SignedDuration::from_secs(1));
@@ -37,6 +38,7 @@ fn due(spec: serde_json::Value) -> World {
     world.pass(SignedDuration::from_secs(1));
     world.step_pack();
     assert_eq!(world.orders.len(), 2, "{:?}", world.status().next);
+    world.step_order(1);
     world.pass(SignedDuration::from_secs(1));
     world.sweep();
     world.pass(SignedDuration::from_secs(1));
@@ -94,6 +96,28 @@ fn nothing_is_bought_under_a_name_that_is_taken_meanwhile() {
     world.sweep();
     run(&mut world);
     assert_eq!(world.bought(), 0);
+}
+
+#[test]
+fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
+    let mut world = due(json!({"mode": "Automatic"}));
+    world.installation_mode = Mode::ApprovalRequired;
+    run(&mut world);
+    // The last look was a moment ago; since then somebody has renewed the second instance in the console.
+    let second = world.instances.values_mut().nth(1).unwrap();
+    second.expiration = second.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+    let last = world.orders.len() - 1;
+    world.approve(last, "ThisOrder");
+    for _ in 0..12 {
+        world.step_order(last);
+    }
+    assert_eq!(world.renewed(), 0);
+    world.pass(SignedDuration::from_secs(1));
+    world.sweep();
+    run(&mut world);
+    let states = world.orders[last].status.iter().flat_map(|s| &s.lines).map(|line| line.state);
+    assert_eq!(states.collect::<Vec<_>>(), [LineState::Committed, LineState::Void, LineState::Committed]);
+    assert_eq!(world.renewed(), 2);
 }
 
 #[test]

@@ -6,11 +6,11 @@ use carpack_api::{ORDER_FINALIZER, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::evidence::{self, quarantine_end};
-use super::gate::{Gate, gate};
+use super::gate::{Gate, gate, hold};
 use super::lines::{exhausted, is_settled, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
-use crate::time::plus;
+use crate::time::{plus, whole_up};
 
 /// Decides about an order. Pure and total.
 ///
@@ -47,6 +47,14 @@ pub fn decide(input: &Input<'_>) -> Decision {
 
 /// Examines every unsent line: those that are over are closed, and the first that is left tells what it waits for.
 fn close_gate(input: &Input<'_>, status: &mut PackOrderStatus, deleting: bool) -> Gate {
+    let hold = hold(input);
+    if status.lines.iter().any(|line| line.state == LineState::Pending) {
+        status.cleared_time = match hold {
+            Gate::Wait { .. } => None,
+            _ => status.cleared_time.take().or_else(|| Some(whole_up(input.now))),
+        };
+    }
+    let cleared = status.cleared_time.as_ref().map(|t| t.0);
     let mut first = None;
     let mut notes = Vec::new();
     for line in status.lines.iter_mut().filter(|line| line.state == LineState::Pending) {
@@ -54,7 +62,7 @@ fn close_gate(input: &Input<'_>, status: &mut PackOrderStatus, deleting: bool) -
         let gate = if deleting {
             Gate::Void("the order was deleted before it was sent".to_owned())
         } else {
-            gate(input, spec, line)
+            gate(input, &hold, cleared, spec, line)
         };
         match gate {
             Gate::Reject(reason, message) => {
@@ -89,9 +97,10 @@ fn next_effect(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> Opti
     };
     let unknown = status.lines.iter().any(|line| matches!(line.state, LineState::Unknown | LineState::Submitting));
     if *gate == Gate::Open && !unknown {
+        let (hold, cleared) = (hold(input), status.cleared_time.as_ref().map(|t| t.0));
         let open = |line: &&LineStatus| {
             let spec = input.order.spec.lines.iter().find(|spec| spec.index == line.index);
-            spec.is_some_and(|spec| self::gate(input, spec, line) == Gate::Open)
+            spec.is_some_and(|spec| self::gate(input, &hold, cleared, spec, line) == Gate::Open)
         };
         if let Some(line) = status.lines.iter().filter(due).find(open) {
             return Some(Effect::Submit { index: line.index });

@@ -37,8 +37,8 @@ fn wait(reason: &'static str, message: impl Into<String>) -> Gate {
     Gate::Wait { reason, message: message.into(), wants_sweep: false }
 }
 
-/// Every check, for one unsent line.
-pub(super) fn gate(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> Gate {
+/// Everything that stands between an order and its calls, but the look at the cloud.
+pub(super) fn hold(input: &Input<'_>) -> Gate {
     let spec = &input.order.spec;
     if spec.approval.as_ref().is_some_and(|a| a.decision == Word::Denied) {
         return Gate::Reject("Denied", "denied by a person".to_owned());
@@ -46,13 +46,32 @@ pub(super) fn gate(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> G
     if spec.deadline.as_ref().is_some_and(|deadline| input.now >= deadline.0) {
         return Gate::Reject("DeadlinePassed", "the order's deadline has passed".to_owned());
     }
-    let mut checks =
-        vec![check_wanted(input), check_siblings(input), check_account(input), check_ladder(input), check_price(input)];
-    checks.extend([check_brake(input), check_limits(input), check_observed(input, line, state)]);
-    // What ends a line goes before what delays it.
-    let over = checks.iter().position(|gate| matches!(gate, Gate::Reject(..) | Gate::Void(_)));
-    let next = over.or_else(|| checks.iter().position(|gate| *gate != Gate::Open));
-    next.map_or(Gate::Open, |index| checks.swap_remove(index))
+    let wanted = [check_wanted(input), check_siblings(input), check_account(input), check_ladder(input)];
+    first(wanted.into_iter().chain([check_price(input), check_brake(input), check_limits(input)]))
+}
+
+/// What stands between one unsent line and its call, given what stands before the whole order.
+pub(super) fn gate(
+    input: &Input<'_>,
+    hold: &Gate,
+    cleared: Option<Timestamp>,
+    line: &OrderLine,
+    state: &LineStatus,
+) -> Gate {
+    first([hold.clone(), check_observed(input, cleared, line, state)].into_iter())
+}
+
+/// What ends a line goes before what delays it.
+fn first(gates: impl Iterator<Item = Gate>) -> Gate {
+    let mut next = Gate::Open;
+    for gate in gates {
+        match gate {
+            Gate::Reject(..) | Gate::Void(_) => return gate,
+            Gate::Wait { .. } if next == Gate::Open => next = gate,
+            Gate::Wait { .. } | Gate::Open => {}
+        }
+    }
+    next
 }
 
 /// A purchase or a renewal is wanted by a pack that exists and still says so.
@@ -222,10 +241,12 @@ fn check_limits(input: &Input<'_>) -> Gate {
     }
 }
 
-/// What a sweep newer than the order must show before money moves.
-fn check_observed(input: &Input<'_>, line: &OrderLine, state: &LineStatus) -> Gate {
+/// What a sweep must show before money moves. It is newer than the order, than the last call for the line, and than the
+/// moment since which nothing else holds the order: while it was held, a person may have been at the console.
+fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLine, state: &LineStatus) -> Gate {
     let spec = &input.order.spec;
-    let since = state.submit_time.as_ref().map_or(spec.decision_time.0, |t| t.0.max(spec.decision_time.0));
+    let moments = [state.submit_time.as_ref().map(|t| t.0), cleared];
+    let since = moments.into_iter().flatten().fold(spec.decision_time.0, Timestamp::max);
     let fresh = |o: &&Observation| o.started > since && input.now.duration_since(o.started) < input.timing.stale_after;
     let Some(observation) = input.observation.filter(fresh) else {
         let message = "waits for a look at the cloud that is newer than the order".to_owned();

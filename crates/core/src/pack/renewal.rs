@@ -200,15 +200,17 @@ fn replace(view: &View<'_>, quote: carpack_api::Money, next: String) -> Finding 
     let Some(latest) = view.claimed.iter().filter_map(|c| c.expiration).max() else {
         return Finding::stuck(RENEWAL_ON_TRACK, "ExpiryUnknown", "the cloud does not say when the pack expires");
     };
+    // What it gains is counted from when the pack would have less than its quantity; `latest` only says what it renews.
+    let ends = view.expiration.unwrap_or(latest);
     let duration = renewal_duration(spec);
     let length = term(spec.billing_mode, duration);
-    let gain = since(plus(input.now, length), latest);
+    let gain = since(plus(input.now, length), ends);
     if gain < length.checked_div(2).unwrap_or(SignedDuration::MAX) {
         let message = format!(
             "a successor bought now would last only {}h longer than what is there, less than half of its term: shorten renewBefore, or lengthen renewal.duration",
             gain.as_hours()
         );
-        let half = plus(latest, length.checked_div(2).unwrap_or(SignedDuration::ZERO).saturating_mul(-1));
+        let half = plus(ends, length.checked_div(2).unwrap_or(SignedDuration::ZERO).saturating_mul(-1));
         return Finding::stuck(RENEWAL_ON_TRACK, "SuccessorGainsTooLittle", message).wake(half);
     }
     if let Some(order) = orders::refused(orders::own(&input, OrderAction::Buy), None, latest) {
