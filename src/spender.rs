@@ -74,7 +74,7 @@ pub struct Spender {
     operator: Arc<Operator>,
     desk: Arc<PaidDesk>,
     in_flight: Arc<Mutex<HashSet<String>>>,
-    /// Whose turn it is to spend, for each account with limits.
+    /// Whose turn it is to spend, for each account with limits and each pack (`namespace/name`).
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -131,7 +131,8 @@ impl Spender {
         let held = |why: &str| Ok(Paid::HeldBack(why.to_owned()));
         let Some(live) = orders::look(operator, name).await? else { return held("the order is gone") };
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
-        let (turn, commitments) = self.count(account.as_ref()).await?;
+        let of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
+        let (of_account, commitments) = self.count(account.as_ref()).await?;
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
         let siblings = operator.siblings(&live);
         let elsewhere = operator.elsewhere(&live);
@@ -167,7 +168,7 @@ impl Spender {
         let deadline = line.renews_from.as_ref().or(live.spec.deadline.as_ref()).map_or(operator.clock.now(), |t| t.0);
         let status = order::intend(&live, index, operator.clock.second());
         let intended = replace_status(&operator.kube, "writing the intent", &with_status(live, status)).await?;
-        drop(turn);
+        drop((of_pack, of_account));
 
         tracing::info!(order = name, index, "sending a paid call");
         let outcome = self.send(client.as_ref(), request, Deadline(deadline)).await;
@@ -176,14 +177,20 @@ impl Spender {
         Ok(Paid::Over)
     }
 
+    /// Waits for the turn of an account, or of a pack: two of its orders must not both be looked at before either has
+    /// written its intent.
+    async fn turn(&self, of: String) -> OwnedMutexGuard<()> {
+        let turn = Arc::clone(lock(&self.turns).entry(of).or_default());
+        turn.lock_owned().await
+    }
+
     /// What counts against the account's limits, as the API server has it now. The turn is held until the intent is
     /// written and counts in its turn: two orders must not both take the last room. Without limits there is nothing to count.
     async fn count(&self, account: Option<&Account>) -> Result<(Option<OwnedMutexGuard<()>>, Commitments), StepError> {
         let Some(account) = account.filter(|account| account.has_limits()) else {
             return Ok((None, Commitments::default()));
         };
-        let turn = Arc::clone(lock(&self.turns).entry(account.name.clone()).or_default());
-        let turn = turn.lock_owned().await;
+        let turn = self.turn(account.name.clone()).await;
         let orders = orders::list(&self.operator).await?;
         Ok((Some(turn), self.operator.commitments_of(account, &orders)))
     }

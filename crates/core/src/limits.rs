@@ -104,7 +104,7 @@ pub fn renewals_due(account: &Account, pack: &ConcurrencyPack, horizon: Timestam
 }
 
 /// True for a purchase that renews nothing.
-fn is_first(spec: &PackOrderSpec) -> bool {
+pub(crate) fn is_first(spec: &PackOrderSpec) -> bool {
     spec.action == OrderAction::Buy && spec.lines.iter().all(|line| line.renews_from.is_none())
 }
 

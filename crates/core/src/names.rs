@@ -130,4 +130,12 @@ mod tests {
         assert_ne!(token, client_token("events.concert.renew-1", "uid-1", Some("i-2"), Some(from)));
         assert_ne!(token, client_token("events.concert.renew-1", "uid-1", Some("i-1"), None));
     }
+
+    #[test]
+    fn a_token_is_the_same_whenever_and_by_whomever_it_is_made() {
+        let token = || client_token("events.concert.renew-1", "uid-1", Some("i-1"), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(token(), token());
+        // A later version of carpack that sends the same call again must send the same token.
+        assert_eq!(token(), "73abc7c29d060713752629ffd6a1fd1c7d138953cc6280cc129a20cf421c0738");
+    }
 }

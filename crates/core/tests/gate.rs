@@ -88,6 +88,53 @@ fn nothing_is_sent_on_the_word_of_a_stale_sweep() {
 }
 
 #[test]
+fn a_first_purchase_is_not_sent_while_anything_alive_carries_the_packs_hash() {
+    let mut world = ordered(json!({}));
+    let mut other = World::new(pack(json!({})));
+    other.settle();
+    // Bought by an order that somebody took away: under another number of the same lineage.
+    world.instances = other.instances.clone();
+    for instance in world.instances.values_mut() {
+        let name = instance.name.clone().unwrap();
+        let hash = name.rsplit('-').nth(1).unwrap();
+        instance.name = Some(format!("other-002-{hash}-1"));
+    }
+    world.sweep();
+    run(&mut world);
+    assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)));
+    world.pass(SignedDuration::from_hours(24 * 4));
+    world.sweep();
+    run(&mut world);
+    assert_eq!(world.bought(), 1, "what has expired stands in nobody's way");
+}
+
+#[test]
+fn a_pack_that_has_been_bought_is_not_bought_by_an_order_that_was_put_back() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    let last = world.orders.len() - 1;
+    world.orders[last].status = None;
+    world.instances.clear();
+    world.sweep();
+    run(&mut world);
+    assert_eq!((world.bought(), line(&world)), (1, (LineState::Void, 0)));
+}
+
+#[test]
+fn of_two_open_orders_of_a_pack_the_earlier_goes_first_and_the_other_buys_nothing() {
+    let mut world = ordered(json!({}));
+    let mut second = world.orders[0].clone();
+    second.metadata.name = Some("events.concert.buy-2".into());
+    second.spec.ordinal = 2;
+    second.spec.lines[0].client_token = "another".into();
+    world.orders.push(second);
+    run(&mut world);
+    assert_eq!(world.bought(), 0, "it waits for the earlier one");
+    world.settle();
+    assert_eq!((world.bought(), line(&world)), (1, (LineState::Void, 0)));
+}
+
+#[test]
 fn nothing_is_bought_under_a_name_that_is_taken_meanwhile() {
     let mut world = ordered(json!({}));
     let mut other = World::new(pack(json!({})));

@@ -1,17 +1,17 @@
 //! The last gate before money moves: what stands between an unsent line and its call.
 
-use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine};
+use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine, OrderState};
 use carpack_api::pack::RenewalMode;
 use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder};
 use jiff::Timestamp;
 
 use super::Input;
-use super::lines::is_purchase;
+use super::lines::is_paid;
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
-use crate::limits;
+use crate::limits::{self, is_first};
 use crate::names::{carries_hash, is_named};
-use crate::observation::{Observation, seen_off};
+use crate::observation::{Instance, Observation, seen_off};
 
 /// What stands between an unsent line and its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,11 +86,13 @@ fn check_wanted(input: &Input<'_>) -> Gate {
     let Some(pack) = input.pack.filter(alive) else {
         return Gate::Void("the pack is gone".to_owned());
     };
-    let is_first = is_purchase(spec) && spec.lines.iter().all(|line| line.renews_from.is_none());
-    if is_first {
+    if is_first(spec) {
         let window = pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
         if window.is_some_and(|not_after| input.now >= not_after.0) {
             return Gate::Reject("DeadlinePassed", "the pack's purchaseWindow has closed".to_owned());
+        }
+        if pack.status.as_ref().is_some_and(|status| !status.instances.is_empty()) {
+            return Gate::Void("the pack has been bought already".to_owned());
         }
         return Gate::Open;
     }
@@ -103,17 +105,37 @@ fn check_wanted(input: &Input<'_>) -> Gate {
     Gate::Open
 }
 
-/// No spending on a pack while the outcome of another of its orders is unknown.
+/// No spending on a pack while the outcome of another of its orders is unknown, nor out of turn: two may be open when a person
+/// deleted one and a process with old reads made another. Nor for a pack that another order has bought.
 fn check_siblings(input: &Input<'_>) -> Gate {
-    let open =
-        input.siblings.iter().filter(|o| o.metadata.name != input.order.metadata.name).find(|o| is_unresolved(o));
-    match open {
-        Some(other) => wait(
-            "EarlierOrderUnresolved",
-            format!("waits until order {} is settled", other.metadata.name.as_deref().unwrap_or_default()),
-        ),
+    let rank = |o: &PackOrder| (o.spec.decision_time.0, o.spec.ordinal, o.metadata.name.clone());
+    let name = |o: &PackOrder| o.metadata.name.clone().unwrap_or_default();
+    let earlier = |o: &&PackOrder| is_unresolved(o) || is_open(o) && rank(o) < rank(input.order);
+    if let Some(other) = others(input).find(earlier) {
+        return wait("EarlierOrderUnresolved", format!("waits until order {} is settled", name(other)));
+    }
+    let spec = &input.order.spec;
+    let bought = |o: &&PackOrder| {
+        is_first(&o.spec)
+            && o.spec.pack_ref == spec.pack_ref
+            && o.status.iter().flat_map(|status| &status.lines).any(is_paid)
+    };
+    match others(input).find(bought).filter(|_| is_first(spec)) {
+        Some(other) => Gate::Void(format!("the pack was bought by order {}", name(other))),
         None => Gate::Open,
     }
+}
+
+/// The other orders for the same namespace and name.
+fn others<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a PackOrder> {
+    let own = input.order.metadata.name.clone();
+    input.siblings.iter().filter(move |o| o.metadata.name != own)
+}
+
+/// True when the order may still spend.
+pub(crate) fn is_open(order: &PackOrder) -> bool {
+    let state = order.status.as_ref().and_then(|s| s.state);
+    !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
 }
 
 /// True when a paid call of this order may have been made and is not settled.
@@ -241,12 +263,13 @@ fn check_limits(input: &Input<'_>) -> Gate {
     }
 }
 
-/// What a sweep must show before money moves. It is newer than the order, than the last call for the line, and than the
+/// What a sweep must show before money moves. It is newer than the order, than the last call for the line or by another order of the pack, and than the
 /// moment since which nothing else holds the order: while it was held, a person may have been at the console.
 fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLine, state: &LineStatus) -> Gate {
     let spec = &input.order.spec;
-    let moments = [state.submit_time.as_ref().map(|t| t.0), cleared];
-    let since = moments.into_iter().flatten().fold(spec.decision_time.0, Timestamp::max);
+    let calls = others(input).flat_map(|o| &o.status).flat_map(|status| &status.lines).chain([state]);
+    let moments = calls.filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).chain(cleared);
+    let since = moments.fold(spec.decision_time.0, Timestamp::max);
     let fresh = |o: &&Observation| o.started > since && input.now.duration_since(o.started) < input.timing.stale_after;
     let Some(observation) = input.observation.filter(fresh) else {
         let message = "waits for a look at the cloud that is newer than the order".to_owned();
@@ -264,19 +287,24 @@ fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLin
 
 fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
     let spec = &input.order.spec;
-    let taken =
-        observation.instances.values().find(|i| i.name.as_deref().is_some_and(|n| is_named(&spec.pack_name, n)));
+    let (namespace, name) = (&spec.pack_ref.namespace, &spec.pack_ref.name);
+    let live = |i: &Instance| !i.isolated && i.expiration.is_none_or(|at| at > input.now);
+    // For a first purchase whatever is alive and carries the pack's hash stands in the way; a successor stands beside it.
+    let taken = observation.instances.values().find(|i| {
+        let carries = |n: &str| line.renews_from.is_none() && live(i) && carries_hash(namespace, name, n);
+        i.name.as_deref().is_some_and(|n| is_named(&spec.pack_name, n) || carries(n))
+    });
     if let Some(instance) = taken {
         return wait(
             "NameTaken",
             format!(
-                "instance {} already stands under the name {}: it is not bought a second time",
-                instance.id, spec.pack_name
+                "instance {} already stands under this pack's name ({}): it is not bought a second time",
+                instance.id,
+                instance.name.as_deref().unwrap_or_default()
             ),
         );
     }
     let Some(from) = &line.renews_from else { return Gate::Open };
-    let (namespace, name) = (&spec.pack_ref.namespace, &spec.pack_ref.name);
     let lineage =
         observation.instances.values().filter(|i| i.name.as_deref().is_some_and(|n| carries_hash(namespace, name, n)));
     match lineage.filter_map(|i| i.expiration).max() {

@@ -1,6 +1,6 @@
 //! The state of an order's lines: the intent before a call, the outcome after it.
 
-use carpack_api::order::{LineState, LineStatus, PackOrderSpec, TrailEntry};
+use carpack_api::order::{LineState, LineStatus, TrailEntry};
 use carpack_api::{PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
@@ -186,9 +186,4 @@ fn backoff(first: SignedDuration, attempts: i32) -> SignedDuration {
 
 pub(super) fn list(items: &[String]) -> String {
     if items.is_empty() { "without an id".to_owned() } else { items.join(", ") }
-}
-
-/// Concurrencies that one line of the order stands for.
-pub(super) fn is_purchase(spec: &PackOrderSpec) -> bool {
-    spec.action == carpack_api::order::OrderAction::Buy
 }

@@ -17,7 +17,7 @@ use crate::observation::{DealsLook, Observation};
 use crate::{Event, Timing};
 
 pub use decide::decide;
-pub(crate) use gate::{is_unresolved, not_granted, not_offered};
+pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered};
 pub use lines::{Outcome, intend, is_paid, settle};
 pub(crate) use report::reason_of;
 

@@ -10,6 +10,7 @@ use super::{Effect, Input};
 use crate::account::wants_auto_renew;
 use crate::money;
 use crate::names::{client_token, cloud_name, order_name};
+pub(super) use crate::order::is_open;
 use crate::order::{self, is_unresolved, reason_of};
 use crate::time::whole_up;
 
@@ -25,12 +26,6 @@ pub(super) fn uid(input: &Input<'_>) -> String {
 
 pub(super) fn name_of(order: &PackOrder) -> &str {
     order.metadata.name.as_deref().unwrap_or_default()
-}
-
-/// True when the order may still spend.
-pub(super) fn is_open(order: &PackOrder) -> bool {
-    let state = order.status.as_ref().and_then(|s| s.state);
-    !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
 }
 
 /// The order that bars the next one: any that is open, whatever UID it was for.
