@@ -150,4 +150,51 @@ mod tests {
     fn a_template_that_is_no_json_is_refused_with_the_way_out() {
         assert!(parameter("{packName}", "a", &terms()).unwrap_err().contains("parameterTemplate"));
     }
+
+    fn order(action: &str) -> PackOrder {
+        let json = serde_json::json!({
+            "apiVersion": "carpack.io/v1alpha1", "kind": "PackOrder", "metadata": {"name": "events.concert.buy-1"},
+            "spec": {
+                "packRef": {"namespace": "events", "name": "concert", "uid": "uid-1"}, "accountRef": {"name": "default"},
+                "action": action, "ordinal": 1, "packName": "concert-1a2b", "decisionTime": "2026-12-01T00:00:00Z",
+                "terms": terms(),
+                "lines": [{"index": 0, "clientToken": "0123456789abcdef".repeat(4), "instanceId": "i-1"}]},
+            "status": {"lines": [{"index": 0, "state": "Pending", "attempts": 0}]}
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn request(order: &PackOrder) -> PaidRequest {
+        let api: ApiChannel = serde_json::from_value(serde_json::json!({
+            "productCode": "p_car", "subProductCode": "sp_car", "parameterTemplate": "{}",
+            "periodUnits": {"Daily": "d", "Monthly": "m"}}))
+        .unwrap();
+        build(order, &order.spec.lines[0], Some(&api)).unwrap()
+    }
+
+    #[test]
+    fn a_call_carries_the_token_of_its_line_whatever_the_attempt() {
+        for action in ["Buy", "Renew", "Return"] {
+            let mut order = order(action);
+            let first = request(&order);
+            let token = match &first {
+                PaidRequest::Create(request) => &request.client_token,
+                PaidRequest::Renew(request) => &request.client_token,
+                PaidRequest::Refund(request) => &request.client_token,
+            };
+            assert_eq!(*token, order.spec.lines[0].client_token);
+            order.status.as_mut().unwrap().lines[0].attempts = 2;
+            assert_eq!(request(&order), first);
+        }
+    }
+
+    #[test]
+    fn a_purchase_asks_for_what_the_order_has_frozen() {
+        let mut order = order("Buy");
+        for (auto_renew, flag) in [(false, RenewFlag::Manual), (true, RenewFlag::Auto)] {
+            order.spec.terms.auto_renew = auto_renew;
+            let PaidRequest::Create(request) = request(&order) else { unreachable!("a purchase is asked for") };
+            assert_eq!((request.quantity, request.period.count, request.renew_flag), (20, 3, flag));
+        }
+    }
 }

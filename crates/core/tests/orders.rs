@@ -1,0 +1,164 @@
+//! One order and the others: what settles it, what its approval reaches to, what it bars, and what is left without it.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use carpack_api::common::Time;
+use carpack_api::order::LineState;
+use carpack_core::observation::DealsLook;
+use carpack_core::order::{Effect, Outcome, intend, settle};
+use jiff::SignedDuration;
+use serde_json::json;
+use world::{Reply, World, pack};
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+const LONGER_THAN_THE_QUARANTINE: SignedDuration = SignedDuration::from_mins(10);
+
+/// A world in which the first purchase has been ordered and not sent.
+fn ordered() -> World {
+    let mut world = World::new(pack(json!({})));
+    world.sweep();
+    world.pass(SECOND);
+    world.step_pack();
+    world.step_pack();
+    assert_eq!(world.orders.len(), 1, "{:?}", world.ready());
+    world.pass(SECOND);
+    world
+}
+
+/// Its purchase was sent, and this became of it.
+fn sent(reply: Reply) -> World {
+    let mut world = ordered();
+    world.replies = vec![reply];
+    let sent = (0..12).any(|_| {
+        world.sweep();
+        world.pass(SECOND);
+        world.step_order(0) == Some(Effect::Submit { index: 0 })
+    });
+    assert!(sent, "{:?}", world.orders[0].status);
+    world
+}
+
+fn line(world: &World) -> (LineState, i32) {
+    let line = &world.orders[0].status.as_ref().unwrap().lines[0];
+    (line.state, line.attempts)
+}
+
+fn delete_order(world: &mut World) {
+    world.orders[0].metadata.deletion_timestamp = Some(Time(world.now));
+}
+
+#[test]
+fn neither_of_the_two_looks_may_be_from_within_the_quarantine() {
+    for sweep_is_early in [true, false] {
+        let mut world = sent(Reply::LostBeforeCommit);
+        world.step_order(0);
+        world.pass(SignedDuration::from_secs(30));
+        let early = DealsLook { started: world.now, deals: Vec::new() };
+        world.sweep();
+        world.pass(LONGER_THAN_THE_QUARANTINE);
+        let late = DealsLook { started: world.now, deals: Vec::new() };
+        if !sweep_is_early {
+            world.sweep();
+        }
+        world.pass(SECOND);
+        let clear_looks = |deals| world.decide_order(0, Some(deals)).status.lines[0].clear_looks;
+        assert_eq!(clear_looks(if sweep_is_early { &late } else { &early }), 0, "early sweep: {sweep_is_early}");
+        assert_eq!(clear_looks(&late), i32::from(!sweep_is_early), "both are late, or the sweep is not");
+    }
+}
+
+#[test]
+fn what_was_paid_and_not_delivered_is_never_sent_again() {
+    let mut world = ordered();
+    world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
+    let outcome = Outcome::PaidNotDelivered { message: "PaySuccDeliverFailed".into() };
+    world.orders[0].status = Some(settle(&world.orders[0], 0, &outcome, world.now, &world.timing));
+    world.run_until("2026-12-02T00:00:00Z", SignedDuration::from_mins(20));
+    assert_eq!((line(&world), world.bought(), world.orders.len()), ((LineState::Committed, 1), 0, 1));
+    assert_eq!(world.ready(), "False PaidNotDelivered");
+}
+
+#[test]
+fn an_order_that_is_deleted_before_it_was_sent_is_void() {
+    let mut world = ordered();
+    delete_order(&mut world);
+    let effects: Vec<_> = (0..5).filter_map(|_| world.step_order(0)).collect();
+    assert_eq!((line(&world), world.bought()), ((LineState::Void, 0), 0));
+    assert_eq!(effects.first(), Some(&Effect::RemoveFinalizer));
+}
+
+#[test]
+fn an_order_whose_outcome_is_unknown_is_kept_when_somebody_deletes_it() {
+    let mut world = sent(Reply::LostAfterCommit);
+    delete_order(&mut world);
+    for _ in 0..20 {
+        world.pass(SECOND);
+        assert_eq!(world.step_order(0), None);
+    }
+    assert_eq!(line(&world), (LineState::Unknown, 1));
+    world.sweep();
+    world.pass(SECOND);
+    let effects: Vec<_> = (0..5).filter_map(|_| world.step_order(0)).collect();
+    assert_eq!((line(&world), world.bought()), ((LineState::Done, 1), 1));
+    assert!(effects.contains(&Effect::RemoveFinalizer), "{effects:?}");
+}
+
+#[test]
+fn nothing_is_ordered_while_an_order_for_an_earlier_object_of_the_name_is_open() {
+    let mut world = sent(Reply::LostBeforeCommit);
+    let mut again = pack(json!({}));
+    again.metadata.uid = Some("uid-2".into());
+    world.pack = Some(again);
+    for _ in 0..5 {
+        world.pass(SECOND);
+        world.sweep();
+        world.pass(SECOND);
+        world.step_pack();
+    }
+    assert_eq!((world.orders.len(), world.ready()), (1, "False EarlierOrderUnresolved".into()));
+}
+
+/// How many instances are renewed on the first evening of a pack whose purchase was approved with all later renewals.
+fn renewed_after(edit: impl FnOnce(&mut World)) -> usize {
+    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
+    world.settle();
+    world.approve(0, "ThisAndLaterRenewals");
+    world.settle();
+    assert_eq!(world.bought(), 1);
+    edit(&mut world);
+    world.run_until("2026-12-01T20:00:00Z", SignedDuration::from_hours(1));
+    world.renewed()
+}
+
+#[test]
+fn an_approval_for_later_renewals_does_not_reach_to_other_terms_or_another_object() {
+    assert_eq!(renewed_after(|_| ()), 3);
+    let for_two_days_at_the_same_price = |world: &mut World| {
+        world.account.as_mut().unwrap().spec.price_list.prices[0].amount = "52.50".into();
+        world.spec(|spec| spec.renewal.duration = Some(2));
+    };
+    assert_eq!(renewed_after(for_two_days_at_the_same_price), 0);
+    let of_an_object_created_again = |world: &mut World| {
+        let mut again = pack(json!({"mode": "ApprovalRequired", "duration": 1}));
+        again.metadata.uid = Some("uid-2".into());
+        world.pack = Some(again);
+        world.instances.clear();
+        world.settle();
+        world.approve(1, "ThisOrder");
+        world.settle();
+        assert_eq!(world.bought(), 2);
+    };
+    assert_eq!(renewed_after(of_an_object_created_again), 0);
+}
+
+#[test]
+fn a_pack_that_was_bought_is_not_bought_again_when_its_order_was_deleted_and_its_instances_are_gone() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    assert_eq!(world.bought(), 1);
+    world.orders.clear();
+    world.instances.clear();
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought(), world.orders.len()), ("False Vanished", 1, 0));
+}
