@@ -1,7 +1,7 @@
 # Everything a contributor types. `make` alone shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo test model fmt lint generate check-generated
+.PHONY: help tools demo test model mutants fmt lint generate check-generated
 
 # Arguments for the demo: make demo ARGS='--help'
 ARGS ?=
@@ -23,6 +23,9 @@ test: tools ## Run all tests
 
 model: ## Explore every interleaving of faults in small worlds (CARPACK_MODEL_MINUTES, default 30)
 	cargo run --release --locked -p carpack-model
+
+mutants: tools ## Show that a test notices each of the faults in tests/mutants: make mutants ARGS='lease token'
+	@tests/mutants/run $(ARGS)
 
 fmt: ## Format the code
 	cargo fmt --all
