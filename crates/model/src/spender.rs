@@ -33,6 +33,15 @@ impl State {
     ) -> Option<Self> {
         let world = &scene.world;
         let live = self.orders.get(name)?.clone();
+        // The orders of a pack take turns, from the look to the intent.
+        let pack = &live.object.spec.pack_ref;
+        let busy = |task: &Task| {
+            let other = &task.order.object.spec.pack_ref;
+            matches!(task.stage, Stage::Looked(_)) && (&other.namespace, &other.name) == (&pack.namespace, &pack.name)
+        };
+        if self.operators.get(operator)?.tasks.values().any(busy) {
+            return None;
+        }
         let turn = self.order_turn_on(scene, operator, &live, &self.packs, deals);
         let fenced_off = world.fenced && self.leader != operator;
         if turn.decision.effect != Some(Effect::Submit { index }) || fenced_off {
