@@ -1,0 +1,436 @@
+//! Whatever is written into a spec, in whatever order, and taken back: nothing is bought twice, and nothing stays wedged.
+//!
+//! Also what the API server would refuse today: it may have been stored under older rules. `PROPTEST_CASES` raises the
+//! number of cases.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::collections::BTreeSet;
+
+use carpack_api::common::{Money, Time};
+use carpack_api::order::{LineState, LineStatus, OrderAction};
+use carpack_api::pack::{Adopt, DeletionPolicy, PurchaseWindow, Renewal, RenewalMode, RenewalStrategy};
+use carpack_api::{ConcurrencyPackSpec, Mode, PackOrder};
+use carpack_core::order::SETTLE_ANNOTATION;
+use carpack_core::pack as packs;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::json;
+use world::{Reply, World, pack};
+
+/// Each case is one pack that lives through so many changes of its spec.
+const CHANGES: usize = 80;
+const CASES: u32 = 300;
+
+/// At least so many cases, more when the environment asks for more.
+fn config(cases: u32) -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    ProptestConfig { cases: cases.max(asked.cases), max_shrink_iters: 600, failure_persistence: None, ..asked }
+}
+
+/// A moment in a spec.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// So many minutes from when it is written.
+    In(i64),
+    /// The first moment that can be written.
+    First,
+    /// The last one.
+    Last,
+}
+
+impl Moment {
+    fn at(self, now: Timestamp) -> Time {
+        Time(match self {
+            Self::In(minutes) => now.checked_add(SignedDuration::from_mins(minutes)).unwrap(),
+            Self::First => Timestamp::MIN,
+            Self::Last => Timestamp::MAX,
+        })
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Edit {
+    Project(Option<&'static str>),
+    PackName(Option<&'static str>),
+    Renewal {
+        mode: RenewalMode,
+        duration: Option<i32>,
+        renew_before: Option<&'static str>,
+        until: Option<Moment>,
+        strategy: Option<RenewalStrategy>,
+    },
+    Window(Option<(Option<Moment>, Option<Moment>)>),
+    MaxPrice(Option<(&'static str, &'static str)>),
+    Deletion(DeletionPolicy),
+    Mode(Mode),
+    Adopt,
+    /// Back to what was applied first.
+    RollBack,
+}
+
+/// What happens between two changes.
+#[derive(Debug, Clone)]
+enum Meanwhile {
+    Nothing,
+    Rounds(u8),
+    /// The operator is at work all the while.
+    Hours(i64),
+    /// The operator is not running, for less than the shortest lead of a renewal.
+    Outage(i64),
+    Reply(Reply),
+    Approve,
+    RestartOperator,
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    prop_oneof![
+        6 => (-600_i64..6000).prop_map(Moment::In),
+        1 => Just(Moment::First),
+        1 => Just(Moment::Last),
+    ]
+}
+
+fn renewal() -> impl Strategy<Value = Edit> {
+    let mode =
+        prop_oneof![1 => Just(RenewalMode::None), 1 => Just(RenewalMode::AutoRenew), 5 => Just(RenewalMode::Operator)];
+    let duration = prop_oneof![3 => Just(None), 4 => (1_i32..=36).prop_map(Some)];
+    let renew_before = prop::sample::select(vec![
+        None,
+        Some("6h"),
+        Some("1h"),
+        Some("90m"),
+        Some("30h"),
+        // What the API server refuses.
+        Some(""),
+        Some("soon"),
+        Some("6"),
+        Some("-3h"),
+        Some("0s"),
+        Some("1000000h"),
+        Some("99999999999999999999h"),
+        Some("2562047788015215h"),
+        Some("６h"),
+        Some("h\u{0}"),
+    ]);
+    let strategy = prop::sample::select(vec![None, Some(RenewalStrategy::Extend), Some(RenewalStrategy::Replace)]);
+    (mode, duration, renew_before, prop::option::weighted(0.3, moment()), strategy).prop_map(
+        |(mode, duration, renew_before, until, strategy)| Edit::Renewal {
+            mode,
+            duration,
+            renew_before,
+            until,
+            strategy,
+        },
+    )
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let project = prop::sample::select(vec![
+        None,
+        Some("cap-a"),
+        Some("cap-b"),
+        Some("cap-small"),
+        Some("cap-nowhere"),
+        Some("cap-of-others"),
+        Some(""),
+    ]);
+    let name =
+        prop::sample::select(vec![None, Some("Gala"), Some("Gala-002"), Some(""), Some(" \u{1f3b5}\n"), Some("-")]);
+    let price = prop::sample::select(vec![
+        None,
+        Some(("6300.00", "USD")),
+        Some(("1.00", "USD")),
+        Some(("6300.00", "XXX")),
+        Some(("6300.00", "")),
+        Some(("", "USD")),
+        Some(("-6300", "USD")),
+        Some(("1e9", "USD")),
+        Some(("99999999999999999999", "USD")),
+    ]);
+    let policy = prop::sample::select(vec![DeletionPolicy::Retain, DeletionPolicy::Lapse, DeletionPolicy::Return]);
+    let mode = prop_oneof![1 => Just(Mode::Observe), 1 => Just(Mode::DryRun), 1 => Just(Mode::ApprovalRequired), 3 => Just(Mode::Automatic)];
+    let window = prop::option::of((prop::option::of(moment()), prop::option::of(moment())));
+    prop_oneof![
+        3 => project.prop_map(Edit::Project),
+        2 => name.prop_map(Edit::PackName),
+        5 => renewal(),
+        2 => window.prop_map(Edit::Window),
+        2 => price.prop_map(Edit::MaxPrice),
+        1 => policy.prop_map(Edit::Deletion),
+        1 => mode.prop_map(Edit::Mode),
+        1 => Just(Edit::Adopt),
+        2 => Just(Edit::RollBack),
+    ]
+}
+
+fn meanwhile() -> impl Strategy<Value = Meanwhile> {
+    let reply = prop_oneof![
+        2 => Just(Reply::LostAfterCommit),
+        2 => Just(Reply::LostBeforeCommit),
+        1 => Just(Reply::Delayed),
+        1 => Just(Reply::Refused { category: "BalanceInsufficient", may_pass: true }),
+    ];
+    prop_oneof![
+        2 => Just(Meanwhile::Nothing),
+        8 => (1_u8..3).prop_map(Meanwhile::Rounds),
+        3 => (1_i64..20).prop_map(Meanwhile::Hours),
+        2 => (1_i64..50).prop_map(Meanwhile::Outage),
+        1 => reply.prop_map(Meanwhile::Reply),
+        1 => Just(Meanwhile::Approve),
+        1 => Just(Meanwhile::RestartOperator),
+    ]
+}
+
+fn apply(world: &mut World, edit: &Edit, first: &ConcurrencyPackSpec) {
+    let now = world.now;
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    world.spec(|spec| match edit {
+        Edit::Project(project) => spec.project = text(*project),
+        Edit::PackName(name) => spec.pack_name = text(*name),
+        Edit::Renewal { mode, duration, renew_before, until, strategy } => {
+            spec.renewal = Renewal {
+                mode: *mode,
+                duration: *duration,
+                renew_before: text(*renew_before),
+                until: until.map(|until| until.at(now)),
+                strategy: *strategy,
+            };
+        }
+        Edit::Window(window) => {
+            spec.purchase_window = window.map(|(not_before, not_after)| PurchaseWindow {
+                not_before: not_before.map(|moment| moment.at(now)),
+                not_after: not_after.map(|moment| moment.at(now)),
+            });
+        }
+        Edit::MaxPrice(price) => {
+            spec.max_price = price.map(|(amount, currency)| Money { amount: amount.into(), currency: currency.into() });
+        }
+        Edit::Deletion(policy) => spec.deletion_policy = *policy,
+        Edit::Mode(mode) => spec.mode = *mode,
+        Edit::Adopt => spec.adopt = Some(Adopt { instance_ids: vec!["i-001".into(), String::new()] }),
+        Edit::RollBack => *spec = first.clone(),
+    });
+}
+
+fn pass(world: &mut World, meanwhile: &Meanwhile) {
+    match meanwhile {
+        Meanwhile::Nothing => {}
+        Meanwhile::Rounds(count) => (0..*count).for_each(|_| world.round()),
+        Meanwhile::Hours(hours) => live(world, SignedDuration::from_hours(*hours)),
+        Meanwhile::Outage(minutes) => {
+            world.pass(SignedDuration::from_mins(*minutes));
+            live(world, SignedDuration::from_mins(1));
+        }
+        Meanwhile::Reply(reply) => {
+            world.replies.push(reply.clone());
+            world.round();
+        }
+        Meanwhile::Approve => {
+            if let Some(newest) = world.orders.len().checked_sub(1) {
+                world.approve(newest, "ThisOrder");
+            }
+            world.round();
+        }
+        Meanwhile::RestartOperator => {
+            world.last_change = None;
+            world.failures.clear();
+            world.observation = None;
+            world.round();
+        }
+    }
+}
+
+/// The operator works for so long. Where nothing can happen, time is skipped.
+fn live(world: &mut World, long: SignedDuration) {
+    let end = world.now.checked_add(long).unwrap();
+    while world.now < end {
+        let step = if world.open_orders() > 0 { SignedDuration::from_mins(30) } else { long };
+        let due = world.pack.as_ref().and_then(|p| p.status.as_ref()?.next_renewal_time.as_ref()).map(|due| due.0);
+        let next = [Some(end), world.now.checked_add(step).ok(), due.filter(|due| *due > world.now)];
+        world.pass(next.into_iter().flatten().min().unwrap().duration_since(world.now));
+        for _ in 0..if world.open_orders() > 0 { 4 } else { 2 } {
+            world.round();
+        }
+    }
+}
+
+/// One charge for each token, one renewal of each instance from each expiry, one first purchase, one open order.
+fn check_the_books(world: &World) -> Result<(), TestCaseError> {
+    prop_assert!(world.open_orders() <= 1, "{} open orders", world.open_orders());
+    let mut tokens = BTreeSet::new();
+    prop_assert!(world.charges.iter().all(|charge| tokens.insert(charge.token.clone())), "a token was charged twice");
+    let (mut renewed, mut bought) = (BTreeSet::new(), BTreeSet::new());
+    for order in &world.orders {
+        for line in order.spec.lines.iter().filter(|line| tokens.contains(&line.client_token)) {
+            match &line.renews_from {
+                None if order.spec.action == OrderAction::Buy => {
+                    prop_assert!(bought.insert(&order.spec.pack_ref.uid), "one object bought twice");
+                }
+                from => prop_assert!(
+                    renewed.insert(format!("{:?} {from:?}", line.instance_id)),
+                    "renewed twice: {:?} from {from:?}",
+                    line.instance_id
+                ),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn condition(world: &World, kind: &str) -> Option<String> {
+    world.condition(kind).map(|(status, reason)| format!("{status} {reason}"))
+}
+
+/// A person does what the conditions ask for; false when they ask for nothing that can be done.
+fn follow(world: &mut World) -> bool {
+    let conditions = world.status().conditions.iter();
+    let words: Vec<String> =
+        conditions.filter(|c| c.type_ == "Stalled" || c.type_ == "Reconciling").map(|c| c.message.clone()).collect();
+    let asked = |wanted: String| words.iter().any(|message| message.contains(&wanted));
+    let name = |order: &PackOrder| order.metadata.name.clone().unwrap();
+    if let Some(order) = world.orders.iter_mut().find(|o| asked(format!("kubectl annotate packorder {} ", name(o)))) {
+        let unknown = |l: &&LineStatus| matches!(l.state, LineState::Unknown | LineState::Submitting);
+        let index = order.status.iter().flat_map(|s| &s.lines).find(unknown).unwrap().index;
+        let token = &order.spec.lines.iter().find(|line| line.index == index).unwrap().client_token;
+        let executed = world.charges.iter().any(|charge| charge.token == *token);
+        let word = if executed { "Executed" } else { "NotExecuted" };
+        order.metadata.annotations = Some([(SETTLE_ANNOTATION.to_owned(), word.to_owned())].into());
+        return true;
+    }
+    let before = world.orders.len();
+    world.orders.retain(|order| !asked(format!("delete PackOrder {} ", name(order))));
+    world.orders.len() < before
+}
+
+/// What ends only with a new object, by design, and says so.
+fn is_over(world: &World) -> bool {
+    let conditions = world.pack.iter().filter_map(|pack| pack.status.as_ref()).flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|c| c.type_ == "Ended" || c.message.contains("delete this object and create it again"))
+}
+
+/// A decision on its own result: no effect, the same status, nothing said.
+fn check_that_it_rests(world: &World) -> Result<(), TestCaseError> {
+    let mut pack = world.pack.clone().unwrap();
+    for _ in 0..2 {
+        let decision = packs::decide(&world.pack_input(&pack));
+        prop_assert_eq!(&decision.effect, &None);
+        prop_assert_eq!(&Some(&decision.status), &pack.status.as_ref());
+        prop_assert_eq!(&decision.events, &vec![]);
+        prop_assert!(decision.wake_at.is_none_or(|at| at > world.now));
+        pack.status = Some(decision.status);
+    }
+    for index in 0..world.orders.len() {
+        let decision = world.decide_order(index, None);
+        prop_assert!(decision.effect.is_none() || !world.status().conditions.is_empty());
+        prop_assert_eq!(&Some(&decision.status), &world.orders[index].status.as_ref());
+    }
+    Ok(())
+}
+
+fn run(changes: &[(Edit, Meanwhile)]) -> Result<World, TestCaseError> {
+    let mut world = World::new(pack(json!({"project": "cap-a"})));
+    let first = world.pack.as_ref().unwrap().spec.clone();
+    for (edit, meanwhile) in changes {
+        apply(&mut world, edit, &first);
+        pass(&mut world, meanwhile);
+        check_the_books(&world)?;
+        if is_over(&world) {
+            create_again(&mut world);
+        }
+    }
+    apply(&mut world, &Edit::RollBack, &first);
+    Ok(world)
+}
+
+/// The outages end, and time passes until nothing is left to wait for.
+fn calm_down(world: &mut World) {
+    for _ in 0..12 {
+        world.pass(SignedDuration::from_mins(5));
+        world.deliver();
+        world.round();
+        world.round();
+    }
+    world.settle();
+}
+
+/// It does not only look well: it is renewed when its time has come.
+fn check_that_it_lives_on(world: &mut World) -> Result<(), TestCaseError> {
+    let due = world.status().next_renewal_time.as_ref().unwrap().0;
+    let before = world.charges.len();
+    world.now = due.max(world.now);
+    world.settle();
+    check_the_books(world)?;
+    prop_assert!(world.charges.len() > before, "not renewed: {:#?}", world.status());
+    prop_assert_eq!(
+        condition(world, "Ready"),
+        Some("True Active".to_owned()),
+        "after a renewal: {:#?}",
+        world.status()
+    );
+    Ok(())
+}
+
+/// The object is deleted, and another one of its name and spec applied.
+fn create_again(world: &mut World) {
+    let old = world.pack.take().unwrap();
+    let mut new = carpack_api::ConcurrencyPack::new(world::NAME, old.spec);
+    new.metadata.namespace = old.metadata.namespace;
+    new.metadata.uid = old.metadata.uid.map(|uid| format!("{uid}+"));
+    new.metadata.generation = Some(1);
+    world.pack = Some(new);
+}
+
+fn changes() -> impl Strategy<Value = Vec<(Edit, Meanwhile)>> {
+    prop::collection::vec((edit(), meanwhile()), 1..=CHANGES)
+}
+
+proptest! {
+    #![proptest_config(config(CASES))]
+
+    #[test]
+    fn after_any_changes_of_the_spec_the_first_one_works_again(changes in changes()) {
+        let mut world = run(&changes)?;
+        // The cloud is well again, and the quarantine of what is unknown passes.
+        world.replies.clear();
+        calm_down(&mut world);
+        for _ in 0..4 {
+            if is_over(&world) || condition(&world, "Ready").as_deref() == Some("True Active") || !follow(&mut world) {
+                break;
+            }
+            calm_down(&mut world);
+        }
+        check_the_books(&world)?;
+        check_that_it_rests(&world)?;
+        eprintln!("STAT uid={} over={} ready={:?} ended={:?} orders={} charges={} changes={}", world.pack.as_ref().unwrap().metadata.uid.as_ref().unwrap().len(), is_over(&world), condition(&world, "Ready"), condition(&world,"Ended"), world.orders.len(), world.charges.len(), changes.len());
+        if !is_over(&world) {
+            prop_assert_eq!(condition(&world, "Ready"), Some("True Active".to_owned()), "wedged: {:#?}", world.status());
+            check_that_it_lives_on(&mut world)?;
+        }
+    }
+
+    #[test]
+    fn after_any_changes_of_the_spec_the_pack_can_be_deleted(changes in prop::collection::vec((edit(), meanwhile()), 1..12)) {
+        let mut world = World::new(pack(json!({"project": "cap-a"})));
+        let first = world.pack.as_ref().unwrap().spec.clone();
+        for (edit, meanwhile) in &changes {
+            apply(&mut world, edit, &first);
+            pass(&mut world, meanwhile);
+        }
+        let paid = |world: &World| world.charges.iter().filter(|c| c.action != OrderAction::Return).count();
+        let finalized = world.pack.as_ref().unwrap().metadata.finalizers.is_some();
+        world.delete_pack();
+        // Without a finalizer the API server removes it by itself.
+        world.pack = world.pack.take().filter(|_| finalized);
+        for _ in 0..30 {
+            world.pass(SignedDuration::from_mins(5));
+            world.round();
+            check_the_books(&world)?;
+        }
+        prop_assert!(world.pack.is_none(), "still there: {:?}", world.pack.as_ref().and_then(|p| p.status.clone()));
+        let before = paid(&world);
+        world.settle();
+        prop_assert_eq!(paid(&world), before);
+    }
+}
