@@ -334,27 +334,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(state: LineState) -> LineStatus {
-        serde_json::from_value(serde_json::json!({"index": 0, "state": state, "attempts": 2})).unwrap()
-    }
-
-    #[test]
-    fn a_refusal_never_covers_what_was_settled_meanwhile() {
-        let refused = Outcome::Rejected { category: "RateLimited", message: String::new(), may_pass: true };
-        assert!(adds_to(&line(LineState::Submitting), 2, &refused));
-        assert!(!adds_to(&line(LineState::Submitting), 1, &refused), "an answer to an earlier attempt");
-        assert!(!adds_to(&line(LineState::Committed), 2, &refused));
-        assert!(!adds_to(&line(LineState::Done), 2, &refused));
-    }
-
-    #[test]
-    fn a_payment_is_recorded_even_over_a_later_attempt() {
-        let paid = Outcome::Committed { order_ids: Vec::new(), instance_ids: Vec::new(), request_id: None };
-        assert!(adds_to(&line(LineState::Unknown), 1, &paid));
-        assert!(adds_to(&line(LineState::Pending), 1, &paid));
-        assert!(!adds_to(&line(LineState::Done), 2, &paid));
-    }
-}
+mod tests;

@@ -42,6 +42,19 @@ where
     }
 }
 
+#[cfg(test)]
+impl<K> Seen<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// These objects, and no others.
+    pub fn of(objects: Vec<K>) -> Self {
+        let (store, mut writer) = store();
+        objects.into_iter().for_each(|object| writer.apply_watcher_event(&Event::Apply(object)));
+        Self { store, complete: Arc::new(AtomicBool::new(true)) }
+    }
+}
+
 /// A watch that has not begun.
 pub struct Watch<K>
 where

@@ -574,6 +574,21 @@ fn a_pack_that_expired_while_the_operator_was_down_is_reported_and_never_bought_
 }
 
 #[test]
+fn what_expired_of_a_pack_is_not_taken_for_undelivered_when_the_rest_lives_on() {
+    let mut world = active(json!({}));
+    let late = world.instances.keys().next_back().unwrap().clone();
+    let renewed: Vec<String> = world.instances.keys().filter(|id| **id != late).cloned().collect();
+    for id in renewed {
+        let instance = world.instances.get_mut(&id).unwrap();
+        instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(72)).unwrap());
+    }
+    world.spec(|spec| spec.renewal.mode = carpack_api::pack::RenewalMode::None);
+    world.run_until("2026-12-04T06:00:00Z", HOUR);
+    assert_eq!(world.ready(), "False PartlyExpired");
+    assert!(world.status().instances.iter().any(|instance| instance.id == late), "it is still part of the pack");
+}
+
+#[test]
 fn a_pack_that_vanished_is_reported_and_never_bought_again() {
     let mut world = active(json!({}));
     let first = world.instances.keys().next().unwrap().clone();

@@ -79,7 +79,7 @@ pub(super) fn claimed<'a>(input: &Input<'a>) -> Vec<Claimed<'a>> {
         recorded.iter().any(|r| r.id == *id) || input.observation.is_some_and(|o| o.instances.contains_key(id))
     };
     let claimed = ids.into_iter().filter(seen).map(|id| claim(input, recorded, id)).collect();
-    without_outlived(claimed)
+    without_outlived(claimed, input.pack.spec.quantity)
 }
 
 fn claim<'a>(input: &Input<'a>, recorded: &'a [InstanceStatus], id: String) -> Claimed<'a> {
@@ -96,13 +96,10 @@ fn claim<'a>(input: &Input<'a>, recorded: &'a [InstanceStatus], id: String) -> C
     Claimed { id, observed, recorded, expiration, state }
 }
 
-/// Expired instances are of no more interest once successors have taken their place.
-fn without_outlived(mut claimed: Vec<Claimed<'_>>) -> Vec<Claimed<'_>> {
-    let usable = claimed.iter().any(|c| c.state == InstanceState::Usable);
-    let latest = claimed.iter().filter(|c| c.state == InstanceState::Expired).filter_map(|c| c.expiration).max();
-    let successor = claimed.iter().filter(|c| c.state == InstanceState::Usable).filter_map(|c| c.observed).count();
-    let wanted = claimed.iter().filter(|c| c.state == InstanceState::Expired).count();
-    if usable && latest.is_some() && successor >= wanted {
+/// Expired instances are of no more interest once others carry the whole pack in their place.
+fn without_outlived(mut claimed: Vec<Claimed<'_>>, quantity: i32) -> Vec<Claimed<'_>> {
+    let usable = claimed.iter().filter(|c| c.state == InstanceState::Usable && c.observed.is_some());
+    if usable.fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())) >= quantity {
         claimed.retain(|c| c.state != InstanceState::Expired);
     }
     claimed

@@ -97,7 +97,10 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
                 "Vanished",
                 "instances are no longer listed by the cloud; nothing is bought in their place: look into the console",
             ),
-            () if any(InstanceState::Expired) => ("PartlyExpired", "instances have expired and are not bought again"),
+            () if any(InstanceState::Expired) => (
+                "PartlyExpired",
+                "instances have expired and are not bought again: create another pack for what is missing",
+            ),
             () if delivery_pending(view) => ("AwaitingDelivery", "paid; the rest is not delivered yet"),
             () => {
                 ("PartiallyDelivered", "paid, not delivered in full, and never bought again: ask the cloud's support")
