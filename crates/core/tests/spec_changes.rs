@@ -399,7 +399,7 @@ proptest! {
         world.replies.clear();
         calm_down(&mut world);
         for _ in 0..4 {
-            if is_over(&world) || condition(&world, "Ready").as_deref() == Some("True Active") || !follow(&mut world) {
+            if is_over(&world) || !follow(&mut world) {
                 break;
             }
             calm_down(&mut world);
