@@ -398,11 +398,12 @@ proptest! {
         // The cloud is well again, and the quarantine of what is unknown passes.
         world.replies.clear();
         calm_down(&mut world);
-        for _ in 0..4 {
+        // A line in doubt at a time, and then the order itself.
+        for _ in 0..12 {
             if is_over(&world) || !follow(&mut world) {
                 break;
             }
-            calm_down(&mut world);
+            world.settle();
         }
         check_the_books(&world)?;
         check_that_it_rests(&world)?;
