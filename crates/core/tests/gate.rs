@@ -406,6 +406,7 @@ fn a_deal_that_nobody_explains_keeps_a_lost_purchase_unknown() {
         token: "someone".into(),
         order_id: "deal-x".into(),
         instances: Vec::new(),
+        ends: None,
         state: carpack_core::observation::DealState::InEffect,
     });
     world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_mins(1));

@@ -30,6 +30,8 @@ pub struct Charge {
     pub token: String,
     pub order_id: String,
     pub instances: Vec<String>,
+    /// When the pack would have had less than its quantity, had this not been bought.
+    pub ends: Option<Timestamp>,
     /// What the books say of it.
     pub state: DealState,
 }
@@ -364,8 +366,17 @@ impl World {
         }
     }
 
+    /// When the last instances that carry so many concurrencies, delivered or on their way, begin to expire.
+    fn ends(&self, quantity: i32) -> Option<Timestamp> {
+        let all = self.instances.values().chain(&self.undelivered).filter(|instance| !instance.isolated);
+        let mut expirations: Vec<_> = all.filter_map(|instance| instance.expiration).collect();
+        expirations.sort();
+        expirations.into_iter().rev().take(usize::try_from(quantity).unwrap()).last()
+    }
+
     fn execute(&mut self, index: usize, line: i32, delivered: usize) -> Outcome {
         let spec = self.orders[index].spec.clone();
+        let ends = self.ends(spec.terms.quantity);
         let line = spec.lines.iter().find(|l| l.index == line).unwrap().clone();
         if let Some(before) = self.charges.iter().find(|c| c.token == line.client_token) {
             let (order_ids, instance_ids) = (vec![before.order_id.clone()], before.instances.clone());
@@ -397,6 +408,7 @@ impl World {
             token: line.client_token,
             order_id: order_id.clone(),
             instances,
+            ends,
             state: DealState::InEffect,
         });
         Outcome::Committed { order_ids: vec![order_id], instance_ids: delivered_ids, request_id: Some("r".into()) }
