@@ -370,8 +370,9 @@ impl World {
     fn ends(&self, quantity: i32) -> Option<Timestamp> {
         let all = self.instances.values().chain(&self.undelivered).filter(|instance| !instance.isolated);
         let mut expirations: Vec<_> = all.filter_map(|instance| instance.expiration).collect();
-        expirations.sort();
-        expirations.into_iter().rev().take(usize::try_from(quantity).unwrap()).last()
+        expirations.sort_by_key(|at| std::cmp::Reverse(*at));
+        expirations.truncate(usize::try_from(quantity).unwrap());
+        expirations.pop()
     }
 
     fn execute(&mut self, index: usize, line: i32, delivered: usize) -> Outcome {
