@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::credentials::Credentials;
-use crate::decode::{self, List, Refusal, Row, UnknownShapes};
+use crate::decode::{self, List, Row, UnknownShapes};
 use crate::endpoint::{Endpoints, Service, Site};
 use crate::error::{CallError, Category, ConfigError};
 use crate::limiter::Limiter;
@@ -284,21 +284,7 @@ impl TencentClient {
         }
         self.limiter.turn(call.action, by).await;
         let answer = self.transport.send_paid(&call, before_send).await?;
-        let row = decode::read(call.action, answer, self.transport.credentials()).map_err(|refusal| match refusal {
-            Refusal::Verdict(error) => PaidFailure::Answered(error),
-            Refusal::Unclear(error) => PaidFailure::NoVerdict(error),
-        })?;
-        let order_ids = [row.texts("OrderId"), row.texts("OrderIdList")].concat();
-        let instance_ids = row.texts("InstanceIdList");
-        let unclear = |message: &str| CallError::new(call.action, Category::Garbled, message);
-        match row.text(&["RequestId"]) {
-            None => Err(PaidFailure::NoVerdict(unclear("the answer has no request id"))),
-            Some(request_id) if order_ids.is_empty() && instance_ids.is_empty() => {
-                let error = unclear("the answer names neither an order nor an instance");
-                Err(PaidFailure::NoVerdict(error.with_request_id(request_id)))
-            }
-            Some(request_id) => Ok(Receipt { order_ids, instance_ids, request_id }),
-        }
+        decode::receipt(call.action, answer, self.transport.credentials())
     }
 
     fn paid(

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::credentials::Credentials;
 use crate::error::{CallError, Category};
-use crate::port::{ConcurrentPackage, Deal, Project, ProjectBinding, RenewFlag, RenewableInstance};
+use crate::outcome::PaidFailure;
+use crate::port::{ConcurrentPackage, Deal, Project, ProjectBinding, Receipt, RenewFlag, RenewableInstance};
 use crate::transport::Answer;
 
 /// An answer that is no success.
@@ -67,6 +68,25 @@ pub(crate) fn read(action: &'static str, answer: Answer, credentials: &Credentia
                 Err(Refusal::Unclear(error))
             }
         }
+    }
+}
+
+/// Reads the answer of a paid call. A success has to name what it made, and the request that made it.
+pub(crate) fn receipt(action: &'static str, answer: Answer, credentials: &Credentials) -> Result<Receipt, PaidFailure> {
+    let row = read(action, answer, credentials).map_err(|refusal| match refusal {
+        Refusal::Verdict(error) => PaidFailure::Answered(error),
+        Refusal::Unclear(error) => PaidFailure::NoVerdict(error),
+    })?;
+    let order_ids = [row.texts("OrderId"), row.texts("OrderIdList")].concat();
+    let instance_ids = row.texts("InstanceIdList");
+    let unclear = |message: &str| CallError::new(action, Category::Garbled, message);
+    match row.text(&["RequestId"]) {
+        None => Err(PaidFailure::NoVerdict(unclear("the answer has no request id"))),
+        Some(request_id) if order_ids.is_empty() && instance_ids.is_empty() => {
+            let error = unclear("the answer names neither an order nor an instance");
+            Err(PaidFailure::NoVerdict(error.with_request_id(request_id)))
+        }
+        Some(request_id) => Ok(Receipt { order_ids, instance_ids, request_id }),
     }
 }
 
@@ -297,5 +317,7 @@ impl UnknownShapes {
     }
 }
 
+#[cfg(test)]
+mod any_answer;
 #[cfg(test)]
 mod tests;
