@@ -75,14 +75,26 @@ fn fields() -> impl Strategy<Value = Map<String, Value>> {
     prop::collection::btree_map(field(), value(), 0..8).prop_map(|fields| fields.into_iter().collect())
 }
 
+/// What the documents show, or some of it, or not at all, with any other fields.
+fn spoilt(documented: &Value) -> impl Strategy<Value = Map<String, Value>> + use<> {
+    let documented: Vec<_> = documented.as_object().unwrap().clone().into_iter().collect();
+    let most = documented.len();
+    (prop::sample::subsequence(documented, 0..=most), fields()).prop_map(|(kept, mut fields)| {
+        fields.extend(kept);
+        fields
+    })
+}
+
 fn status() -> impl Strategy<Value = u16> {
     prop_oneof![6 => Just(200_u16), 1 => any::<u16>(), 1 => prop::sample::select(vec![204, 302, 403, 429, 500, 502, 504])]
 }
 
 /// Anything: noise, JSON of any shape, an answer with any fields, one that was cut off.
 fn body() -> impl Strategy<Value = Vec<u8>> {
-    let answer = fields().prop_map(|fields| json!({ "Response": fields }).to_string().into_bytes());
-    let failure = (fields(), fields()).prop_map(|(mut fields, error)| {
+    let documented = json!({"RequestId": "r-1", "OrderId": "deal-1", "InstanceIdList": ["car-1"]});
+    let refusal = json!({"Code": "AuthFailure", "Message": "the key made-up-key-5f2e is not known"});
+    let answer = spoilt(&documented).prop_map(|fields| json!({ "Response": fields }).to_string().into_bytes());
+    let failure = (spoilt(&documented), spoilt(&refusal)).prop_map(|(mut fields, error)| {
         fields.insert("Error".to_owned(), Value::Object(error));
         json!({ "Response": fields }).to_string().into_bytes()
     });
