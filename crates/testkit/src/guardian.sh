@@ -6,12 +6,14 @@ shift
 exec 3<&0 4>&1
 "$@" </dev/null >>"$log" 2>&1 3<&- 4>&- &
 program=$!
-# The shell has nothing more to say; its "Killed" belongs in no one's test report.
+# The shell has nothing more to tell people; its "Killed" belongs in no one's test report.
 exec 2>/dev/null
+# Said here, not by the one below: a program that ends at once takes that one with it. Whoever should hear it may be gone.
+trap '' PIPE
+echo "$program" >&4
 (
   # A hang-up or Ctrl-C must not end the one who cleans up.
   trap '' INT HUP TERM
-  echo "$program" >&4
   while read -r signal <&3; do
     if kill -s "$signal" "$program" 2>/dev/null; then echo sent >&4; else echo gone >&4; fi
   done

@@ -54,6 +54,15 @@ async fn the_exit_code_and_the_output_of_a_process_are_kept() {
 }
 
 #[tokio::test]
+async fn a_process_that_ends_at_once_was_started_all_the_same() {
+    let folder = folder().unwrap();
+    for _ in 0..200 {
+        let process = shell("exit 7", &folder).start().unwrap();
+        assert_eq!(process.wait(DEADLINE).await.unwrap(), Exit::Code(7));
+    }
+}
+
+#[tokio::test]
 async fn terminating_lets_a_process_end_in_its_own_way() {
     let folder = folder().unwrap();
     let script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done";
