@@ -17,8 +17,8 @@ use carpack_core::pack::owns_instance;
 use carpack_core::time::plus;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
 
+use crate::controllers::Again;
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::replace_status;
@@ -30,13 +30,13 @@ const REFRESH: SignedDuration = SignedDuration::from_mins(5);
 const LISTED: usize = 20;
 
 /// One look at an account.
-pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Action, StepError> {
+pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Again, StepError> {
     let name = account.name_any();
     operator.inventories.ensure(&name, &account.spec);
     let snapshot = operator.snapshot(&name);
     if !snapshot.is_settled() {
         // The first look queues the account again.
-        return Ok(Action::await_change());
+        return Ok(None);
     }
     let now = operator.clock.second();
     let packs = operator.stores.packs.store.state_filter(|pack| pack.spec.account_ref.name == name);
@@ -55,7 +55,7 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
         let recorded = replace_status(&operator.kube, "recording an account", &decided).await?;
         operator.events.publish(&recorded, &news).await;
     }
-    Ok(Action::requeue(operator.clock.wait_for(None)))
+    Ok(Some(operator.clock.wait_for(None)))
 }
 
 /// Said once, by the event of the condition, for all tenants whose brake is on.

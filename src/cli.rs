@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use carpack_api::Mode;
@@ -10,6 +11,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::{crds, run};
+
 /// Buys, renews and re-assigns concurrency packs of Tencent Cloud Application Rendering.
 #[derive(Debug, Parser)]
 #[command(name = "carpack", version)]
@@ -17,6 +20,16 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Does it.
+    pub fn execute(self) -> ExitCode {
+        match self.command {
+            Command::Run(args) => run::run(*args),
+            Command::Crd(args) => crds::write(&args),
+        }
+    }
 }
 
 /// What to do.

@@ -5,13 +5,16 @@
 #![allow(clippy::disallowed_methods)] // this is where the disallowed methods are allowed
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-/// No wait is longer: then the clock is looked at again.
+/// No wait for a moment is longer: then the clock is looked at again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Where nothing is waited for: only in case a change was not seen.
+const IDLE: Duration = Duration::from_secs(600);
 /// No wait is shorter, so that nothing spins.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
@@ -21,10 +24,17 @@ pub fn wall() -> Timestamp {
 }
 
 /// Business time: the machine's, or that of a rehearsal.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Clock {
-    rehearsal: Option<Arc<Mutex<Rehearsed>>>,
+    source: Source,
     jumps: watch::Sender<u64>,
+}
+
+#[derive(Clone)]
+enum Source {
+    /// The machine's clock, or what a simulation has in its place.
+    Now(Arc<dyn Fn() -> Timestamp + Send + Sync>),
+    Rehearsal(Arc<Mutex<Rehearsed>>),
 }
 
 /// Where a rehearsal's clock was last seen, and how fast it runs.
@@ -64,18 +74,23 @@ impl Rehearsed {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self { rehearsal: None, jumps: watch::Sender::new(0) }
+        Self::of(Arc::new(wall))
+    }
+
+    /// A clock that is not told when it is set, as the machine's is not.
+    pub fn of(now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+        Self { source: Source::Now(now), jumps: watch::Sender::new(0) }
     }
 
     /// A rehearsal's clock, as first seen.
     pub fn rehearsal(seen: Timestamp, rate: f64) -> Self {
         let rehearsed = Rehearsed { seen, at: Instant::now(), rate, given: seen };
-        Self { rehearsal: Some(Arc::new(Mutex::new(rehearsed))), jumps: watch::Sender::new(0) }
+        Self { source: Source::Rehearsal(Arc::new(Mutex::new(rehearsed))), jumps: watch::Sender::new(0) }
     }
 
     /// Takes a new look at a rehearsal's clock in.
     pub fn see(&self, seen: Timestamp, rate: f64) {
-        let Some(rehearsal) = &self.rehearsal else { return };
+        let Source::Rehearsal(rehearsal) = &self.source else { return };
         if lock(rehearsal).see(seen, rate, Instant::now()) {
             self.jumps.send_modify(|count| *count += 1);
         }
@@ -83,9 +98,9 @@ impl Clock {
 
     /// Now.
     pub fn now(&self) -> Timestamp {
-        match &self.rehearsal {
-            Some(rehearsal) => lock(rehearsal).now(Instant::now()),
-            None => wall(),
+        match &self.source {
+            Source::Rehearsal(rehearsal) => lock(rehearsal).now(Instant::now()),
+            Source::Now(now) => now(),
         }
     }
 
@@ -100,7 +115,8 @@ impl Clock {
         self.jumps.subscribe()
     }
 
-    /// How long to really wait for a moment of business time: capped, because clocks are set and machines sleep.
+    /// How long to really wait for a moment of business time: capped, because clocks are set and machines sleep. Without a
+    /// moment there is nothing to wait for but changes.
     pub fn wait_for(&self, moment: Option<Timestamp>) -> Duration {
         let left = moment.map(|moment| moment.duration_since(self.now()));
         real_wait(left, self.rate())
@@ -112,13 +128,16 @@ impl Clock {
     }
 
     fn rate(&self) -> f64 {
-        self.rehearsal.as_ref().map_or(1.0, |rehearsal| lock(rehearsal).rate)
+        match &self.source {
+            Source::Rehearsal(rehearsal) => lock(rehearsal).rate,
+            Source::Now(_) => 1.0,
+        }
     }
 }
 
 /// The real wait for what is left of business time at this rate.
 fn real_wait(left: Option<SignedDuration>, rate: f64) -> Duration {
-    let Some(left) = left else { return LONGEST_WAIT };
+    let Some(left) = left else { return IDLE };
     let seconds = left.as_secs_f64().max(0.0) / rate;
     Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT).clamp(SHORTEST_WAIT, LONGEST_WAIT)
 }
@@ -175,6 +194,6 @@ mod tests {
         assert_eq!(wait(10, 0.0), LONGEST_WAIT);
         assert_eq!(wait(0, 0.0), LONGEST_WAIT, "0 / 0: a stopped clock wakes nobody");
         assert_eq!(wait(-5, 1.0), SHORTEST_WAIT);
-        assert_eq!(real_wait(None, 1.0), LONGEST_WAIT);
+        assert_eq!(real_wait(None, 1.0), IDLE);
     }
 }

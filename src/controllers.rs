@@ -27,48 +27,65 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// After somebody else was faster, and while not everything was seen yet.
 const SOON: Duration = Duration::from_millis(250);
 
+/// When to look at an object again even if nothing happens; none: only when something changes.
+pub type Again = Option<Duration>;
+
+/// The look of a controller at one object.
+pub type Look<K> = Arc<dyn Fn(Arc<K>) -> BoxFuture<'static, Result<Again, StepError>> + Send + Sync>;
+
 /// Looks at every object of a kind whenever it is queued.
 pub async fn drive<K>(
     controller: &'static str,
     seen: Seen<K>,
     queue: UnboundedReceiver<ObjectRef<K>>,
     operator: Arc<Operator>,
-    reconcile: impl Fn(Arc<K>) -> BoxFuture<'static, Result<Action, StepError>> + Send + Sync + 'static,
+    look: Look<K>,
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
     let stop = operator.tasks.stop().clone();
     let queue = queue.map(Ok::<_, Infallible>).take_until(async move { stop.cancelled().await });
-    let reconcile = Arc::new(reconcile);
-    let look = move |object: Arc<K>, operator: Arc<Operator>| -> BoxFuture<'static, Result<Action, StepError>> {
-        let reconcile = Arc::clone(&reconcile);
+    let reconcile = move |object: Arc<K>, operator: Arc<Operator>| -> BoxFuture<'static, Result<Action, Infallible>> {
+        let look = Arc::clone(&look);
         Box::pin(async move {
-            if !operator.may_act() {
-                // A standby is told when it leads.
-                return Ok(if operator.guard.leads() { Action::requeue(SOON) } else { Action::await_change() });
-            }
-            let result = reconcile(object).await;
-            operator.metrics.reconciled(controller, result.as_ref().err().map_or("Ok", StepError::category));
-            result
+            let again = look_once(controller, object, &operator, &look).await;
+            Ok(again.map_or_else(Action::await_change, Action::requeue))
         })
     };
-    let on_error = move |object: Arc<K>, error: &StepError, _: Arc<Operator>| {
-        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-        if matches!(error, StepError::Conflict { .. }) {
-            tracing::debug!(controller, namespace, name, %error, "looking again");
-            return Action::requeue(SOON);
-        }
-        tracing::warn!(controller, namespace, name, %error, category = error.category(), "looking again");
-        Action::requeue(AGAIN)
-    };
+    let never = |_: Arc<K>, error: &Infallible, _: Arc<Operator>| match *error {};
     let config = Config::default().concurrency(CONCURRENCY);
-    controller::applier(look, on_error, operator, seen.store, queue, config)
+    controller::applier(reconcile, never, operator, seen.store, queue, config)
         .for_each(async |result| match result {
-            // An object that is gone needs no look; errors of looks were logged with their object.
-            Ok(_) | Err(controller::Error::ObjectNotFound(_) | controller::Error::ReconcilerFailed(..)) => {}
+            // An object that is gone needs no look.
+            Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}
             Err(error) => tracing::error!(controller, %error, "the controller stumbled"),
         })
         .await;
+}
+
+/// One look at an object, if this process may act; and when to look again, also after an error.
+pub async fn look_once<K>(controller: &'static str, object: Arc<K>, operator: &Operator, look: &Look<K>) -> Again
+where
+    K: Resource<DynamicType = ()>,
+{
+    if !operator.may_act() {
+        // A standby is told when it leads.
+        return operator.guard.leads().then_some(SOON);
+    }
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let result = look(object).await;
+    operator.metrics.reconciled(controller, result.as_ref().err().map_or("Ok", StepError::category));
+    match result {
+        Ok(again) => again,
+        Err(error @ StepError::Conflict { .. }) => {
+            tracing::debug!(controller, namespace, name, %error, "looking again");
+            Some(SOON)
+        }
+        Err(error) => {
+            tracing::warn!(controller, namespace, name, %error, category = error.category(), "looking again");
+            Some(AGAIN)
+        }
+    }
 }
 
 /// A pack was touched.
@@ -145,6 +162,7 @@ pub async fn spread_turns(operator: Arc<Operator>) {
     let (mut standing, mut jumps) = (operator.guard.changes(), operator.clock.jumps());
     loop {
         tokio::select! {
+            biased;
             changed = standing.changed() => if changed.is_err() { return },
             changed = jumps.changed() => if changed.is_err() { return },
         }

@@ -18,8 +18,8 @@ pub struct Events {
 
 impl Events {
     /// Events in the name of this process.
-    pub fn new(kube: &Kube, identity: &str) -> Self {
-        let reporter = Reporter { controller: "carpack".to_owned(), instance: Some(identity.to_owned()) };
+    pub fn new(kube: &Kube, identity: String) -> Self {
+        let reporter = Reporter { controller: "carpack".to_owned(), instance: Some(identity) };
         Self { recorder: Recorder::new(kube.looks.clone(), reporter) }
     }
 

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::kubernetes::Kube;
 use crate::metrics::Metrics;
 use crate::spender::PaidDesk;
-use crate::sweep::{Connection, connect, sweep};
+use crate::sweep::{Connection, Dial, connect, sweep};
 use crate::tasks::Tasks;
 
 /// An account is not looked at more often.
@@ -105,6 +105,8 @@ pub struct Tools {
     pub interval: Duration,
     /// How long one call may take.
     pub call_timeout: Duration,
+    /// Makes the clients.
+    pub dial: Dial,
     /// Where the paid half of a client goes.
     pub desk: Arc<PaidDesk>,
     /// Counts.
@@ -197,10 +199,11 @@ impl Inventory {
             sleep_until(begun + SHORTEST_PAUSE).await;
             let pause = self.tools.clock.real(self.tools.interval);
             tokio::select! {
-                () = sleep(pause.saturating_sub(begun.elapsed())) => {}
-                () = self.wanted.notified() => {}
+                biased;
                 changed = self.specs.changed() => if changed.is_err() { return },
                 _ = jumps.changed() => {}
+                () = self.wanted.notified() => {}
+                () = sleep(pause.saturating_sub(begun.elapsed())) => {}
             }
         }
     }
@@ -225,18 +228,19 @@ impl Inventory {
     async fn try_look(&mut self, spec: &CarAccountSpec) -> Result<Snapshot, Health> {
         let tools = &self.tools;
         let connection =
-            connect(&tools.kube, &tools.namespace, spec, self.connection.as_ref(), tools.call_timeout).await?;
+            connect(&tools.kube, &tools.namespace, spec, self.connection.as_ref(), tools.call_timeout, &tools.dial)
+                .await?;
         let (observation, balance) = sweep(&connection, spec, &tools.clock, &tools.metrics).await?;
         // A client is put to use only after a complete sweep with it.
         if !self.connection.as_ref().is_some_and(|old| old.is_same(&connection)) {
-            tools.desk.open(&self.account, connection.paid());
+            tools.desk.open(&self.account, Arc::clone(&connection.halves.paid));
         }
         let snapshot = Snapshot {
             observation: Some(Arc::new(observation)),
             balance,
             health: Health::Ready,
             skew: connection.skew(),
-            cloud: Some(connection.cloud()),
+            cloud: Some(Arc::clone(&connection.halves.cloud)),
         };
         self.connection = Some(connection);
         Ok(snapshot)

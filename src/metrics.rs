@@ -44,9 +44,9 @@ pub struct Metrics {
     reconciles: Family<ReconcileLabels, Counter>,
 }
 
-impl Metrics {
+impl Default for Metrics {
     /// Nothing counted yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let mut registry = Registry::with_prefix("carpack");
         let (cloud, orders, reconciles) = (Family::default(), Family::default(), Family::default());
         registry.register(
@@ -62,7 +62,9 @@ impl Metrics {
         );
         Self { registry: Mutex::new(registry), cloud, orders, reconciles }
     }
+}
 
+impl Metrics {
     /// A call to the cloud that costs nothing, or a whole list of pages, is over.
     pub fn cloud_call(&self, action: &'static str, error: Option<&CallError>) {
         self.cloud_answer(action, error.map(CallError::category));

@@ -13,10 +13,10 @@ use carpack_core::observation::DealsLook;
 use carpack_core::order::{Decision, Effect, Input, decide};
 use jiff::Timestamp;
 use kube::api::{DeleteParams, ListParams, Preconditions};
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
+use crate::controllers::Again;
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::{answer, is_not_found, replace_status, set_finalizer};
@@ -62,17 +62,17 @@ pub async fn reconcile(
     order: Arc<PackOrder>,
     operator: Arc<Operator>,
     spender: Arc<Spender>,
-) -> Result<Action, StepError> {
+) -> Result<Again, StepError> {
     let name = order.name_any();
     if spender.is_busy(&name) {
-        return Ok(Action::requeue(SPENDING));
+        return Ok(Some(SPENDING));
     }
     let account_name = &order.spec.account_ref.name;
     let snapshot = operator.snapshot(account_name);
     let account = operator.account(account_name, &snapshot);
     if account.is_some() && !snapshot.is_settled() {
         // The first look queues the order again.
-        return Ok(Action::requeue(operator.clock.wait_for(None)));
+        return Ok(Some(operator.clock.wait_for(None)));
     }
     let gathered = Gathered {
         operator: &operator,
@@ -87,7 +87,7 @@ pub async fn reconcile(
     let (mut decision, mut deals) = (gathered.decide(None), None);
     if let Some(Effect::LookAtDeals { since }) = decision.effect {
         let Some(look) = look_at_deals(&gathered, since).await? else {
-            return Ok(Action::requeue(operator.clock.wait_for(decision.wake_at)));
+            return Ok(Some(operator.clock.wait_for(decision.wake_at)));
         };
         decision = gathered.decide(Some(&look));
         deals = Some(look);
@@ -105,9 +105,9 @@ pub async fn reconcile(
         operator.events.publish(order.as_ref(), &decision.events).await;
     }
     if spender.is_busy(&name) {
-        return Ok(Action::requeue(SPENDING));
+        return Ok(Some(SPENDING));
     }
-    Ok(Action::requeue(operator.clock.wait_for(decision.wake_at)))
+    Ok(Some(operator.clock.wait_for(decision.wake_at)))
 }
 
 async fn carry_out(

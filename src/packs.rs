@@ -9,10 +9,10 @@ use carpack_cloud::port::Deadline;
 use carpack_core::account::Account;
 use carpack_core::pack::{Change, Effect, Input, decide};
 use kube::api::PostParams;
-use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 
 use crate::changes::{Memories, carry_out};
+use crate::controllers::Again;
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::{answer, replace_status, set_finalizer};
@@ -28,14 +28,14 @@ pub async fn reconcile(
     pack: Arc<ConcurrencyPack>,
     operator: Arc<Operator>,
     memories: Arc<Memories>,
-) -> Result<Action, StepError> {
+) -> Result<Again, StepError> {
     let account_name = &pack.spec.account_ref.name;
     let uid = pack.uid().ok_or(StepError::Incomplete { step: "deciding about a pack", part: "uid" })?;
     let snapshot = operator.snapshot(account_name);
     let account = operator.account(account_name, &snapshot);
     if account.is_some() && !snapshot.is_settled() {
         // The first look queues the pack again.
-        return Ok(Action::requeue(operator.clock.wait_for(None)));
+        return Ok(Some(operator.clock.wait_for(None)));
     }
     let orders = operator.orders_for(&pack.namespace().unwrap_or_default(), &pack.name_any());
     let memory = memories.of(&uid);
@@ -75,7 +75,7 @@ pub async fn reconcile(
             operator.inventories.request_sweep(account_name);
         }
     }
-    Ok(Action::requeue(operator.clock.wait_for(decision.wake_at)))
+    Ok(Some(operator.clock.wait_for(decision.wake_at)))
 }
 
 /// Creates an order. That it exists already is success, if it is for the same pack.

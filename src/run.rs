@@ -7,26 +7,21 @@ use std::time::Duration;
 
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use futures::FutureExt;
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
-use kube::core::ObjectMeta;
-use kube::runtime::reflector::ObjectRef;
+use kube::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::changes::Memories;
 use crate::cli::RunArgs;
 use crate::clock::Clock;
 use crate::controllers::{account_touched, drive, order_touched, pack_touched, spread_snapshots, spread_turns};
-use crate::events::Events;
-use crate::inventory::{Inventories, Published, Tools};
 use crate::kubernetes::Kube;
-use crate::lease::{Elector, LeaseGuard, LeaseSettings};
-use crate::metrics::Metrics;
-use crate::operator::{Operator, Queues, Settings, Stores};
-use crate::spender::{PaidDesk, RECORDING, Spender};
+use crate::lease::{Elector, LeaseSettings};
+use crate::operator::{Operator, Settings, Stores};
+use crate::spender::RECORDING;
 use crate::tasks::Tasks;
 use crate::watches::Watch;
-use crate::{accounts, http, orders, packs, rehearsal, signals, telemetry, unreadable};
+use crate::wiring::{Assembly, Foundation, assemble};
+use crate::{http, rehearsal, signals, sweep, telemetry, unreadable};
 
 /// The lease was lost: another process leads.
 const LEASE_LOST: u8 = 3;
@@ -58,16 +53,6 @@ pub fn run(args: RunArgs) -> ExitCode {
     }
 }
 
-/// What is connected and opened before anything runs.
-struct Parts {
-    operator: Arc<Operator>,
-    desk: Arc<PaidDesk>,
-    watches: Watches,
-    queued: Queued,
-    published: UnboundedReceiver<Published>,
-    listener: TcpListener,
-}
-
 /// One watch per kind.
 struct Watches {
     packs: Watch<ConcurrencyPack>,
@@ -75,12 +60,19 @@ struct Watches {
     accounts: Watch<CarAccount>,
 }
 
-/// The receiving ends of the queues.
-struct Queued {
-    packs: UnboundedReceiver<ObjectRef<ConcurrencyPack>>,
-    orders: UnboundedReceiver<ObjectRef<PackOrder>>,
-    accounts: UnboundedReceiver<ObjectRef<CarAccount>>,
-    unreadable: UnboundedReceiver<ObjectMeta>,
+impl Watches {
+    fn new(client: &Client, tenants: &[String], own: &str) -> Self {
+        let own = [own.to_owned()];
+        Self {
+            packs: Watch::new(client, tenants),
+            orders: Watch::new(client, &own),
+            accounts: Watch::new(client, &own),
+        }
+    }
+
+    fn seen(&self) -> Stores {
+        Stores { packs: self.packs.seen(), orders: self.orders.seen(), accounts: self.accounts.seen() }
+    }
 }
 
 async fn operate(args: RunArgs) -> Result<Stop, String> {
@@ -103,75 +95,34 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
         renew_every: args.lease_renew_every,
         step_down: args.lease_step_down,
     };
+    let listener = http::bind(args.health_address).await?;
+    let watches = Watches::new(&kube.looks, &args.watch_namespace, &namespace);
     let elector = Elector::new(&kube, lease);
-    let guard = elector.guard();
-    let parts = assemble(&args, tasks, clock, kube, namespace, &identity, guard).await?;
-    let operator = Arc::clone(&parts.operator);
-    start(parts);
+    let assembly = assemble(Foundation {
+        settings: Settings { namespace, mode: args.mode, timing: args.timing(), call_timeout: args.call_timeout },
+        sweep_interval: args.sweep_interval,
+        identity,
+        kube,
+        clock,
+        guard: elector.guard(),
+        stores: watches.seen(),
+        tasks,
+        dial: sweep::tencent(),
+    });
+    let operator = Arc::clone(&assembly.operator);
+    start(assembly, watches, listener);
     let released = CancellationToken::new();
     let election = elector.run(released.clone()).boxed();
     Ok(Box::pin(until_stopped(&operator, election, released)).await)
 }
 
-async fn assemble(
-    args: &RunArgs,
-    tasks: Tasks,
-    clock: Clock,
-    kube: Kube,
-    namespace: String,
-    identity: &str,
-    guard: LeaseGuard,
-) -> Result<Parts, String> {
-    let listener = http::bind(args.health_address).await?;
-    let own = [namespace.clone()];
-    let watches = Watches {
-        packs: Watch::new(&kube.looks, &args.watch_namespace),
-        orders: Watch::new(&kube.looks, &own),
-        accounts: Watch::new(&kube.looks, &own),
-    };
-    let stores =
-        Stores { packs: watches.packs.seen(), orders: watches.orders.seen(), accounts: watches.accounts.seen() };
-    let ((packs, queued_packs), (orders, queued_orders), (accounts, queued_accounts)) =
-        (unbounded(), unbounded(), unbounded());
-    let (unreadable, queued_unreadable) = unbounded();
-    let (metrics, desk) = (Arc::new(Metrics::new()), Arc::new(PaidDesk::default()));
-    let (publish, published) = unbounded();
-    let inventories = Inventories::new(Tools {
-        kube: kube.clone(),
-        namespace: namespace.clone(),
-        clock: clock.clone(),
-        interval: args.sweep_interval,
-        call_timeout: args.call_timeout,
-        desk: Arc::clone(&desk),
-        metrics: Arc::clone(&metrics),
-        published: publish,
-        tasks: tasks.clone(),
-    });
-    let operator = Arc::new(Operator {
-        settings: Settings { namespace, mode: args.mode, timing: args.timing(), call_timeout: args.call_timeout },
-        clock,
-        guard,
-        stores,
-        queues: Queues { packs, orders, accounts, unreadable },
-        inventories,
-        events: Events::new(&kube, identity),
-        kube,
-        metrics: Arc::clone(&metrics),
-        tasks,
-    });
-    metrics.watch(Arc::clone(&operator));
-    let queued =
-        Queued { packs: queued_packs, orders: queued_orders, accounts: queued_accounts, unreadable: queued_unreadable };
-    Ok(Parts { operator, desk, watches, queued, published, listener })
-}
-
 /// Starts the tasks: watches first, then what they feed.
-fn start(parts: Parts) {
-    let Parts { operator, desk, watches, queued, published, listener } = parts;
+fn start(assembly: Assembly, watches: Watches, listener: TcpListener) {
+    let looks = assembly.looks();
+    let Assembly { operator, memories, queued, published, .. } = assembly;
     let tasks = operator.tasks.clone();
-    let memories = Arc::new(Memories::default());
-    let spender = Arc::new(Spender::new(Arc::clone(&operator), desk));
     let share = || Arc::clone(&operator);
+    operator.metrics.watch(share());
 
     let (o, stop) = (share(), tasks.stop().clone());
     tasks.spawn_vital("watch of packs", async move {
@@ -186,15 +137,10 @@ fn start(parts: Parts) {
         stop.run_until_cancelled(watches.accounts.run(|touched| account_touched(&o, touched))).await;
     });
 
-    let (o, m) = (share(), Arc::clone(&memories));
-    let look = move |pack| packs::reconcile(pack, Arc::clone(&o), Arc::clone(&m)).boxed();
-    tasks.spawn_vital("packs", drive("pack", operator.stores.packs.clone(), queued.packs, share(), look));
-    let o = share();
-    let look = move |order| orders::reconcile(order, Arc::clone(&o), Arc::clone(&spender)).boxed();
-    tasks.spawn_vital("orders", drive("order", operator.stores.orders.clone(), queued.orders, share(), look));
-    let o = share();
-    let look = move |account| accounts::reconcile(account, Arc::clone(&o)).boxed();
-    tasks.spawn_vital("accounts", drive("account", operator.stores.accounts.clone(), queued.accounts, share(), look));
+    let stores = operator.stores.clone();
+    tasks.spawn_vital("packs", drive("pack", stores.packs, queued.packs, share(), looks.packs));
+    tasks.spawn_vital("orders", drive("order", stores.orders, queued.orders, share(), looks.orders));
+    tasks.spawn_vital("accounts", drive("account", stores.accounts, queued.accounts, share(), looks.accounts));
 
     tasks.spawn_background(spread_snapshots(published, share(), memories));
     tasks.spawn_background(spread_turns(share()));

@@ -28,27 +28,38 @@ pub struct Key {
     secret_version: Option<String>,
 }
 
+/// The two halves of a client.
+#[derive(Clone)]
+pub struct Halves {
+    /// Looks, and changes what costs nothing.
+    pub cloud: Arc<dyn Cloud>,
+    /// Spends. Only the spender takes it.
+    pub paid: Arc<dyn PaidCalls>,
+}
+
+/// Makes the client of an account.
+pub type Dial = Arc<dyn Fn(Config) -> Result<Halves, ConfigError> + Send + Sync>;
+
+/// Makes clients of the real cloud, or of whatever answers at the account's endpoint.
+pub fn tencent() -> Dial {
+    Arc::new(|config| {
+        let client = Arc::new(TencentClient::new(config)?);
+        Ok(Halves { cloud: Arc::clone(&client) as Arc<dyn Cloud>, paid: client })
+    })
+}
+
 /// A client of an account.
 #[derive(Clone)]
 pub struct Connection {
     key: Key,
-    client: Arc<TencentClient>,
+    /// What it is.
+    pub halves: Halves,
 }
 
 impl Connection {
-    /// The half that looks, and changes what costs nothing.
-    pub fn cloud(&self) -> Arc<dyn Cloud> {
-        Arc::clone(&self.client) as Arc<dyn Cloud>
-    }
-
-    /// The half that spends. Only the spender takes it.
-    pub fn paid(&self) -> Arc<dyn PaidCalls> {
-        Arc::clone(&self.client) as Arc<dyn PaidCalls>
-    }
-
     /// How far the cloud's clock is ahead of ours.
     pub fn skew(&self) -> Option<jiff::SignedDuration> {
-        self.client.clock_skew()
+        self.halves.cloud.clock_skew()
     }
 
     /// True when both were made with the same key.
@@ -67,6 +78,7 @@ pub async fn connect(
     spec: &CarAccountSpec,
     at_hand: Option<&Connection>,
     call_timeout: Duration,
+    dial: &Dial,
 ) -> Result<Connection, Health> {
     let name = &spec.credentials.secret_ref.name;
     let secrets: Api<Secret> = Api::namespaced(kube.looks.clone(), namespace);
@@ -101,8 +113,8 @@ pub async fn connect(
         call_timeout,
         ..defaults
     };
-    let client = TencentClient::new(config).map_err(|error| unusable(&error))?;
-    Ok(Connection { key, client: Arc::new(client) })
+    let halves = dial(config).map_err(|error| unusable(&error))?;
+    Ok(Connection { key, halves })
 }
 
 fn unread(name: &str, error: &StepError) -> Health {
@@ -143,7 +155,7 @@ pub async fn sweep(
     metrics: &Metrics,
 ) -> Result<(Observation, Option<Balance>), Health> {
     let started = clock.second();
-    let (cloud, by) = (&connection.client, Deadline(started));
+    let (cloud, by) = (&connection.halves.cloud, Deadline(started));
     let (renewables, packages, projects, balance) = tokio::join!(
         cloud.list_renewable_instances(by),
         cloud.list_concurrent_packages(by),

@@ -3,23 +3,41 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// What every task is put into before it is started.
+pub type Wrapper = Arc<dyn Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// The tasks of the process.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Tasks {
     stop: CancellationToken,
     failed: CancellationToken,
     working: TaskTracker,
     paid: TaskTracker,
+    wrapper: Option<Wrapper>,
 }
 
 impl Tasks {
+    /// Tasks that are each put into something: a simulation freezes and kills a process by it.
+    pub fn wrapped(wrapper: Wrapper) -> Self {
+        Self { wrapper: Some(wrapper), ..Self::default() }
+    }
+
+    fn wrap(&self, task: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'static, ()> {
+        match &self.wrapper {
+            Some(wrapper) => wrapper(task.boxed()),
+            None => task.boxed(),
+        }
+    }
+
     /// Cancelled when the process is to stop.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
@@ -38,31 +56,31 @@ impl Tasks {
     /// A task that ends by itself once [`Tasks::stop`] is cancelled. If it ends before, the process stops.
     pub fn spawn_vital(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let (stop, failed) = (self.stop.clone(), self.failed.clone());
-        self.working.spawn(async move {
+        self.working.spawn(self.wrap(async move {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
             if ended.is_err() || !stop.is_cancelled() {
                 tracing::error!(task = name, "a task ended that must not: the process stops");
                 failed.cancel();
             }
-        });
+        }));
     }
 
     /// A task that is dropped when the process is to stop.
     pub fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.working.spawn(async move {
+        self.working.spawn(self.wrap(async move {
             stop.run_until_cancelled(task).await;
-        });
+        }));
     }
 
     /// A task around a paid call. It is never dropped: shutdown waits for it.
     pub fn spawn_paid(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.paid.spawn(task);
+        self.paid.spawn(self.wrap(task));
     }
 
     /// A task that outlives the others: whoever starts it ends it, and waits for it.
     pub fn spawn_lasting(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-        tokio::task::spawn(task)
+        tokio::task::spawn(self.wrap(task))
     }
 
     /// Waits for the tasks that stop, at most so long.

@@ -26,6 +26,7 @@ pub async fn let_go(mut found: UnboundedReceiver<ObjectMeta>, operator: Arc<Oper
     let mut left: HashMap<String, ObjectMeta> = HashMap::new();
     loop {
         tokio::select! {
+            biased;
             pack = found.next() => match pack {
                 Some(pack) => drop(left.insert(pack.uid.clone().unwrap_or_default(), pack)),
                 None => return,

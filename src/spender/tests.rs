@@ -165,13 +165,14 @@ impl World {
         let server = Server::start(&tasks).await;
         let kube = server.kube();
         let (clock, metrics, desk) =
-            (Clock::rehearsal(after(20), 1.0), Arc::new(Metrics::new()), Arc::new(PaidDesk::default()));
+            (Clock::rehearsal(after(20), 1.0), Arc::new(Metrics::default()), Arc::new(PaidDesk::default()));
         let inventories = Inventories::new(Tools {
             kube: kube.clone(),
             namespace: TREASURY.to_owned(),
             clock: clock.clone(),
             interval: CALL,
             call_timeout: CALL,
+            dial: crate::sweep::tencent(),
             desk: Arc::clone(&desk),
             metrics: Arc::clone(&metrics),
             published: unbounded().0,
@@ -200,7 +201,7 @@ impl World {
             stores: Stores { packs: Seen::of(packs), orders: Seen::of(orders), accounts: Seen::of(vec![account]) },
             queues,
             inventories,
-            events: Events::new(&kube, "test"),
+            events: Events::new(&kube, "test".to_owned()),
             kube,
             metrics,
             tasks,

@@ -144,12 +144,6 @@ impl TencentClient {
         })
     }
 
-    /// How far the cloud's clock was ahead of ours at the last answer: at least so much, as its times are whole seconds.
-    /// More than 5 minutes either way, and signatures are refused.
-    pub fn clock_skew(&self) -> Option<SignedDuration> {
-        self.transport.skew()
-    }
-
     /// Sends once.
     async fn once(&self, call: &Call, by: Deadline) -> Result<Row, CallError> {
         self.limiter.turn(call.action, by).await;
@@ -300,6 +294,10 @@ impl TencentClient {
 }
 
 impl Cloud for TencentClient {
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        self.transport.skew()
+    }
+
     fn list_renewable_instances(&self, by: Deadline) -> BoxFuture<'_, Result<Vec<RenewableInstance>, CallError>> {
         self.renewables(by).boxed()
     }

@@ -5,7 +5,7 @@
 //! ("Actions", "API 3.0 wire format").
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::CallError;
 use crate::outcome::{BeforeSend, Outcome};
@@ -214,6 +214,9 @@ pub struct Receipt {
 /// rate limits, a call that changes something is sent once. *Cancellation*: dropping a future may leave a change made.
 /// *Errors*: [`CallError`], whose category is closed.
 pub trait Cloud: Send + Sync {
+    /// How far the cloud's clock was ahead of ours at the last answer: at least so much, as its times are whole seconds.
+    /// More than 5 minutes either way, and signatures are refused. `None` before the first answer.
+    fn clock_skew(&self) -> Option<SignedDuration>;
     /// All instances the renewal page knows, every page of it.
     fn list_renewable_instances(&self, by: Deadline) -> BoxFuture<'_, Result<Vec<RenewableInstance>, CallError>>;
     /// All concurrent packages of CAR's own list, every page of it.
