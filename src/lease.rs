@@ -131,7 +131,9 @@ impl LeaseGuard {
         });
     }
 
-    fn extend(&self, until: Option<Instant>) {
+    /// This process may act as the leader until then. For the elector, and for simulations that hold the lease without
+    /// renewing it.
+    pub fn extend(&self, until: Option<Instant>) {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }

@@ -61,6 +61,15 @@ where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     streams: Vec<BoxStream<'static, Part<K>>>,
+    feed: Feed<K>,
+}
+
+/// Fills a store from watches over one or several namespaces.
+pub struct Feed<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    parts: Parts<K>,
     writer: reflector::store::Writer<K>,
     seen: Seen<K>,
 }
@@ -96,55 +105,72 @@ where
             apis.push(Api::all(client.clone()));
         }
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
-        let streams = apis
+        let streams: Vec<BoxStream<'static, Part<K>>> = apis
             .into_iter()
             .enumerate()
             .map(|(part, api)| {
                 watcher::watcher(api, config.clone()).default_backoff().map(move |event| (part, event)).boxed()
             })
             .collect();
-        let (reader, writer) = store();
-        Self { streams, writer, seen: Seen { store: reader, complete: Arc::default() } }
+        let feed = Feed::new(streams.len());
+        Self { streams, feed }
     }
 
     /// What the watch will have seen.
     pub fn seen(&self) -> Seen<K> {
-        self.seen.clone()
+        self.feed.seen()
     }
 
     /// Watches for ever.
     pub async fn run(mut self, mut touched: impl FnMut(Touched<'_, K>)) {
-        let mut parts = Parts::new(self.streams.len());
-        self.writer.apply_watcher_event(&Event::Init);
         let mut stream = select_all(self.streams);
         while let Some((part, event)) = stream.next().await {
-            let event = match event {
-                Ok(event) => event,
+            match event {
+                Ok(event) => self.feed.take(part, event, &mut touched),
                 Err(error) => {
                     tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted and begins again");
-                    continue;
                 }
-            };
-            if let Event::Apply(DeserializeGuard(Err(invalid))) | Event::InitApply(DeserializeGuard(Err(invalid))) =
-                &event
-            {
-                touched(Touched::Unreadable(&invalid.metadata));
             }
-            for event in parts.take(part, event, &self.seen.store) {
-                let done = matches!(event, Event::InitDone);
-                self.writer.apply_watcher_event(&event);
-                if done {
-                    for stale in parts.stale(&self.seen.store) {
-                        self.writer.apply_watcher_event(&Event::Delete(stale.as_ref().clone()));
-                    }
-                    self.seen.complete.store(true, Ordering::Release);
-                    self.seen.store.state().iter().for_each(|object| touched(Touched::Present(object)));
+        }
+    }
+}
+
+impl<K> Feed<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// A feed from so many watches.
+    pub fn new(watches: usize) -> Self {
+        let (reader, mut writer) = store();
+        writer.apply_watcher_event(&Event::Init);
+        Self { parts: Parts::new(watches), writer, seen: Seen { store: reader, complete: Arc::default() } }
+    }
+
+    /// What it will have seen.
+    pub fn seen(&self) -> Seen<K> {
+        self.seen.clone()
+    }
+
+    /// Takes in what one of the watches has shown, and tells what was touched by it.
+    pub fn take(&mut self, part: usize, event: Event<DeserializeGuard<K>>, mut touched: impl FnMut(Touched<'_, K>)) {
+        if let Event::Apply(DeserializeGuard(Err(invalid))) | Event::InitApply(DeserializeGuard(Err(invalid))) = &event
+        {
+            touched(Touched::Unreadable(&invalid.metadata));
+        }
+        for event in self.parts.take(part, event, &self.seen.store) {
+            let done = matches!(event, Event::InitDone);
+            self.writer.apply_watcher_event(&event);
+            if done {
+                for stale in self.parts.stale(&self.seen.store) {
+                    self.writer.apply_watcher_event(&Event::Delete(stale.as_ref().clone()));
                 }
-                match &event {
-                    Event::Apply(object) => touched(Touched::Present(object)),
-                    Event::Delete(object) => touched(Touched::Gone(object)),
-                    Event::Init | Event::InitApply(_) | Event::InitDone => {}
-                }
+                self.seen.complete.store(true, Ordering::Release);
+                self.seen.store.state().iter().for_each(|object| touched(Touched::Present(object)));
+            }
+            match &event {
+                Event::Apply(object) => touched(Touched::Present(object)),
+                Event::Delete(object) => touched(Touched::Gone(object)),
+                Event::Init | Event::InitApply(_) | Event::InitDone => {}
             }
         }
     }

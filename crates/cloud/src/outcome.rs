@@ -32,7 +32,7 @@ impl<T> Outcome<T> {
 
 /// How far a paid call came when it failed.
 #[derive(Debug)]
-pub(crate) enum PaidFailure {
+pub enum PaidFailure {
     /// Nothing of it left: refused by ourselves, or no connection was made.
     NotSent(CallError),
     /// The cloud answered in its own shape: HTTP 200, an error code, a RequestId.
@@ -42,7 +42,7 @@ pub(crate) enum PaidFailure {
 }
 
 /// What is known after a paid call.
-pub(crate) fn classify<T>(result: Result<T, PaidFailure>) -> Outcome<T> {
+pub fn classify<T>(result: Result<T, PaidFailure>) -> Outcome<T> {
     match result {
         Ok(receipt) => Outcome::Committed(receipt),
         Err(PaidFailure::NotSent(error)) => Outcome::Rejected(error),

@@ -19,5 +19,5 @@ pub use answer::Answer;
 pub use handle::ApiServer;
 pub use object::{Meta, Object};
 pub use resource::{Key, Resource};
-pub use service::Service;
+pub use service::{Asked, Reply, Service};
 pub use store::{Change, ChangeKind};

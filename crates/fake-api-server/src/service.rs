@@ -16,7 +16,7 @@ use kube::client::Body;
 
 use crate::answer::{Answer, Refusal};
 use crate::handle::ApiServer;
-use crate::resource::Target;
+use crate::resource::{Key, Target};
 use crate::store::Change;
 
 /// A body: JSON, or the events of a watch.
@@ -68,6 +68,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The object that it names, without a name where the collection is named; none in all namespaces.
+    pub fn key(&self) -> Option<Key> {
+        let target = Target::read(&self.path)?;
+        Some(Key { resource: target.resource, namespace: target.namespace?, name: target.name.unwrap_or_default() })
+    }
+
     /// Reads a request whole.
     ///
     /// # Errors

@@ -1,0 +1,250 @@
+//! What must hold at every step, asked where it happens: when money leaves, when it is charged, when something is written.
+
+use std::fmt;
+
+use carpack_api::PackOrder;
+use carpack_api::order::{LineState, OrderAction, OrderLine};
+use carpack_fake_api_server::{Asked, Key, Resource};
+use carpack_simulator::LedgerEntry;
+use carpack_simulator::state::State;
+use http::Method;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::world::World;
+
+/// A rule that was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// I1: one order was charged twice, or two for what is wanted once.
+    DoubleCharge,
+    /// I2: an expiry was renewed twice.
+    RepeatedRenewal,
+    /// I3: a charge that nothing points to.
+    LostPack,
+    /// I4: a paid call without a recorded intent.
+    NoIntent,
+    /// I5: an order was let go with a call that nobody has settled.
+    LetGo,
+    /// I6: a write that does not say which version it is made of.
+    BlindWrite,
+    /// I7: a renewal that came late, or not at all.
+    MissedRenewal,
+    /// I8: two paid calls for one pack at the same time.
+    TwoAtOnce,
+    /// Not settled in time after the last fault.
+    NotSettled,
+    /// Something was written or paid although nothing happened.
+    Restless,
+}
+
+/// A rule that was broken, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Which rule.
+    pub rule: Rule,
+    /// What happened.
+    pub what: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.rule, self.what)
+    }
+}
+
+/// A charge, and what it was for.
+#[derive(Debug, Clone)]
+pub struct Charge {
+    /// The order object; empty when there is none.
+    pub order: String,
+    /// UID of the pack.
+    pub uid: String,
+    /// What was paid.
+    pub action: OrderAction,
+    /// For what renews: the instance (none for a successor), and the expiry that is named.
+    pub renews: Option<(Option<String>, Timestamp)>,
+    /// The token of the call.
+    pub token: String,
+    /// The cloud's order.
+    pub order_id: String,
+}
+
+/// A paid call that has left and is not over.
+#[derive(Debug, Clone)]
+struct Flight {
+    process: usize,
+    token: String,
+    uid: String,
+}
+
+/// Watches.
+#[derive(Debug)]
+pub struct Oracle {
+    flights: Vec<Flight>,
+    /// Every charge so far.
+    pub charges: Vec<Charge>,
+    /// Every breach so far.
+    pub breaches: Vec<Breach>,
+    /// Paid calls so far.
+    pub paid_calls: usize,
+    /// Writes to the API server so far, but for the lease.
+    pub writes: usize,
+    /// When the last of them was.
+    pub last_write: Instant,
+}
+
+impl Oracle {
+    /// Nothing has happened.
+    pub fn new() -> Self {
+        Self {
+            flights: Vec::new(),
+            charges: Vec::new(),
+            breaches: Vec::new(),
+            paid_calls: 0,
+            writes: 0,
+            last_write: Instant::now(),
+        }
+    }
+
+    /// A rule was broken.
+    pub fn breach(&mut self, rule: Rule, what: impl Into<String>) {
+        let breach = Breach { rule, what: what.into() };
+        tracing::error!(%breach, "BREACH");
+        self.breaches.push(breach);
+    }
+
+    /// A paid call leaves a process.
+    pub fn leaves(&mut self, world: &World, process: usize, parameters: &Value) {
+        self.paid_calls = self.paid_calls.saturating_add(1);
+        let token = text(parameters, "ClientToken");
+        let Some((order, line)) = order_of(world, &token) else {
+            self.breach(Rule::NoIntent, format!("no order has the token of a paid call: {token}"));
+            return;
+        };
+        if state_of(&order, &line) != Some(LineState::Submitting) {
+            let what = format!("{} line {} is sent in state {:?}", name(&order), line.index, state_of(&order, &line));
+            self.breach(Rule::NoIntent, what);
+        }
+        let uid = order.spec.pack_ref.uid.clone();
+        self.flights.retain(|flight| world.is_alive(flight.process));
+        let clash = self.flights.iter().find(|f| f.uid == uid && (f.process == process || f.token != token)).cloned();
+        if let Some(flight) = clash {
+            let what = format!(
+                "{} leaves process {process} while {} of {} is under way",
+                name(&order),
+                flight.token,
+                flight.process
+            );
+            self.breach(Rule::TwoAtOnce, what);
+        }
+        self.flights.push(Flight { process, token, uid });
+    }
+
+    /// A paid call is over for its process.
+    pub fn is_over(&mut self, process: usize, parameters: &Value) {
+        let token = text(parameters, "ClientToken");
+        self.flights.retain(|flight| flight.process != process || flight.token != token);
+    }
+
+    /// Money was charged.
+    pub fn charged(&mut self, world: &World, parameters: &Value, entry: &LedgerEntry, cloud: &State) {
+        let token = text(parameters, "ClientToken");
+        let Some((order, line)) = order_of(world, &token) else {
+            self.breach(Rule::LostPack, format!("a charge for an order that is gone: token {token}"));
+            return;
+        };
+        let spec = &order.spec;
+        let renews = line.renews_from.as_ref().map(|from| (line.instance_id.clone(), from.0));
+        let charge = Charge {
+            order: name(&order).to_owned(),
+            uid: spec.pack_ref.uid.clone(),
+            action: spec.action,
+            renews,
+            token,
+            order_id: entry.order_id.clone(),
+        };
+        if charge.action != OrderAction::Return {
+            self.compare(&charge);
+        }
+        if let (OrderAction::Renew, Some((Some(id), from))) = (charge.action, &charge.renews) {
+            let term = world.plan.renewed(*from);
+            let expires = cloud.instance(id).map(|instance| instance.expires);
+            if expires != Some(term) {
+                let what = format!("{} renewed {id} from {from}, and it now expires at {expires:?}", charge.order);
+                self.breach(Rule::RepeatedRenewal, what);
+            }
+        }
+        self.charges.push(charge);
+    }
+
+    fn compare(&mut self, charge: &Charge) {
+        let same_call = self.charges.iter().find(|c| c.token == charge.token).cloned();
+        let same_purpose = self
+            .charges
+            .iter()
+            .find(|c| c.uid == charge.uid && c.action == charge.action && c.renews == charge.renews)
+            .cloned();
+        if let Some(before) = same_call {
+            self.breach(
+                Rule::DoubleCharge,
+                format!("{} was charged as {} and {}", charge.order, before.order_id, charge.order_id),
+            );
+        } else if let Some(before) = same_purpose {
+            let rule = if charge.renews.is_some() { Rule::RepeatedRenewal } else { Rule::DoubleCharge };
+            self.breach(rule, format!("{} and {} were charged for the same", before.order, charge.order));
+        }
+    }
+
+    /// Something is about to be written to the API server.
+    pub fn writes(&mut self, world: &World, key: &Key, asked: &Asked) {
+        if key.resource == Resource::Leases {
+            return;
+        }
+        self.writes = self.writes.saturating_add(1);
+        self.last_write = Instant::now();
+        if matches!(key.resource, Resource::Events | Resource::Secrets) || asked.method == Method::POST {
+            return;
+        }
+        let body = std::str::from_utf8(&asked.body).unwrap_or_default();
+        if !body.contains(r#""resourceVersion":""#) {
+            self.breach(Rule::BlindWrite, format!("{} {} without a version", asked.method, asked.path));
+        }
+        if key.resource == Resource::PackOrders && asked.method != Method::PUT {
+            let stored = world.api.get(key).and_then(|object| object.parse::<PackOrder>().ok());
+            let goes = asked.method == Method::DELETE || body.contains(r#""finalizers":[]"#);
+            let open =
+                |order: &PackOrder| order.status.iter().flat_map(|s| &s.lines).any(|line| is_unresolved(line.state));
+            // A deletion only asks: the finalizer holds it.
+            if goes && asked.method == Method::PATCH && stored.as_ref().is_some_and(open) {
+                self.breach(Rule::LetGo, format!("{} is let go although a call of it is not settled", key.name));
+            }
+        }
+    }
+}
+
+fn is_unresolved(state: LineState) -> bool {
+    matches!(state, LineState::Submitting | LineState::Unknown | LineState::Committed)
+}
+
+fn text(parameters: &Value, field: &str) -> String {
+    parameters[field].as_str().unwrap_or_default().to_owned()
+}
+
+fn name(order: &PackOrder) -> &str {
+    order.metadata.name.as_deref().unwrap_or_default()
+}
+
+fn state_of(order: &PackOrder, line: &OrderLine) -> Option<LineState> {
+    let lines = order.status.iter().flat_map(|status| &status.lines);
+    lines.into_iter().find(|status| status.index == line.index).map(|status| status.state)
+}
+
+/// The order whose line has this token, as the API server has it now.
+fn order_of(world: &World, token: &str) -> Option<(PackOrder, OrderLine)> {
+    world.orders().into_iter().find_map(|order| {
+        let line = order.spec.lines.iter().find(|line| line.client_token == token).cloned()?;
+        Some((PackOrder::clone(&order), line))
+    })
+}
