@@ -25,7 +25,7 @@ use crate::kubernetes::replace_status;
 use crate::operator::Operator;
 
 /// How often the time of the last sweep is written while nothing else changes.
-const REFRESH: SignedDuration = SignedDuration::from_mins(5);
+const REFRESH: SignedDuration = SignedDuration::from_hours(1);
 /// How many unclaimed instances are listed.
 const LISTED: usize = 20;
 
@@ -151,8 +151,8 @@ mod tests {
             keep_last_sweep(&old, &mut new);
             new.last_sweep_time
         };
-        assert_eq!(kept(CarAccountStatus { last_sweep_time: at(4), ..old.clone() }), at(0));
-        assert_eq!(kept(CarAccountStatus { last_sweep_time: at(5), ..old.clone() }), at(5));
+        assert_eq!(kept(CarAccountStatus { last_sweep_time: at(59), ..old.clone() }), at(0));
+        assert_eq!(kept(CarAccountStatus { last_sweep_time: at(60), ..old.clone() }), at(60));
         assert_eq!(kept(CarAccountStatus { last_sweep_time: at(1), unclaimed: 1, ..old.clone() }), at(1));
     }
 }

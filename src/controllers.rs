@@ -73,6 +73,7 @@ where
         return operator.guard.leads().then_some(SOON);
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    tracing::trace!(controller, namespace, name, "looking");
     let result = look(object).await;
     operator.metrics.reconciled(controller, result.as_ref().err().map_or("Ok", StepError::category));
     match result {

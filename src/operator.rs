@@ -126,9 +126,9 @@ impl Operator {
     }
 
     /// All orders for a namespace and name, whatever UID they were for.
-    pub fn orders_for(&self, namespace: &str, name: &str) -> Vec<PackOrder> {
+    pub fn orders_for(&self, namespace: &str, name: &str) -> Vec<Arc<PackOrder>> {
         let wanted = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;
-        self.stores.orders.store.state_filter(wanted).iter().map(|order| order.as_ref().clone()).collect()
+        self.stores.orders.store.state_filter(wanted)
     }
 
     /// Ids of orders and instances in the cloud that the orders of other packs have recorded as theirs.
@@ -157,12 +157,11 @@ impl Operator {
         Commitments::gather(account, orders, packs.iter().map(Arc::as_ref), self.clock.second())
     }
 
-    /// All orders for the same pack, with this one as given.
-    pub fn siblings(&self, order: &PackOrder) -> Vec<PackOrder> {
+    /// All other orders for the same pack.
+    pub fn siblings(&self, order: &PackOrder) -> Vec<Arc<PackOrder>> {
         let pack = &order.spec.pack_ref;
         let mut siblings = self.orders_for(&pack.namespace, &pack.name);
         siblings.retain(|sibling| sibling.name_any() != order.name_any());
-        siblings.push(order.clone());
         siblings
     }
 

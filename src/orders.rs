@@ -31,7 +31,7 @@ const SPENDING: Duration = Duration::from_secs(1);
 struct Gathered<'a> {
     operator: &'a Operator,
     order: &'a PackOrder,
-    siblings: Vec<PackOrder>,
+    siblings: Vec<Arc<PackOrder>>,
     elsewhere: BTreeSet<String>,
     commitments: Commitments,
     pack: Option<ConcurrencyPack>,
@@ -41,9 +41,10 @@ struct Gathered<'a> {
 
 impl Gathered<'_> {
     fn decide(&self, deals: Option<&DealsLook>) -> Decision {
+        let siblings: Vec<&PackOrder> = self.siblings.iter().map(Arc::as_ref).chain([self.order]).collect();
         decide(&Input {
             order: self.order,
-            siblings: &self.siblings,
+            siblings: &siblings,
             pack: self.pack.as_ref(),
             account: self.account.as_ref(),
             observation: self.snapshot.observation.as_deref(),

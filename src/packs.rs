@@ -38,6 +38,7 @@ pub async fn reconcile(
         return Ok(Some(operator.clock.wait_for(None)));
     }
     let orders = operator.orders_for(&pack.namespace().unwrap_or_default(), &pack.name_any());
+    let orders: Vec<&PackOrder> = orders.iter().map(Arc::as_ref).collect();
     let memory = memories.of(&uid);
     let decision = decide(&Input {
         pack: &pack,

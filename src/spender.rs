@@ -135,6 +135,7 @@ impl Spender {
         let (of_account, commitments) = self.count(account.as_ref()).await?;
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
         let siblings = operator.siblings(&live);
+        let siblings: Vec<&PackOrder> = siblings.iter().map(Arc::as_ref).chain([&live]).collect();
         let elsewhere = operator.elsewhere(&live);
         let input = order::Input {
             order: &live,

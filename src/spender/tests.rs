@@ -235,7 +235,7 @@ fn decided(mut order: PackOrder, name: &str, account: &CarAccount, snapshot: &Sn
     for _ in 0..5 {
         let decision = order::decide(&order::Input {
             order: &order,
-            siblings: std::slice::from_ref(&order),
+            siblings: &[&order],
             pack: Some(&pack(name)),
             account: Some(&account),
             observation: snapshot.observation.as_deref(),

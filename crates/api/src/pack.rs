@@ -217,7 +217,7 @@ pub struct ConcurrencyPackStatus {
     /// Where expirationTime comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time_source: Option<ExpirationTimeSource>,
-    /// When the cloud was last seen to say so (refreshed every few minutes while nothing changes).
+    /// When the cloud was last seen to say so (refreshed every hour while nothing changes; a look that is too old shows in Ready).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_observed_time: Option<Time>,
     /// When the operator will renew next.

@@ -10,7 +10,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
-use serde_json::Value;
 
 use crate::fault::{Outcome, Point, Site};
 use crate::journey::{Call, Link};
@@ -112,19 +111,25 @@ fn order_site(world: &World, key: &Key, asked: &Asked) -> Site {
 }
 
 fn pack_site(world: &World, key: &Key, asked: &Asked) -> Site {
-    let stored = world.api.get(key).and_then(|object| object.status.as_ref().map(|status| status.get().to_owned()));
-    let before: Value = stored.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
-    let mut after: Value = serde_json::from_slice(&asked.body).unwrap_or(Value::Null);
-    let after = after["status"].take();
-    let assigned = |status: &Value| {
-        let conditions = status["conditions"].as_array();
-        conditions.is_some_and(|list| list.iter().any(|c| c["type"] == "Assigned" && c["status"] == "True"))
-    };
-    if after["boundProject"].is_string() && after["boundProject"] != before["boundProject"] {
+    let object = world.api.get(key);
+    let before = object.as_ref().and_then(|object| object.status.as_ref()).map_or("", |status| status.get());
+    let after = std::str::from_utf8(&asked.body).unwrap_or_default();
+    let bound = bound_project(after);
+    if bound.is_some() && bound != bound_project(before) {
         Site::IntentRebind
-    } else if assigned(&after) && !assigned(&before) && after["boundProject"].is_string() {
+    } else if bound.is_some() && is_assigned(after) && !is_assigned(before) {
         Site::ReceiptRebind
     } else {
         Site::Status
     }
+}
+
+/// The status is written by serde, field after field without blanks: no need to parse what is asked so often.
+fn bound_project(status: &str) -> Option<&str> {
+    let (_, rest) = status.split_once(r#""boundProject":""#)?;
+    rest.split('"').next()
+}
+
+fn is_assigned(status: &str) -> bool {
+    status.contains(r#""status":"True","type":"Assigned""#)
 }

@@ -107,6 +107,14 @@ impl Site {
         Self::Lease,
     ];
 
+    /// How many occasions of a life a fault may let pass, and there is still one left.
+    pub fn spare(self) -> u32 {
+        match self {
+            Self::Describe | Self::List | Self::OrderQuery | Self::Status | Self::Lease => 3,
+            _ => 0,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::FinalizerAdd => "finalizer-add",

@@ -6,19 +6,24 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::time::Instant;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 struct Args {
     #[arg(long)]
     replay: Option<Schedule>,
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    #[arg(long, default_value = "info,carpack=debug,carpack_chaos=debug")]
+    log: String,
 }
 
 #[allow(clippy::print_stdout, clippy::disallowed_methods)]
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(schedule) = args.replay {
-        tracing_subscriber::fmt().with_env_filter("info,carpack=debug,carpack_chaos=debug").init();
+        tracing_subscriber::fmt().with_env_filter(&args.log).init();
         let began = Instant::now();
         println!("{:#?}", run(&schedule));
         println!("{:?}", began.elapsed());

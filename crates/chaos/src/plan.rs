@@ -12,7 +12,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::clock::BEGIN;
-use crate::fault::Fault;
+use crate::fault::{Fault, Site};
 
 /// What the cloud does with tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Plan {
         let mut random = SmallRng::seed_from_u64(luck);
         let mut faults = Vec::new();
         for fault in &schedule.faults {
-            faults.push((*fault, random.random_range(0..3_u32)));
+            faults.push((*fault, random.random_range(0..=fault.site.spare())));
         }
         let mut one_in = |n: u32| schedule.seed > 0 && random.random_range(0..n) == 0;
         let (ignored, expiring, monthly, replace) = (one_in(2), one_in(4), one_in(4), one_in(4));
@@ -99,6 +99,12 @@ impl Plan {
             stray,
             watch_lag: if slow { 3000 } else { 20 },
         }
+    }
+
+    /// True when packs are moved too: only where a fault waits for it.
+    pub fn moves(&self) -> bool {
+        let about_moves = |site| matches!(site, Site::IntentRebind | Site::ReceiptRebind | Site::Bind | Site::Unbind);
+        self.faults.is_empty() || self.faults.iter().any(|(fault, _)| about_moves(fault.site))
     }
 
     /// How much longer than else it may take to settle, because the cloud itself takes its time.

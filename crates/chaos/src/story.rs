@@ -22,6 +22,8 @@ const QUIET: Duration = Duration::from_secs(30 * 60);
 /// No step of a life takes longer, whatever happens.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
 const STEP: Duration = Duration::from_secs(1);
+/// No wait of the operator is longer.
+const UNNOTICED: Duration = Duration::from_secs(60);
 
 /// How a life went on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +45,7 @@ struct Stop;
 pub async fn tell(world: &Arc<World>) -> Ending {
     prepare(world);
     world.start_process();
-    let mut teller = Teller { world, asked: None };
+    let mut teller = Teller { world, asked: None, project: "cap-a" };
     // What stopped it is in the oracle's or the teller's hands.
     let _ = teller.lives().await;
     let asked = teller.asked.take();
@@ -107,13 +109,17 @@ fn user(world: &World, method: &Method, path: &str, body: &Value) {
 struct Teller<'a> {
     world: &'a Arc<World>,
     asked: Option<(String, String)>,
+    /// Where the packs are to be.
+    project: &'static str,
 }
 
 impl Teller<'_> {
     async fn lives(&mut self) -> Result<(), Stop> {
         for name in ["concert", "gig"] {
             self.bought(name).await?;
-            self.moved(name).await?;
+            if self.world.plan.moves() {
+                self.moved(name).await?;
+            }
             self.renewed(name).await?;
             if self.world.faults().are_over() {
                 break;
@@ -128,12 +134,14 @@ impl Teller<'_> {
 
     async fn bought(&mut self, name: &str) -> Result<(), Stop> {
         user(self.world, &Method::POST, &path(""), &pack(self.world, name));
-        self.until(&format!("{name} is bought"), |packs| stands(packs, name, "cap-a", None)).await
+        self.project = "cap-a";
+        self.until(&format!("{name} is bought"), Duration::ZERO, |packs| stands(packs, name, "cap-a", None)).await
     }
 
     async fn moved(&mut self, name: &str) -> Result<(), Stop> {
         user(self.world, &Method::PATCH, &path(&format!("/{name}")), &json!({"spec": {"project": "cap-b"}}));
-        self.until(&format!("{name} is moved"), |packs| stands(packs, name, "cap-b", None)).await
+        self.project = "cap-b";
+        self.until(&format!("{name} is moved"), Duration::ZERO, |packs| stands(packs, name, "cap-b", None)).await
     }
 
     /// The clock is set to shortly before the renewal is due.
@@ -147,26 +155,36 @@ impl Teller<'_> {
         let left = due.0.duration_since(self.world.clock.now());
         self.world.clock.shift(left.saturating_sub(SignedDuration::from_secs(5)));
         tracing::info!(now = %self.world.clock.now(), "TIME");
-        // A clock that was set is noticed within a minute.
-        sleep(Duration::from_secs(60)).await;
         self.world.disturb();
-        self.until(&format!("{name} is renewed"), |packs| stands(packs, name, "cap-b", Some(expires.0))).await
+        let (what, project) = (format!("{name} is renewed"), self.project);
+        // A clock that was set is noticed within a minute.
+        self.until(&what, UNNOTICED, |packs| stands(packs, name, project, Some(expires.0))).await
     }
 
     async fn deleted(&mut self, name: &str) -> Result<(), Stop> {
         user(self.world, &Method::DELETE, &path(&format!("/{name}")), &Value::Null);
         let gone = |packs: &[Arc<ConcurrencyPack>]| packs.iter().all(|p| p.metadata.name.as_deref() != Some(name));
-        self.until(&format!("{name} is deleted"), gone).await
+        self.until(&format!("{name} is deleted"), Duration::ZERO, gone).await
     }
 
     /// Waits until this is so and every order is settled.
-    async fn until(&mut self, what: &str, goal: impl Fn(&[Arc<ConcurrencyPack>]) -> bool) -> Result<(), Stop> {
+    async fn until(
+        &mut self,
+        what: &str,
+        unnoticed: Duration,
+        goal: impl Fn(&[Arc<ConcurrencyPack>]) -> bool,
+    ) -> Result<(), Stop> {
         let world = self.world;
-        let allowed = SETTLED + world.plan.allowance();
+        let allowed = unnoticed + SETTLED + world.plan.allowance();
+        let (mut version, mut orders, mut reached) = (None, Vec::new(), false);
         let (begun, mut calm, mut disturbed) = (Instant::now(), Duration::ZERO, world.disturbed());
         loop {
-            let orders = world.orders();
-            if orders.iter().all(|order| is_settled(order)) && goal(&world.packs()) {
+            let newest = world.api.version();
+            if version.replace(newest) != Some(newest) {
+                orders = world.orders();
+                reached = orders.iter().all(|order| is_settled(order)) && goal(&world.packs());
+            }
+            if reached {
                 tracing::info!(what, after = ?begun.elapsed(), "DONE");
                 return Ok(());
             }
@@ -209,8 +227,8 @@ impl Teller<'_> {
 
     /// Nothing is written, and nothing is paid.
     async fn quiet(&self) -> Result<(), Stop> {
-        // What was disturbed last is over by then.
-        let settled = self.world.disturbed() + SETTLED + self.world.plan.allowance();
+        // What was disturbed last is over by then, and the account's report has followed with the next look.
+        let settled = Instant::now().max(self.world.disturbed()) + SETTLED + STEP + self.world.plan.allowance();
         tokio::time::sleep_until(settled).await;
         self.world.hold_the_lease();
         let before = {

@@ -138,10 +138,11 @@ proptest! {
         for act in &acts {
             perform(&mut world, act, &mut objects);
         }
+        let orders: Vec<&carpack_api::PackOrder> = world.orders.iter().collect();
         if let Some(mut pack) = world.pack.clone() {
-            let first = packs::decide(&world.pack_input(&pack));
+            let first = packs::decide(&world.pack_input(&pack, &orders));
             pack.status = Some(first.status.clone());
-            let second = packs::decide(&world.pack_input(&pack));
+            let second = packs::decide(&world.pack_input(&pack, &orders));
             prop_assert_eq!(&first.status, &second.status);
             prop_assert!(second.events.iter().all(|e| e.reason == "MovedBack" || !first.events.contains(e)), "{:?}", second.events);
             prop_assert!(first.wake_at.is_none_or(|at| at > world.now));
@@ -149,7 +150,7 @@ proptest! {
         for stored in &world.orders {
             let mut order = stored.clone();
             let decide = |order: &carpack_api::PackOrder| order::decide(&order::Input {
-                order, siblings: &world.orders, pack: world.pack.as_ref(), account: world.account.as_ref(),
+                order, siblings: &orders, pack: world.pack.as_ref(), account: world.account.as_ref(),
                 observation: world.observation.as_ref(), deals: None, elsewhere: &world.elsewhere, commitments: &Commitments::default(), installation_mode: world.installation_mode,
                 now: world.now, timing: &world.timing,
             });

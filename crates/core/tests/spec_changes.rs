@@ -328,7 +328,8 @@ fn is_over(world: &World) -> bool {
 fn check_that_it_rests(world: &World) -> Result<(), TestCaseError> {
     let mut pack = world.pack.clone().unwrap();
     for _ in 0..2 {
-        let decision = packs::decide(&world.pack_input(&pack));
+        let orders: Vec<&PackOrder> = world.orders.iter().collect();
+        let decision = packs::decide(&world.pack_input(&pack, &orders));
         prop_assert_eq!(&decision.effect, &None);
         prop_assert_eq!(&Some(&decision.status), &pack.status.as_ref());
         prop_assert_eq!(&decision.events, &vec![]);

@@ -119,7 +119,7 @@ impl State {
         let keys: Vec<u128> = orders.iter().map(|o| o.key()).collect();
         let key = digest(&(scene.id, self.now, read.key(), keys, self.sweep_key(operator)));
         once(&PACK_TURNS, key, || {
-            let orders: Vec<PackOrder> = orders.iter().map(|o| o.object.as_ref().clone()).collect();
+            let orders: Vec<&PackOrder> = orders.iter().map(|o| o.object.as_ref()).collect();
             let sweep = self.operators.get(operator).and_then(|o| o.sweep.as_ref());
             let mut decision = pack::decide(&pack::Input {
                 pack: &read.object,
@@ -178,8 +178,8 @@ impl State {
         ));
         once(&ORDER_TURNS, key, || {
             let same = |o: &&&Rec<PackOrder>| o.object.spec.pack_ref.name == spec.pack_ref.name;
-            let mut siblings: Vec<PackOrder> = others.iter().filter(same).map(|o| o.object.as_ref().clone()).collect();
-            siblings.push(read.object.as_ref().clone());
+            let siblings = others.iter().copied().filter(|o| same(&o)).chain([read]);
+            let siblings: Vec<&PackOrder> = siblings.map(|o| o.object.as_ref()).collect();
             let strangers = others.iter().filter(|o| !same(o)).filter_map(|o| o.object.status.as_ref());
             let lines = strangers.flat_map(|status| &status.lines);
             let elsewhere: BTreeSet<String> =

@@ -129,7 +129,7 @@ fn check_siblings(input: &Input<'_>) -> Gate {
 /// The other orders for the same namespace and name.
 fn others<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a PackOrder> {
     let own = input.order.metadata.name.clone();
-    input.siblings.iter().filter(move |o| o.metadata.name != own)
+    input.siblings.iter().copied().filter(move |o| o.metadata.name != own)
 }
 
 /// True when the order may still spend.

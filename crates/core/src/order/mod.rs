@@ -30,7 +30,7 @@ pub struct Input<'a> {
     /// The order as the API server has it.
     pub order: &'a PackOrder,
     /// All orders for the same namespace and name, this one included.
-    pub siblings: &'a [PackOrder],
+    pub siblings: &'a [&'a PackOrder],
     /// The pack, if it still exists under the same UID.
     pub pack: Option<&'a ConcurrencyPack>,
     /// The account; none when there is no such CarAccount.

@@ -29,7 +29,7 @@ pub struct Input<'a> {
     /// The pack as the API server has it.
     pub pack: &'a ConcurrencyPack,
     /// All orders for its namespace and name, whatever UID they were for.
-    pub orders: &'a [PackOrder],
+    pub orders: &'a [&'a PackOrder],
     /// Its account; none when there is no such CarAccount.
     pub account: Option<&'a Account>,
     /// The newest complete sweep of the account; none before the first one.

@@ -17,7 +17,7 @@ use crate::time::whole_up;
 /// Orders of one action that were made for this very object.
 pub(super) fn own<'a>(input: &Input<'a>, action: OrderAction) -> impl Iterator<Item = &'a PackOrder> {
     let uid = input.pack.metadata.uid.as_deref().unwrap_or_default();
-    input.orders.iter().filter(move |order| order.spec.action == action && order.spec.pack_ref.uid == uid)
+    input.orders.iter().copied().filter(move |order| order.spec.action == action && order.spec.pack_ref.uid == uid)
 }
 
 pub(super) fn uid(input: &Input<'_>) -> String {
@@ -30,7 +30,7 @@ pub(super) fn name_of(order: &PackOrder) -> &str {
 
 /// The order that bars the next one: any that is open, whatever UID it was for.
 pub(super) fn open<'a>(input: &Input<'a>) -> Option<&'a PackOrder> {
-    input.orders.iter().filter(|o| is_open(o)).max_by_key(|o| is_unresolved(o))
+    input.orders.iter().copied().filter(|o| is_open(o)).max_by_key(|o| is_unresolved(o))
 }
 
 pub(super) fn newest<'a>(orders: impl Iterator<Item = &'a PackOrder>) -> Option<&'a PackOrder> {
@@ -158,8 +158,12 @@ pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
 /// there is no order or no account to tell.
 pub(super) fn spent(input: &Input<'_>, before: Option<String>) -> Option<String> {
     let uid = uid(input);
-    let mut own =
-        input.orders.iter().filter(|o| o.spec.pack_ref.uid == uid && o.spec.action != OrderAction::Return).peekable();
+    let mut own = input
+        .orders
+        .iter()
+        .copied()
+        .filter(|o| o.spec.pack_ref.uid == uid && o.spec.action != OrderAction::Return)
+        .peekable();
     let (Some(account), Some(_)) = (input.account, own.peek()) else { return before };
     let currency = &account.spec.price_list.currency;
     let costs: Vec<Money> = own.filter_map(cost).collect();

@@ -14,8 +14,8 @@ use crate::condition::{
 };
 use crate::time::{plus, whole};
 
-/// How often the time of the last look is refreshed while nothing else changes.
-const REFRESH: SignedDuration = SignedDuration::from_mins(5);
+/// How often the time of the last look is refreshed while nothing else changes. That a look is too old, Ready tells.
+const REFRESH: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn finish(
     view: &View<'_>,
@@ -37,7 +37,7 @@ pub(super) fn finish(
     said.extend(ended_event(&old, &verdicts));
     said.extend(moved_event(view, &old, effect.as_ref()));
     let bound_project = bound_project(view, &old, effect.as_ref());
-    let status = ConcurrencyPackStatus {
+    let mut status = ConcurrencyPackStatus {
         conditions: merge(&old.conditions, &verdicts, input.pack.metadata.generation, input.now),
         observed_generation: input.pack.metadata.generation,
         reason: reason_column(&verdicts),
@@ -55,6 +55,10 @@ pub(super) fn finish(
         ordinals: orders::ordinals(input),
         instances: view.claimed.iter().map(Claimed::status).collect(),
     };
+    if Some(&status) != input.pack.status.as_ref() {
+        // It is written anyway.
+        status.last_observed_time = input.observation.map(|o| whole(o.started)).or(status.last_observed_time);
+    }
     let moments = findings.iter().filter_map(|f| f.wake).chain(moment);
     let retry = input.failures.iter().map(|f| f.retry_time);
     let stale = input.observation.map(|o| plus(o.started, input.timing.stale_after));
@@ -180,7 +184,7 @@ fn last_observed(view: &View<'_>, old: &ConcurrencyPackStatus) -> Option<Time> {
 
 fn order_ref(input: &Input<'_>) -> Option<OrderReference> {
     let uid = orders::uid(input);
-    let own = input.orders.iter().filter(|o| o.spec.pack_ref.uid == uid);
+    let own = input.orders.iter().copied().filter(|o| o.spec.pack_ref.uid == uid);
     let order = own.max_by_key(|o| (orders::is_open(o), o.spec.decision_time.0))?;
     Some(OrderReference { namespace: input.operator_namespace.to_owned(), name: orders::name_of(order).to_owned() })
 }

@@ -203,10 +203,10 @@ impl World {
         }
     }
 
-    pub fn pack_input<'a>(&'a self, pack: &'a ConcurrencyPack) -> pack::Input<'a> {
+    pub fn pack_input<'a>(&'a self, pack: &'a ConcurrencyPack, orders: &'a [&'a PackOrder]) -> pack::Input<'a> {
         pack::Input {
             pack,
-            orders: &self.orders,
+            orders,
             account: self.account.as_ref(),
             observation: self.observation.as_ref(),
             installation_mode: self.installation_mode,
@@ -220,7 +220,8 @@ impl World {
 
     pub fn step_pack(&mut self) -> Option<pack::Effect> {
         let pack = self.pack.clone()?;
-        let decision = pack::decide(&self.pack_input(&pack));
+        let orders: Vec<&PackOrder> = self.orders.iter().collect();
+        let decision = pack::decide(&self.pack_input(&pack, &orders));
         assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");
         self.events.extend(decision.events);
         let stored = self.pack.as_mut().unwrap();
@@ -287,7 +288,7 @@ impl World {
         let commitments = commitments.unwrap_or_default();
         order::decide(&order::Input {
             order,
-            siblings: &self.orders,
+            siblings: &self.orders.iter().collect::<Vec<_>>(),
             pack: self.pack.as_ref().filter(|p| p.metadata.uid.as_deref() == uid),
             account: self.account.as_ref(),
             observation: self.observation.as_ref(),
