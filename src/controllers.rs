@@ -24,8 +24,10 @@ use crate::watches::{Seen, Touched};
 const CONCURRENCY: u16 = 16;
 /// After an error.
 const AGAIN: Duration = Duration::from_secs(5);
-/// After somebody else was faster, and while not everything was seen yet.
+/// While not everything was seen yet.
 const SOON: Duration = Duration::from_millis(250);
+/// After somebody else was faster: mostly what was written is seen sooner, and that alone leads to another look.
+const OVERTAKEN: Duration = Duration::from_secs(2);
 
 /// When to look at an object again even if nothing happens; none: only when something changes.
 pub type Again = Option<Duration>;
@@ -80,7 +82,7 @@ where
         Ok(again) => again,
         Err(error @ StepError::Conflict { .. }) => {
             tracing::debug!(controller, namespace, name, %error, "looking again");
-            Some(SOON)
+            Some(OVERTAKEN)
         }
         Err(error) => {
             tracing::warn!(controller, namespace, name, %error, category = error.category(), "looking again");

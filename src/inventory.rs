@@ -25,6 +25,8 @@ use crate::tasks::Tasks;
 
 /// An account is not looked at more often.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// After a look that failed; twice as long after each further one, up to the usual interval.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The reason of an account whose first look is under way.
 const NOT_LOOKED_YET: &str = "NotLookedYet";
@@ -190,14 +192,23 @@ struct Inventory {
 impl Inventory {
     async fn run(mut self) {
         let mut jumps = self.tools.clock.jumps();
+        let mut again = AGAIN;
         loop {
             let begun = Instant::now();
             let spec = self.specs.borrow_and_update().clone();
             jumps.borrow_and_update();
             let snapshot = self.look(&spec).await;
+            let interval = self.tools.clock.real(self.tools.interval);
+            let pause = if snapshot.health == Health::Ready {
+                again = AGAIN;
+                interval
+            } else {
+                let pause = again.min(interval);
+                again = again.saturating_mul(2);
+                pause
+            };
             self.announce(snapshot);
             sleep_until(begun + SHORTEST_PAUSE).await;
-            let pause = self.tools.clock.real(self.tools.interval);
             tokio::select! {
                 biased;
                 changed = self.specs.changed() => if changed.is_err() { return },

@@ -80,7 +80,7 @@ impl CloudWire {
                 return carpack_cloud::Outcome::Rejected(error);
             }
             world.oracle().leaves(world, self.0.process, &parameters);
-            let request = PaidRequest { action, parameters, signed };
+            let request = PaidRequest { action, parameters, signed, process: self.0.process };
             let carry_out = || request.carry_out(world);
             let stray = || request.clone().go_astray(Arc::clone(world));
             let call = Call { site, persists: false, patience: PATIENCE };
@@ -116,6 +116,7 @@ struct PaidRequest {
     action: &'static str,
     parameters: Value,
     signed: Timestamp,
+    process: usize,
 }
 
 impl PaidRequest {
@@ -129,6 +130,8 @@ impl PaidRequest {
         if now.duration_since(self.signed).abs() > SIGNATURE {
             return Err(refused(ApiError::new("AuthFailure.SignatureExpire", "the signature has expired")));
         }
+        // It has arrived: whatever else happens to its sender, it is not under way any more.
+        world.oracle().is_over(self.process, &self.parameters);
         let mut cloud = world.cloud();
         let before = cloud.ledger().len();
         let answer = self.run(world, &mut cloud);
@@ -195,7 +198,7 @@ impl Cloud for CloudWire {
     fn list_concurrent_packages(&self, _: Deadline) -> BoxFuture<'_, Answer<Vec<ConcurrentPackage>>> {
         self.free("DescribeConcurrentPackages", Some(Site::Describe), |world, cloud| {
             let rows = cloud.packages(ACCOUNT, &[], view(world, cloud)).unwrap_or_default();
-            Ok(world.shifting(rows).iter().map(|row| package(cloud, row)).collect())
+            Ok(rows.iter().map(|row| package(cloud, row)).collect())
         })
     }
 

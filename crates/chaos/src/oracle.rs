@@ -142,7 +142,7 @@ impl Oracle {
         self.flights.push(Flight { process, token, uid });
     }
 
-    /// A paid call is over for its process.
+    /// A paid call has arrived, or its process does not wait for it any more.
     pub fn is_over(&mut self, process: usize, parameters: &Value) {
         let token = text(parameters, "ClientToken");
         self.flights.retain(|flight| flight.process != process || flight.token != token);

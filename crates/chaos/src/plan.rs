@@ -56,8 +56,8 @@ pub struct Plan {
     pub lag: SignedDuration,
     /// How purchases are delivered.
     pub delivery: Delivery,
-    /// Lists miss a row now and then.
-    pub shifting: bool,
+    /// So many times the renewal list misses a row: it moved between two pages while they were read.
+    pub missed_rows: u32,
     /// Paid calls that nobody waits for may arrive later.
     pub stray: bool,
     /// How long it takes until a process sees a change, at most.
@@ -74,7 +74,10 @@ impl Plan {
             faults.push((*fault, random.random_range(0..=fault.site.spare())));
         }
         let mut one_in = |n: u32| schedule.seed > 0 && random.random_range(0..n) == 0;
-        let (ignored, expiring, monthly, replace) = (one_in(2), one_in(4), one_in(4), one_in(4));
+        let (ignored, expiring, monthly, replace) = (one_in(2), one_in(4), one_in(4), one_in(3));
+        // Where packs are replaced, nothing is renewed.
+        let renews = |site| matches!(site, Site::IntentRenew | Site::Renew | Site::ReceiptRenew);
+        let replace = replace && !schedule.faults.iter().any(|fault| renews(fault.site));
         let (lagging, partial, shifting, stray, slow) = (one_in(4), one_in(6), one_in(6), one_in(2), one_in(5));
         let tokens = match (ignored, expiring) {
             (true, _) => Tokens::Ignored,
@@ -95,7 +98,7 @@ impl Plan {
             tokens,
             lag,
             delivery: Delivery { first, rest_after_seconds, fails: false },
-            shifting,
+            missed_rows: if shifting { random.random_range(1..=3) } else { 0 },
             stray,
             watch_lag: if slow { 3000 } else { 20 },
         }

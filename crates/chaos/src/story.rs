@@ -227,6 +227,7 @@ impl Teller<'_> {
 
     /// Nothing is written, and nothing is paid.
     async fn quiet(&self) -> Result<(), Stop> {
+        self.world.calm_down();
         // What was disturbed last is over by then, and the account's report has followed with the next look.
         let settled = Instant::now().max(self.world.disturbed()) + SETTLED + STEP + self.world.plan.allowance();
         tokio::time::sleep_until(settled).await;
@@ -254,13 +255,15 @@ fn name_of(pack: &ConcurrencyPack) -> &str {
     pack.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// True when the pack is Ready in this project, and expires later than then.
+/// True when the pack is Ready in this project, knows when it is renewed next, and expires later than then.
 fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: Option<Timestamp>) -> bool {
     let Some(pack) = packs.iter().find(|pack| name_of(pack) == name) else { return false };
     let Some(status) = &pack.status else { return false };
-    let ready = status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+    let holds = |kind: &str| status.conditions.iter().any(|c| c.type_ == kind && c.status == "True");
     let expires = status.expiration_time.as_ref().map(|time| time.0);
-    ready
+    holds("Ready")
+        && holds("RenewalOnTrack")
+        && status.next_renewal_time.is_some()
         && status.observed_generation == pack.metadata.generation
         && status.project.as_deref() == Some(project)
         && after.is_none_or(|after| expires.is_some_and(|expires| expires > after))

@@ -43,6 +43,8 @@ pub struct World {
     random: Mutex<SmallRng>,
     processes: Mutex<Vec<Process>>,
     disturbed: Mutex<Instant>,
+    missed_rows: Mutex<u32>,
+    calm: Mutex<bool>,
     typed: Mutex<BTreeMap<String, Typed>>,
 }
 
@@ -79,6 +81,8 @@ impl World {
             random: Mutex::new(random),
             processes: Mutex::default(),
             disturbed: Mutex::new(Instant::now()),
+            missed_rows: Mutex::new(0),
+            calm: Mutex::new(false),
             typed: Mutex::default(),
         }))
     }
@@ -158,6 +162,11 @@ impl World {
         });
     }
 
+    /// From here on nothing goes wrong any more.
+    pub fn calm_down(&self) {
+        *lock(&self.calm) = true;
+    }
+
     /// From here on the leader leads without renewing its lease, and nobody else is there.
     pub fn hold_the_lease(&self) {
         lock(&self.processes).iter().for_each(Process::hold_the_lease);
@@ -197,9 +206,13 @@ impl World {
 
     /// A list as it is read: rows that move between pages may be missed.
     pub fn shifting<T>(&self, mut rows: Vec<T>) -> Vec<T> {
-        if self.plan.shifting && !rows.is_empty() && self.chance(4) {
-            let missed = lock(&self.random).random_range(0..rows.len());
-            rows.remove(missed);
+        let mut missed = lock(&self.missed_rows);
+        if !*lock(&self.calm) && *missed < self.plan.missed_rows && !rows.is_empty() && self.chance(4) {
+            *missed = missed.saturating_add(1);
+            let row = lock(&self.random).random_range(0..rows.len());
+            rows.remove(row);
+            self.disturb();
+            tracing::info!(row, "a list misses a row");
         }
         rows
     }
