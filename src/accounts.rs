@@ -58,6 +58,13 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
     Ok(Some(operator.clock.wait_for(None)))
 }
 
+/// What the report of an account takes from a pack.
+pub fn counts(pack: &ConcurrencyPack) -> (Vec<&str>, Option<&Time>) {
+    let status = pack.status.as_ref();
+    let instances = status.iter().flat_map(|status| &status.instances).map(|instance| instance.id.as_str());
+    (instances.collect(), status.and_then(|status| status.next_renewal_time.as_ref()))
+}
+
 /// Said once, by the event of the condition, for all tenants whose brake is on.
 fn brake(operator: &Operator, account: Option<Account>) -> Option<Verdict> {
     let account = account.filter(|account| account.spec.tenants.iter().any(|tenant| tenant.brake.is_some()))?;

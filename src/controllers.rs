@@ -13,6 +13,7 @@ use kube::runtime::controller::{self, Action, Config};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
+use crate::accounts;
 use crate::changes::Memories;
 use crate::error::StepError;
 use crate::inventory::Published;
@@ -93,8 +94,9 @@ where
 
 /// A pack was touched.
 pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) {
-    let pack = match touched {
-        Touched::Present(pack) | Touched::Gone(pack) => pack,
+    let (pack, before) = match touched {
+        Touched::Present(pack, before) => (pack, before),
+        Touched::Gone(pack) => (pack, None),
         Touched::Unreadable(meta) => {
             if meta.deletion_timestamp.is_some() {
                 operator.queues.unreadable(meta.clone());
@@ -102,8 +104,12 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
             return;
         }
     };
-    if matches!(touched, Touched::Present(_)) {
+    if matches!(touched, Touched::Present(..)) {
         operator.queues.pack(ObjectRef::from_obj(pack));
+    }
+    if before.is_none_or(|before| accounts::counts(before) != accounts::counts(pack)) {
+        let account = &pack.spec.account_ref.name;
+        operator.queues.account(ObjectRef::new(account).within(&operator.settings.namespace));
     }
     let (namespace, name) = (pack.namespace().unwrap_or_default(), pack.name_any());
     let its = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;
@@ -112,8 +118,8 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
 
 /// An order was touched: its pack and the other open orders of that pack may wait for it.
 pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
-    let (Touched::Present(order) | Touched::Gone(order)) = touched else { return };
-    if matches!(touched, Touched::Present(_)) {
+    let (Touched::Present(order, _) | Touched::Gone(order)) = touched else { return };
+    if matches!(touched, Touched::Present(..)) {
         operator.queues.order(ObjectRef::from_obj(order));
     }
     let pack = &order.spec.pack_ref;
@@ -127,9 +133,9 @@ pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
 
 /// An account was touched.
 pub fn account_touched(operator: &Operator, touched: Touched<'_, CarAccount>) {
-    let (Touched::Present(account) | Touched::Gone(account)) = touched else { return };
+    let (Touched::Present(account, _) | Touched::Gone(account)) = touched else { return };
     let name = account.name_any();
-    if matches!(touched, Touched::Present(_)) {
+    if matches!(touched, Touched::Present(..)) {
         operator.queues.account(ObjectRef::from_obj(account));
     } else {
         operator.inventories.stop(&name);
@@ -154,9 +160,13 @@ pub async fn spread_snapshots(
         let differs = new.differs(&old);
         let before = old.observation.as_ref().map(|observation| observation.started);
         let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before));
-        operator.queues.account(object);
+        if new.reads_differently(&old) {
+            operator.queues.account(object);
+        }
         queue_packs(&operator, |pack| pack.spec.account_ref.name == account && (differs || waits(pack)));
-        queue_orders(&operator, |order| order.spec.account_ref.name == account && is_open(order));
+        // Before the first look nothing was decided for any order, not even for what a settled one has cost.
+        let first = !old.is_settled();
+        queue_orders(&operator, |order| order.spec.account_ref.name == account && (first || is_open(order)));
     }
 }
 

@@ -25,6 +25,10 @@ use crate::tasks::Tasks;
 
 /// An account is not looked at more often.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// So many looks in a row follow each wish at once. If none shows anything new, the next ones follow later and later.
+const AT_ONCE: u32 = 4;
+/// Nor does a wish wait for longer, however long nothing new was seen.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// After a look that failed; twice as long after each further one, up to the usual interval.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -58,6 +62,11 @@ impl Snapshot {
     /// restart would only report that nothing is known.
     pub fn is_settled(&self) -> bool {
         !matches!(self.health, Health::NotReady { reason: NOT_LOOKED_YET, .. })
+    }
+
+    /// True when the account's own report of it would be different, apart from age.
+    pub fn reads_differently(&self, other: &Self) -> bool {
+        self.balance != other.balance || self.differs(other)
     }
 
     /// True when a decision made with the other snapshot may turn out different, apart from age.
@@ -193,6 +202,7 @@ impl Inventory {
     async fn run(mut self) {
         let mut jumps = self.tools.clock.jumps();
         let mut again = AGAIN;
+        let mut in_vain = 0;
         loop {
             let begun = Instant::now();
             let spec = self.specs.borrow_and_update().clone();
@@ -207,14 +217,20 @@ impl Inventory {
                 again = again.saturating_mul(2);
                 pause
             };
-            self.announce(snapshot);
+            if self.announce(snapshot) {
+                in_vain = 0;
+            }
             sleep_until(begun + SHORTEST_PAUSE).await;
+            let wish = async {
+                sleep_until(begun + self.tools.clock.real(rest(in_vain))).await;
+                self.wanted.notified().await;
+            };
             tokio::select! {
                 biased;
                 changed = self.specs.changed() => if changed.is_err() { return },
                 _ = jumps.changed() => {}
-                () = self.wanted.notified() => {}
-                () = sleep(pause.saturating_sub(begun.elapsed())) => {}
+                () = wish => in_vain = in_vain.saturating_add(1),
+                () = sleep(pause.saturating_sub(begun.elapsed())) => in_vain = 0,
             }
         }
     }
@@ -257,10 +273,31 @@ impl Inventory {
         Ok(snapshot)
     }
 
-    fn announce(&self, snapshot: Snapshot) {
+    /// Publishes a snapshot; true when there is news in it.
+    fn announce(&self, snapshot: Snapshot) -> bool {
         let new = Arc::new(snapshot);
         let old = self.publish.send_replace(Arc::clone(&new));
+        let news = new.differs(&old);
         // Nobody listens only when the process stops.
         let _ = self.tools.published.unbounded_send(Published { account: self.account.clone(), old, new });
+        news
+    }
+}
+
+/// How long after a look the next one is made that somebody wishes for, after so many that have shown nothing new.
+fn rest(in_vain: u32) -> Duration {
+    let doublings = in_vain.saturating_sub(AT_ONCE).min(8);
+    SHORTEST_PAUSE.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_that_are_wished_for_in_vain_follow_later_and_later() {
+        let seconds: Vec<u64> = (0..10).map(|in_vain| rest(in_vain).as_secs()).collect();
+        assert_eq!(seconds, [1, 1, 1, 1, 1, 2, 4, 8, 10, 10]);
+        assert_eq!(rest(u32::MAX), LONGEST_PAUSE);
     }
 }

@@ -52,21 +52,21 @@ pub async fn reconcile(
         now: operator.clock.second(),
         timing: &operator.settings.timing,
     });
-    let recorded = if pack.status.clone().unwrap_or_default() == decision.status {
-        pack.as_ref().clone()
+    let recorded = if pack.status.as_ref() == Some(&decision.status) {
+        Arc::clone(&pack)
     } else {
         let decided = ConcurrencyPack { status: Some(decision.status), ..pack.as_ref().clone() };
-        replace_status(&operator.kube, "recording a pack", &decided).await?
+        Arc::new(replace_status(&operator.kube, "recording a pack", &decided).await?)
     };
-    operator.events.publish(&recorded, &decision.events).await;
+    operator.events.publish(recorded.as_ref(), &decision.events).await;
     if decision.wants_sweep {
         operator.inventories.request_sweep(account_name);
     }
     match decision.effect {
         None => {}
-        Some(Effect::AddFinalizer) => set_finalizer(&operator.kube, &recorded, PACK_FINALIZER, true).await?,
+        Some(Effect::AddFinalizer) => set_finalizer(&operator.kube, recorded.as_ref(), PACK_FINALIZER, true).await?,
         Some(Effect::RemoveFinalizer) => {
-            set_finalizer(&operator.kube, &recorded, PACK_FINALIZER, false).await?;
+            set_finalizer(&operator.kube, recorded.as_ref(), PACK_FINALIZER, false).await?;
             memories.forget(&uid);
         }
         Some(Effect::CreateOrder { name, spec }) => create_order(&operator, &name, *spec).await?,

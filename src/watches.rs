@@ -79,8 +79,8 @@ type Part<K> = (usize, Result<Event<DeserializeGuard<K>>, watcher::Error>);
 
 /// What became of an object.
 pub enum Touched<'a, K> {
-    /// It is there, new or changed.
-    Present(&'a K),
+    /// It is there, new or changed; and what was known of it before.
+    Present(&'a K, Option<&'a K>),
     /// It is gone.
     Gone(&'a K),
     /// It is there, new or changed, and cannot be read.
@@ -159,16 +159,20 @@ where
         }
         for event in self.parts.take(part, event, &self.seen.store) {
             let done = matches!(event, Event::InitDone);
+            let before = match &event {
+                Event::Apply(object) => self.seen.store.get(&ObjectRef::from_obj(object)),
+                _ => None,
+            };
             self.writer.apply_watcher_event(&event);
             if done {
                 for stale in self.parts.stale(&self.seen.store) {
                     self.writer.apply_watcher_event(&Event::Delete(stale.as_ref().clone()));
                 }
                 self.seen.complete.store(true, Ordering::Release);
-                self.seen.store.state().iter().for_each(|object| touched(Touched::Present(object)));
+                self.seen.store.state().iter().for_each(|object| touched(Touched::Present(object, None)));
             }
             match &event {
-                Event::Apply(object) => touched(Touched::Present(object)),
+                Event::Apply(object) => touched(Touched::Present(object, before.as_deref())),
                 Event::Delete(object) => touched(Touched::Gone(object)),
                 Event::Init | Event::InitApply(_) | Event::InitDone => {}
             }

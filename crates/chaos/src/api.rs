@@ -61,6 +61,7 @@ async fn ask(link: &Link, asked: Asked) -> Result<Reply, Box<dyn std::error::Err
         }
         let answer = world.api.handle(&asked.method, &asked.path, &asked.body, asked.partial);
         if write {
+            tracing::trace!(body = %String::from_utf8_lossy(&asked.body), "API server");
             tracing::debug!(method = %asked.method, path = asked.path, status = answer.status.as_u16(), "API server");
         }
         Ok(answer.into_response())

@@ -52,10 +52,10 @@ fn of_order(order: &PackOrder, timing: &Timing, now: i64) -> Vec<i64> {
     if lines.is_empty() {
         moments.push(decided.saturating_add(1));
     }
-    // The sweep of this very moment was not new enough for it: the next one is.
-    let conditions = order.status.iter().flat_map(|status| &status.conditions);
-    if conditions.into_iter().any(|condition| condition.reason == "AwaitingObservation") {
-        moments.push(now.saturating_add(1));
+    // The sweep of the moment at which an order is let go is not new enough for it: the next one is.
+    if lines.iter().any(|line| line.state == LineState::Pending) {
+        let cleared = order.status.as_ref().and_then(|status| status.cleared_time.as_ref());
+        moments.extend(cleared.map(|at| at.0.as_second().saturating_add(1)));
     }
     let retention = decided.saturating_add(timing.order_retention.as_secs()).saturating_add(1);
     // Ninety days are beyond the horizon; a short retention is looked at.

@@ -13,6 +13,9 @@ use crate::limits::{self, is_first};
 use crate::names::{carries_hash, is_named};
 use crate::observation::{Instance, Observation, seen_off};
 
+/// The look in hand is not new enough.
+pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
+
 /// What stands between an unsent line and its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Gate {
@@ -273,7 +276,7 @@ fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLin
     let fresh = |o: &&Observation| o.started > since && input.now.duration_since(o.started) < input.timing.stale_after;
     let Some(observation) = input.observation.filter(fresh) else {
         let message = "waits for a look at the cloud that is newer than the order".to_owned();
-        return Gate::Wait { reason: "AwaitingObservation", message, wants_sweep: true };
+        return Gate::Wait { reason: AWAITING_OBSERVATION, message, wants_sweep: true };
     };
     match spec.action {
         OrderAction::Buy => check_purchase(input, line, observation),

@@ -5,11 +5,14 @@ use carpack_api::{PackOrder, PackOrderStatus};
 
 use super::Input;
 use super::SETTLE_ANNOTATION;
-use super::gate::Gate;
+use super::gate::{AWAITING_OBSERVATION, Gate};
 use super::lines::{UNPAID, exhausted, is_paid, is_settled, is_unpaid, list};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
 use crate::time::plus;
+
+/// What an order says before its first call.
+pub(crate) const ABOUT_TO_BE_SENT: &str = "about to be sent, after a look at the cloud that is newer than the order";
 
 /// Writes state, message and conditions; returns the events of what has changed.
 pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gate) -> Vec<Event> {
@@ -86,7 +89,10 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
             )
         };
     }
-    if let Gate::Wait { reason, message, .. } = gate {
+    // That a look is not new enough passes within moments: it is not worth a write of its own.
+    if let Gate::Wait { reason, message, .. } = gate
+        && *reason != AWAITING_OBSERVATION
+    {
         let state = if *reason == "AwaitingApproval" { OrderState::AwaitingApproval } else { OrderState::Pending };
         return (state, reason, message.clone());
     }
@@ -101,7 +107,7 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
                 format!("refused, nothing was spent; tried again with growing intervals: {detail}"),
             )
         }
-        None => (OrderState::Pending, "Pending", "about to be sent".to_owned()),
+        None => (OrderState::Pending, "Pending", ABOUT_TO_BE_SENT.to_owned()),
     }
 }
 
@@ -163,7 +169,7 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 }
 
 /// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 49] = [
+const REASONS: [&str; 48] = [
     "Fulfilled",
     "FulfilledInPart",
     "PartiallyDelivered",
@@ -175,7 +181,6 @@ const REASONS: [&str; 49] = [
     "Pending",
     "Void",
     "AwaitingApproval",
-    "AwaitingObservation",
     "HeldByMode",
     "Unpriced",
     "AboveMaxPrice",

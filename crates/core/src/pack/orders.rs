@@ -11,7 +11,7 @@ use crate::account::wants_auto_renew;
 use crate::money;
 use crate::names::{client_token, cloud_name, order_name};
 pub(super) use crate::order::is_open;
-use crate::order::{self, is_unresolved, reason_of};
+use crate::order::{self, ABOUT_TO_BE_SENT, is_unresolved, reason_of};
 use crate::time::whole_up;
 
 /// Orders of one action that were made for this very object.
@@ -76,15 +76,15 @@ fn is_just_paid(order: &PackOrder) -> bool {
         && !any(LineState::Submitting)
 }
 
-/// What an order waits for or has come to: a reason of a closed set and a sentence.
+/// What an order waits for or has come to: a reason of a closed set and a sentence. What goes well is said in the same
+/// words all along: a pack is not written anew at each step of its order.
 pub(super) fn standing(order: &PackOrder) -> (&'static str, String) {
-    if is_just_paid(order) {
-        return ("AwaitingDelivery", "paid; waits until the cloud shows the delivery".to_owned());
+    let reason = if is_just_paid(order) { "AwaitingDelivery" } else { reason_of(order) };
+    if reason == "AwaitingDelivery" {
+        return (reason, "paid; waits until the cloud shows the delivery".to_owned());
     }
-    (
-        reason_of(order),
-        order.status.as_ref().and_then(|s| s.message.clone()).unwrap_or_else(|| "about to be sent".to_owned()),
-    )
+    let words = order.status.as_ref().and_then(|s| s.message.clone());
+    (reason, words.unwrap_or_else(|| ABOUT_TO_BE_SENT.to_owned()))
 }
 
 /// True when a line of the order for this instance and expiry was refused for good.

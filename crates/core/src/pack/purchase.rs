@@ -46,12 +46,7 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         Err(PriceProblem::Unpriced(message)) => return Finding::stuck(PURCHASED, "Unpriced", message),
         Err(PriceProblem::AboveMaxPrice(message)) => return Finding::stuck(PURCHASED, "AboveMaxPrice", message),
     };
-    let what = format!(
-        "buy {} x {} for {}",
-        spec.quantity,
-        spec.concurrency_scale,
-        term_in_words(spec.billing_mode, spec.duration)
-    );
+    let what = what_is_bought(spec.quantity, view);
     let price = money::display(&quote);
     if let Some(opens) = opening(view) {
         let message = format!("the purchase window opens at {opens}");
@@ -85,10 +80,19 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
                 deadline,
                 lines: vec![(None, None)],
             };
-            let finding = Finding::working(PURCHASED, "Purchasing", format!("about to {what} for {price}"));
-            finding.effect(orders::create(&input, draft)).next(format!("{what}, {price}"))
+            purchasing(&what, &price).effect(orders::create(&input, draft))
         }
     }
+}
+
+fn what_is_bought(quantity: i32, view: &View<'_>) -> String {
+    let spec = &view.input.pack.spec;
+    format!("buy {quantity} x {} for {}", spec.concurrency_scale, term_in_words(spec.billing_mode, spec.duration))
+}
+
+/// From the decision to buy until the call has left.
+fn purchasing(what: &str, price: &str) -> Finding {
+    Finding::working(PURCHASED, "Purchasing", format!("about to {what} for {price}")).next(format!("{what}, {price}"))
 }
 
 /// The sentence and reason of an order that is under way.
@@ -111,7 +115,10 @@ fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
             Finding::stuck(PURCHASED, reason, message)
         }
         Some(OrderState::InProgress) => Finding::working(PURCHASED, "AwaitingDelivery", message),
-        _ if reason == "Pending" => Finding::working(PURCHASED, "Purchasing", message),
+        _ if reason == "Pending" => {
+            let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
+            purchasing(&what_is_bought(order.spec.terms.quantity, view), &price)
+        }
         _ => Finding::working(PURCHASED, reason, message),
     }
 }

@@ -1,10 +1,10 @@
 //! Renewal: who renews, when, and by which order.
 
 use carpack_api::Mode;
-use carpack_api::PackOrder;
 use carpack_api::common::Time;
 use carpack_api::order::{OrderAction, OrderState};
 use carpack_api::pack::{ConcurrencyPackSpec, RenewFlag, RenewalMode, RenewalStrategy};
+use carpack_api::{Money, PackOrder};
 use jiff::{SignedDuration, Timestamp};
 
 use super::claim::Claimed;
@@ -94,7 +94,6 @@ fn by_us(view: &View<'_>) -> Finding {
         RenewalStrategy::Extend => lines.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())),
         RenewalStrategy::Replace => spec.quantity,
     };
-    let what = format!("renew {}", term_in_words(spec.billing_mode, duration));
     let account = match usable_account(view) {
         Ok(account) => account,
         Err(finding) => return finding.about(RENEWAL_ON_TRACK).wake(first).renewal(first),
@@ -108,8 +107,7 @@ fn by_us(view: &View<'_>) -> Finding {
             return Finding::stuck(RENEWAL_ON_TRACK, "AboveMaxPrice", message).wake(first).renewal(first);
         }
     };
-    let price = money::display(&quote);
-    let next = format!("{what} at {}, {price}", short(first, input.now));
+    let next = renewal_in_words(view, first, &quote);
     if view.mode <= Mode::DryRun {
         let reason = if view.mode == Mode::Observe { "Observing" } else { "DryRun" };
         let message = format!("mode {:?}: would {next}", view.mode);
@@ -143,6 +141,7 @@ fn strategy(spec: &ConcurrencyPackSpec) -> RenewalStrategy {
 fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
     let (reason, message) = orders::standing(order);
     let name = orders::name_of(order);
+    let due = view.expiration.and_then(|at| next_renewal(&view.input.pack.spec, at));
     if order.spec.action == OrderAction::Buy && !orders::is_successor(order) {
         let message = format!("no renewal before the purchase is settled: {message}");
         return Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message);
@@ -158,16 +157,26 @@ fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
             Finding::stuck(RENEWAL_ON_TRACK, reason, message)
         }
         Some(OrderState::InProgress) | None => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
-        _ if reason == "Pending" || reason == "AwaitingObservation" => {
-            Finding::working(RENEWAL_ON_TRACK, "Renewing", message)
-        }
+        _ if reason == "Pending" => match (due, &order.spec.quote) {
+            (Some(due), Some(quote)) => {
+                let next = renewal_in_words(view, due, quote);
+                Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).next(next)
+            }
+            _ => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
+        },
         _ => Finding::working(RENEWAL_ON_TRACK, reason, message),
     };
-    let due = view.expiration.and_then(|at| next_renewal(&view.input.pack.spec, at));
     due.map_or(finding.clone(), |due| finding.renewal(due))
 }
 
-fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: carpack_api::Money, next: String) -> Finding {
+/// "renew 1 day at 12-04 09:59Z, 2100.00 USD"
+fn renewal_in_words(view: &View<'_>, due: Timestamp, quote: &Money) -> String {
+    let spec = &view.input.pack.spec;
+    let term = term_in_words(spec.billing_mode, renewal_duration(spec));
+    format!("renew {term} at {}, {}", short(due, view.input.now), money::display(quote))
+}
+
+fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: Money, next: String) -> Finding {
     let input = view.input;
     let refusal = |c: &&Claimed<'_>| {
         let from = c.expiration?;
@@ -194,7 +203,7 @@ fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: carpack_api::Money, next
     Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).effect(orders::create(&input, draft)).next(next)
 }
 
-fn replace(view: &View<'_>, quote: carpack_api::Money, next: String) -> Finding {
+fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
     let input = view.input;
     let spec = &input.pack.spec;
     let Some(latest) = view.claimed.iter().filter_map(|c| c.expiration).max() else {
