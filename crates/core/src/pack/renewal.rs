@@ -156,14 +156,16 @@ fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
         Some(OrderState::InProgress) if matches!(reason, "PaidNotDelivered" | "Unpaid") => {
             Finding::stuck(RENEWAL_ON_TRACK, reason, message)
         }
-        Some(OrderState::InProgress) | None => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
-        _ if reason == "Pending" => match (due, &order.spec.quote) {
-            (Some(due), Some(quote)) => {
-                let next = renewal_in_words(view, due, quote);
-                Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).next(next)
+        _ if reason == "Pending" || reason == "AwaitingDelivery" && order.spec.action == OrderAction::Renew => {
+            match (due, &order.spec.quote) {
+                (Some(due), Some(quote)) => {
+                    let next = renewal_in_words(view, due, quote);
+                    Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).next(next)
+                }
+                _ => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
             }
-            _ => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
-        },
+        }
+        Some(OrderState::InProgress) => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
         _ => Finding::working(RENEWAL_ON_TRACK, reason, message),
     };
     due.map_or(finding.clone(), |due| finding.renewal(due))
