@@ -13,8 +13,10 @@ use kube::client::Body;
 
 use crate::fault::{Outcome, Point, Site};
 use crate::journey::{Call, Link};
+use crate::sabotage::Sabotage;
 use crate::world::World;
 
+const VERSION: &str = r#""resourceVersion":""#;
 /// Longer than the operator waits for an answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -49,15 +51,24 @@ impl tower_service::Service<Request<Body>> for Wire {
 }
 
 async fn ask(link: &Link, asked: Asked) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+    if link.world.is_cut_off() {
+        return Err(Box::new(Broken("connection refused")));
+    }
     let write = asked.method != Method::GET;
     let target = write.then(|| asked.key()).flatten();
     let site = target.as_ref().and_then(|key| site(&link.world, key, &asked));
     let ours = |key: &Key| !matches!(key.resource, Resource::Events | Resource::Leases | Resource::Secrets);
     let persists = target.as_ref().is_some_and(ours);
     let world = Arc::clone(&link.world);
+    let mut asked = asked;
     let execute = move || {
         if let Some(key) = &target {
             world.oracle().writes(&world, key, &asked);
+            if let Some(answer) = sabotaged(&world, site, key, &mut asked) {
+                return Ok(answer.into_response());
+            }
+        } else if let Some(answer) = cached(&world, &asked) {
+            return Ok(answer.into_response());
         }
         let answer = world.api.handle(&asked.method, &asked.path, &asked.body, asked.partial);
         if write {
@@ -67,6 +78,44 @@ async fn ask(link: &Link, asked: Asked) -> Result<Reply, Box<dyn std::error::Err
         Ok(answer.into_response())
     };
     link.travel(Call { site, persists, patience: [SILENCE; 2] }, execute, || (), spoilt).await
+}
+
+/// Mistakes of a client of the API server that are made on purpose; an answer where it does not ask the server.
+fn sabotaged(world: &Arc<World>, site: Option<Site>, key: &Key, asked: &mut Asked) -> Option<Answer> {
+    let acknowledged = || {
+        let object = if asked.method == Method::PUT { asked.body.to_vec() } else { world.api.get(key)?.to_json() };
+        Some(Answer { status: StatusCode::OK, body: object })
+    };
+    match (world.plan.sabotage?, site) {
+        (Sabotage::IntentUnwritten, Some(Site::IntentBuy | Site::IntentRenew)) => acknowledged(),
+        (Sabotage::IntentAfterCall, Some(Site::IntentBuy | Site::IntentRenew)) => {
+            let (place, path, body) = (Arc::clone(world), asked.path.clone(), asked.body.clone());
+            world.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                place.api.handle(&Method::PUT, &path, &body, false);
+            });
+            acknowledged()
+        }
+        (Sabotage::NoFinalizer, Some(Site::FinalizerAdd)) => acknowledged(),
+        (Sabotage::NoVersions, Some(_)) if key.resource != Resource::Leases => {
+            let newest = world.api.get(key)?.meta.resource_version.clone()?;
+            let text = String::from_utf8_lossy(&asked.body).into_owned();
+            let (before, rest) = text.split_once(VERSION)?;
+            let (_, after) = rest.split_once('"')?;
+            asked.body = format!("{before}{VERSION}{newest}\"{after}").into();
+            None
+        }
+        _ => None,
+    }
+}
+
+/// Orders and packs as they were one version ago.
+fn cached(world: &World, asked: &Asked) -> Option<Answer> {
+    let key = asked.key().filter(|key| !key.name.is_empty() && world.plan.is(Sabotage::CachedReads))?;
+    let wanted = matches!(key.resource, Resource::PackOrders | Resource::ConcurrencyPacks);
+    let changes = if wanted { world.api.changes_since(0) } else { Vec::new() };
+    let before = changes.iter().filter(|change| change.key == key).rev().nth(1)?;
+    Some(Answer { status: StatusCode::OK, body: before.object.to_json() })
 }
 
 fn spoilt(_: Point, outcome: Outcome) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {

@@ -20,12 +20,15 @@ use serde_json::{Map, Value, json};
 
 use crate::fault::{Outcome, Point, Site};
 use crate::journey::{Call, Link};
+use crate::sabotage::Sabotage;
 use crate::world::World;
 
 /// The account that pays.
 pub const ACCOUNT: &str = "default";
 /// How long the cloud accepts a signature (tencent-cloud-facts.md).
-const SIGNATURE: SignedDuration = SignedDuration::from_mins(5);
+pub const SIGNATURE: SignedDuration = SignedDuration::from_mins(5);
+const EXPIRED: &str = "AuthFailure.SignatureExpire";
+const TOO_MANY: &str = "RequestLimitExceeded";
 /// How long the operator waits for a connection, and for an answer.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(10)];
 
@@ -45,7 +48,13 @@ impl CloudWire {
     ) -> BoxFuture<'_, Answer<T>> {
         let world = Arc::clone(&self.0.world);
         let carry_out = move || {
-            let answer = execute(&world, &mut world.cloud());
+            let answer = if world.is_stormy() {
+                Err(CallError::of_code(action, TOO_MANY, "too many requests"))
+            } else if world.is_too_far_off() {
+                Err(CallError::of_code(action, EXPIRED, "the signature has expired"))
+            } else {
+                execute(&world, &mut world.cloud())
+            };
             tracing::debug!(action, error = ?answer.as_ref().err().map(ToString::to_string), "cloud");
             answer
         };
@@ -64,6 +73,20 @@ impl CloudWire {
         async move { self.0.travel(call, carry_out, || (), spoilt).await }.boxed()
     }
 
+    /// A list.
+    fn list<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        site: Option<Site>,
+        execute: impl FnOnce(&World, &mut State) -> Answer<Vec<T>> + Send + 'static,
+    ) -> BoxFuture<'_, Answer<Vec<T>>> {
+        let list = self.free(action, site, execute);
+        if !self.0.world.plan.is(Sabotage::UnreadIsEmpty) {
+            return list;
+        }
+        async move { Ok(list.await.unwrap_or_default()) }.boxed()
+    }
+
     /// A call that spends, or returns money. Sent once.
     fn paid(
         &self,
@@ -74,8 +97,10 @@ impl CloudWire {
     ) -> BoxFuture<'_, carpack_cloud::Outcome<Receipt>> {
         async move {
             let world = &self.0.world;
-            let signed = world.clock.now();
-            if let Err(why) = before_send() {
+            let signed = world.operators_time();
+            if let Err(why) = before_send()
+                && !world.plan.is(Sabotage::NoMargin)
+            {
                 let error = CallError::new(action, Category::HeldBack, why);
                 return carpack_cloud::Outcome::Rejected(error);
             }
@@ -85,11 +110,27 @@ impl CloudWire {
             let stray = || request.clone().go_astray(Arc::clone(world));
             let call = Call { site, persists: false, patience: PATIENCE };
             let spoilt = |point, outcome| Err(paid_failure(action, point, outcome));
-            let result = self.0.travel(call, carry_out, stray, spoilt).await;
+            let mut result = self.0.travel(call, carry_out, stray, spoilt).await;
             world.oracle().is_over(self.0.process, &request.parameters);
-            classify(result)
+            if world.plan.is(Sabotage::TransportRetries) && matches!(result, Err(PaidFailure::NoVerdict(_))) {
+                result = request.carry_out(world);
+            }
+            misread(world, classify(result))
         }
         .boxed()
+    }
+}
+
+/// Mistakes in reading what came of a paid call.
+fn misread(world: &World, outcome: carpack_cloud::Outcome<Receipt>) -> carpack_cloud::Outcome<Receipt> {
+    use carpack_cloud::Outcome::{Committed, Rejected, Unknown};
+    match (world.plan.sabotage, outcome) {
+        (Some(Sabotage::SilenceIsRefusal), Unknown(error)) if error.category() == Category::NoAnswer => Rejected(error),
+        (Some(Sabotage::SilenceIsSuccess), Unknown(_)) => Committed(Receipt::default()),
+        (Some(Sabotage::AnyErrorIsRefusal), Unknown(error)) if error.category() == Category::Garbled => {
+            Rejected(CallError::new(error.action(), Category::CloudInternal, error.message()))
+        }
+        (_, outcome) => outcome,
     }
 }
 
@@ -99,7 +140,7 @@ fn paid_failure(action: &'static str, point: Point, outcome: Outcome) -> PaidFai
     match (point, outcome) {
         (Point::NotSent, _) => PaidFailure::NotSent(error(Category::Unreachable, "no connection was made")),
         (Point::NotExecuted, Outcome::TooManyRequests) => {
-            PaidFailure::Answered(CallError::of_code(action, "RequestLimitExceeded", "too many requests"))
+            PaidFailure::Answered(CallError::of_code(action, TOO_MANY, "too many requests"))
         }
         (_, Outcome::ServerError | Outcome::TooManyRequests | Outcome::Garbage) => {
             PaidFailure::NoVerdict(error(Category::Garbled, "the answer is not the cloud's"))
@@ -128,12 +169,19 @@ impl PaidRequest {
             PaidFailure::Answered(CallError::of_code(self.action, error.code, error.message))
         };
         if now.duration_since(self.signed).abs() > SIGNATURE {
-            return Err(refused(ApiError::new("AuthFailure.SignatureExpire", "the signature has expired")));
+            return Err(refused(ApiError::new(EXPIRED, "the signature has expired")));
+        }
+        if world.is_stormy() {
+            return Err(refused(ApiError::new(TOO_MANY, "too many requests")));
         }
         // It has arrived: whatever else happens to its sender, it is not under way any more.
         world.oracle().is_over(self.process, &self.parameters);
         let mut cloud = world.cloud();
         let before = cloud.ledger().len();
+        if world.plan.is(Sabotage::SentTwice) {
+            // Nobody hears of the first answer.
+            let _ = self.run(world, &mut cloud);
+        }
         let answer = self.run(world, &mut cloud);
         let charged: Vec<_> = cloud.ledger().iter().skip(before).cloned().collect();
         for entry in &charged {
@@ -157,20 +205,44 @@ impl PaidRequest {
         let action = Action::find(Service::Billing, self.action)
             .ok_or_else(|| ApiError::new("InvalidAction", "there is no such action"))?;
         let call = state::Call { account: ACCOUNT.to_owned(), ..state::Call::default() };
-        let parameters: Map<String, Value> = self.parameters.as_object().cloned().unwrap_or_default();
+        let mut parameters: Map<String, Value> = self.parameters.as_object().cloned().unwrap_or_default();
+        if let Some(answer) = self.sabotaged(world, cloud, &mut parameters) {
+            return Ok(answer);
+        }
         let conduct = Conduct { delivery: world.delivery(), ..Conduct::default() };
         action.run(cloud, call, parameters, conduct)
+    }
+
+    /// Mistakes in what is sent that are made on purpose; an answer where nothing is sent.
+    fn sabotaged(&self, world: &World, cloud: &State, parameters: &mut Map<String, Value>) -> Option<Value> {
+        let mut set = |field: &str, value: Value| drop(parameters.insert(field.to_owned(), value));
+        let more = |field: &str, by: i64| Value::from(self.parameters[field].as_i64().unwrap_or(0).saturating_add(by));
+        match world.plan.sabotage? {
+            Sabotage::TokenPerCall => set("ClientToken", format!("call-{}", world.oracle().counts().1).into()),
+            Sabotage::TokenPerProcess => {
+                set("ClientToken", format!("{}-{}", self.process, self.parameters["InstanceId"]).into());
+            }
+            Sabotage::OneTooMany if self.action == "CreateInstance" => set("Quantity", more("Quantity", 1)),
+            Sabotage::TwiceTheTerm if self.action == "RenewInstance" => set("Period", more("Period", 1)),
+            Sabotage::SecondInstanceSkipped if self.action == "RenewInstance" => {
+                let first = cloud.instances().into_iter().next().map(|instance| instance.id);
+                let skipped = first.is_some_and(|first| self.parameters["InstanceId"] != first);
+                return skipped.then(|| json!({"OrderIdList": ["skipped"]}));
+            }
+            _ => {}
+        }
+        None
     }
 
     /// Nobody waits for it any more: it arrives later, while its signature is young enough or not, or never.
     fn go_astray(self, world: Arc<World>) {
         let Some(late) = world.straying() else { return };
-        world.clone().spawn(async move {
+        let place = Arc::clone(&world);
+        place.spawn_trouble(async move {
             tokio::time::sleep(late).await;
             tracing::info!(action = self.action, "a stray call arrives");
             // Whatever comes of it, nobody hears of it.
             let _ = self.carry_out(&world);
-            world.disturb();
         });
     }
 }
@@ -189,15 +261,17 @@ impl Cloud for CloudWire {
     }
 
     fn list_renewable_instances(&self, _: Deadline) -> BoxFuture<'_, Answer<Vec<RenewableInstance>>> {
-        self.free("DescribeRenewInstances", Some(Site::List), |world, cloud| {
-            let rows = cloud.renew_instances(ACCOUNT, &RenewQuery::default(), view(world, cloud));
-            Ok(world.shifting(rows).iter().map(|row| renewable(cloud, row)).collect())
+        self.list("DescribeRenewInstances", Some(Site::List), |world, cloud| {
+            let mut rows = world.shifting(cloud.renew_instances(ACCOUNT, &RenewQuery::default(), view(world, cloud)));
+            spoil(world, &mut rows);
+            Ok(rows.iter().map(|row| renewable(cloud, row)).collect())
         })
     }
 
     fn list_concurrent_packages(&self, _: Deadline) -> BoxFuture<'_, Answer<Vec<ConcurrentPackage>>> {
-        self.free("DescribeConcurrentPackages", Some(Site::Describe), |world, cloud| {
-            let rows = cloud.packages(ACCOUNT, &[], view(world, cloud)).unwrap_or_default();
+        self.list("DescribeConcurrentPackages", Some(Site::Describe), |world, cloud| {
+            let mut rows = cloud.packages(ACCOUNT, &[], view(world, cloud)).unwrap_or_default();
+            spoil(world, &mut rows);
             Ok(rows.iter().map(|row| package(cloud, row)).collect())
         })
     }
@@ -215,7 +289,7 @@ impl Cloud for CloudWire {
     }
 
     fn list_deals(&self, query: DealQuery, _: Deadline) -> BoxFuture<'_, Answer<Vec<Deal>>> {
-        self.free("DescribeDealsByCond", Some(Site::OrderQuery), move |world, cloud| {
+        self.list("DescribeDealsByCond", Some(Site::OrderQuery), move |world, cloud| {
             let query = state::DealQuery {
                 from: query.start,
                 until: query.end,
@@ -224,7 +298,10 @@ impl Cloud for CloudWire {
                 big_deal_id: None,
                 instance_id: query.resource_id,
             };
-            let rows = cloud.deals(ACCOUNT, &query, view(world, cloud));
+            let mut rows = cloud.deals(ACCOUNT, &query, view(world, cloud));
+            if world.plan.is(Sabotage::NoBooks) {
+                rows.clear();
+            }
             Ok(rows.into_iter().map(|row| deal(cloud, row)).collect())
         })
     }
@@ -234,7 +311,10 @@ impl Cloud for CloudWire {
     }
 
     fn bind(&self, ids: Vec<String>, project: String, _: Deadline) -> BoxFuture<'_, Answer<()>> {
-        self.free("BindConcurrentPackagesToProject", Some(Site::Bind), move |_, cloud| {
+        self.free("BindConcurrentPackagesToProject", Some(Site::Bind), move |world, cloud| {
+            if world.plan.is(Sabotage::BindUnmade) {
+                return Ok(());
+            }
             cloud.bind(&call(), &ids, &project).map_err(|error| refused("BindConcurrentPackagesToProject", error))
         })
     }
@@ -324,9 +404,21 @@ impl PaidCalls for CloudWire {
     }
 }
 
+/// Mistakes in reading lists.
+fn spoil(world: &World, rows: &mut Vec<state::Instance>) {
+    match world.plan.sabotage {
+        Some(Sabotage::FirstRowOnly) => rows.truncate(1),
+        Some(Sabotage::NoNames) => rows.iter_mut().for_each(|row| row.name.clear()),
+        Some(Sabotage::WrongZone) => rows.iter_mut().for_each(|row| {
+            row.expires = row.expires.saturating_add(SignedDuration::from_hours(8)).unwrap_or(row.expires);
+        }),
+        _ => {}
+    }
+}
+
 /// Lists and books show what was a while ago.
 fn view(world: &World, cloud: &State) -> View {
-    let lag = world.lag();
+    let lag = if world.plan.is(Sabotage::OldLooks) { SignedDuration::from_mins(15) } else { world.lag() };
     let as_of = (!lag.is_zero()).then(|| cloud.now().saturating_sub(lag).unwrap_or(Timestamp::MIN));
     View { as_of, rotate: 0 }
 }
@@ -334,7 +426,7 @@ fn view(world: &World, cloud: &State) -> View {
 fn renewable(cloud: &State, row: &state::Instance) -> RenewableInstance {
     RenewableInstance {
         id: row.id.clone(),
-        name: Some(row.name.clone()),
+        name: Some(row.name.clone()).filter(|name| !name.is_empty()),
         product_code: Some(cloud.rules().product_code.clone()),
         sub_product_code: Some(cloud.rules().sub_product_code.clone()),
         region: Some(row.region.clone()),
@@ -351,7 +443,7 @@ fn renewable(cloud: &State, row: &state::Instance) -> RenewableInstance {
 fn package(cloud: &State, row: &state::Instance) -> ConcurrentPackage {
     ConcurrentPackage {
         id: row.id.clone(),
-        name: Some(row.name.clone()),
+        name: Some(row.name.clone()).filter(|name| !name.is_empty()),
         project: row.project_id.clone().map_or(ProjectBinding::Unbound, ProjectBinding::Bound),
         scale: Some(row.scale.clone()),
         region: Some(row.region.clone()),

@@ -1,49 +1,180 @@
-//! Runs schedules.
-use carpack_chaos::fault::Fault;
-use carpack_chaos::plan::Schedule;
-use carpack_chaos::run::run;
-use clap::Parser;
+//! Runs schedules of faults, and prints what came of them. Exit code 1 when a rule is broken or a mistake goes unnoticed.
+#![allow(clippy::disallowed_methods)] // how long it takes is told in real time
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
+
+use carpack_chaos::matrix;
+use carpack_chaos::oracle::Rule;
+use carpack_chaos::plan::Schedule;
+use carpack_chaos::run::{Tally, run, run_all};
+use carpack_chaos::sabotage::Sabotage;
+use clap::Parser;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// So many schedules with a question to a person are allowed, of so many.
+const QUESTIONS: (usize, usize) = (1, 1000);
+/// A mistake that so many schedules do not show is not noticed.
+const TRIES: usize = 20_000;
+
+/// Runs carpack's own controllers and spender in virtual time, with faults at every effect.
 #[derive(Parser)]
-struct Args {
+struct Arguments {
+    /// Run this one schedule, and show everything that happens in it: as it is printed for a failure.
     #[arg(long)]
     replay: Option<Schedule>,
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// What is shown of a replay.
     #[arg(long, default_value = "info,carpack=debug,carpack_chaos=debug")]
     log: String,
+    /// Every fault alone is run with so many seeds.
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+    /// Every ordered pair of faults is run with so many seeds.
+    #[arg(long, default_value_t = 1)]
+    pair_seeds: u64,
+    /// Of the pairs only each so-and-so-many-th.
+    #[arg(long, default_value_t = 1)]
+    every: usize,
+    /// How many threads.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Leave out the mistakes that are made on purpose.
+    #[arg(long)]
+    no_sabotage: bool,
 }
 
-#[allow(clippy::print_stdout, clippy::disallowed_methods)]
 fn main() -> ExitCode {
-    let args = Args::parse();
-    if let Some(schedule) = args.replay {
-        tracing_subscriber::fmt().with_env_filter(&args.log).init();
-        let began = Instant::now();
-        println!("{:#?}", run(&schedule));
-        println!("{:?}", began.elapsed());
-        return ExitCode::SUCCESS;
+    let arguments = Arguments::parse();
+    let mut out = io::stdout().lock();
+    let done = match &arguments.replay {
+        Some(schedule) => replay(schedule, &arguments.log, &mut out),
+        None => everything(&arguments, &mut out),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn replay(schedule: &Schedule, log: &str, out: &mut impl Write) -> io::Result<bool> {
+    tracing_subscriber::fmt().with_env_filter(log).with_target(false).without_time().init();
     let began = Instant::now();
-    let mut n = 0;
-    for fault in Fault::all() {
-        let schedule = Schedule { faults: vec![fault], seed: args.seed };
-        let ending = run(&schedule).unwrap();
-        n += 1;
-        if ending.reached < 1 || !ending.breaches.is_empty() || ending.asked.is_some() {
-            println!(
-                "{schedule}: reached {} asked {:?} {}",
-                ending.reached,
-                ending.asked,
-                ending.breaches.iter().map(|b| b.to_string()).collect::<Vec<_>>().join(" | ")
-            );
+    let ending = run(schedule).map_err(io::Error::other)?;
+    let (reached, all, took) = (ending.reached, schedule.faults.len(), began.elapsed());
+    writeln!(out, "\n{schedule}: {reached} of {all} faults came, {} charges, {took:.0?}", ending.charges)?;
+    for breach in &ending.breaches {
+        writeln!(out, "BROKEN {breach}")?;
+    }
+    if let Some((reason, words)) = &ending.asked {
+        writeln!(out, "asks a person ({reason}): {words}")?;
+    }
+    Ok(ending.breaches.is_empty())
+}
+
+fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
+    let began = Instant::now();
+    let mistakes = if arguments.no_sabotage { None } else { Some(make_mistakes(arguments.threads, out)?) };
+    let seeds = arguments.seeds;
+    let alone = (0..seeds).flat_map(matrix::atomic);
+    let crossed = (1..=seeds.min(1)).flat_map(matrix::beside_troubles);
+    let paired = (1..=arguments.pair_seeds).flat_map(matrix::pairs).step_by(arguments.every.max(1));
+    let schedules = alone.chain(crossed).chain(paired);
+    let tally = run_all(schedules, arguments.threads, |tally| {
+        tell_progress(tally, began);
+        false
+    });
+    tell(&tally, out)?;
+    let good = tally.failures.is_empty();
+    let few = tally.questions().saturating_mul(QUESTIONS.1) <= tally.schedules().saturating_mul(QUESTIONS.0);
+    let reasons: Vec<String> = tally.asked.iter().map(|(reason, (count, ..))| format!("{count} {reason}")).collect();
+    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let (killed, all) = mistakes.unwrap_or((0, 0));
+    writeln!(
+        out,
+        "\nschedules {} | double charges {} | lost packs {} | missed renewals {} | repeated renewals {} | ended asking a human {}{why} | mutants killed {killed}/{all}",
+        tally.reached,
+        tally.count(Rule::DoubleCharge).saturating_add(tally.count(Rule::Overpaid)),
+        tally.count(Rule::LostPack),
+        tally.count(Rule::MissedRenewal),
+        tally.count(Rule::RepeatedRenewal),
+        tally.questions(),
+    )?;
+    Ok(good && few && killed == all)
+}
+
+/// Progress goes to standard error: it is not part of the result.
+fn tell_progress(tally: &Tally, began: Instant) {
+    if !tally.schedules().is_multiple_of(1000) {
+        return;
+    }
+    let (minutes, count, broken) = (began.elapsed().as_secs() / 60, tally.schedules(), tally.failures.len());
+    let seconds = began.elapsed().as_secs() % 60;
+    // Nothing is lost when it cannot be told.
+    let _ = write!(io::stderr(), "\r{minutes:>3}:{seconds:02}  {count:>7} schedules, {broken} with a broken rule ");
+}
+
+fn tell(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out)?;
+    for (schedule, breaches) in &tally.failures {
+        writeln!(out, "\nBROKEN: make chaos ARGS='--replay {schedule}'")?;
+        for breach in breaches {
+            writeln!(out, "  {breach}")?;
         }
     }
-    println!("{n} in {:?}", began.elapsed());
-    ExitCode::SUCCESS
+    let unreached: usize = tally.unreached.values().sum();
+    writeln!(out, "\n{} schedules whose faults all came; {unreached} in which one had no occasion:", tally.reached)?;
+    for (what, count) in &tally.unreached {
+        writeln!(out, "  {count:>6}  {what}")?;
+    }
+    if !tally.asked.is_empty() {
+        writeln!(out, "\nended with a question to a person:")?;
+    }
+    for (reason, (count, schedule, words)) in &tally.asked {
+        writeln!(out, "  {count:>6}  {reason}, such as {schedule}\n          {words}")?;
+    }
+    let quiet = [Rule::DoubleCharge, Rule::Overpaid, Rule::LostPack, Rule::MissedRenewal, Rule::RepeatedRenewal];
+    for (rule, count) in tally.broken.iter().filter(|(rule, _)| !quiet.contains(rule)) {
+        writeln!(out, "  {count:>6}  {rule:?}")?;
+    }
+    Ok(())
+}
+
+/// Makes every mistake on purpose until it is noticed: how many were, of how many.
+fn make_mistakes(threads: usize, out: &mut impl Write) -> io::Result<(usize, usize)> {
+    writeln!(out, "mistakes made on purpose:")?;
+    let mut killed = 0;
+    for sabotage in Sabotage::ALL {
+        let began = Instant::now();
+        let tally = run_all(matrix::against(sabotage).take(TRIES), threads, |tally| notice(tally).is_some());
+        let took = began.elapsed();
+        match notice(&tally) {
+            Some((schedule, words)) => {
+                killed += 1;
+                writeln!(
+                    out,
+                    "  noticed   {sabotage:24} {:>5} schedules {took:>6.1?}  {schedule}  {words}",
+                    tally.schedules()
+                )?;
+            }
+            None => writeln!(out, "  UNNOTICED {sabotage:24} {:>5} schedules {took:>6.1?}", tally.schedules())?,
+        }
+        out.flush()?;
+    }
+    Ok((killed, Sabotage::ALL.len()))
+}
+
+/// What has shown a mistake: a broken rule, or a question that nobody would have to ask.
+fn notice(tally: &Tally) -> Option<(String, String)> {
+    let breach = tally.failures.first().map(|(schedule, breaches)| {
+        (schedule.to_string(), breaches.first().map(ToString::to_string).unwrap_or_default())
+    });
+    let asked = tally
+        .asked
+        .iter()
+        .next()
+        .map(|(reason, (_, schedule, _))| (schedule.to_string(), format!("asks a person: {reason}")));
+    breach.or(asked).map(|(schedule, words)| (schedule, words.chars().take(120).collect()))
 }

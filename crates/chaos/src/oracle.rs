@@ -1,6 +1,7 @@
 //! What must hold at every step, asked where it happens: when money leaves, when it is charged, when something is written.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use carpack_api::PackOrder;
 use carpack_api::order::{LineState, OrderAction, OrderLine};
@@ -10,7 +11,6 @@ use carpack_simulator::state::State;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::world::World;
 
@@ -19,6 +19,8 @@ use crate::world::World;
 pub enum Rule {
     /// I1: one order was charged twice, or two for what is wanted once.
     DoubleCharge,
+    /// More was paid than the order says.
+    Overpaid,
     /// I2: an expiry was renewed twice.
     RepeatedRenewal,
     /// I3: a charge that nothing points to.
@@ -37,6 +39,8 @@ pub enum Rule {
     NotSettled,
     /// Something was written or paid although nothing happened.
     Restless,
+    /// Something panicked, or could not be run.
+    Panic,
 }
 
 /// A rule that was broken, and how.
@@ -59,8 +63,8 @@ impl fmt::Display for Breach {
 pub struct Charge {
     /// The order object; empty when there is none.
     pub order: String,
-    /// UID of the pack.
-    pub uid: String,
+    /// The pack, by its name: one made anew under it is still bought once.
+    pub pack: String,
     /// What was paid.
     pub action: OrderAction,
     /// For what renews: the instance (none for a successor), and the expiry that is named.
@@ -80,7 +84,7 @@ struct Flight {
 }
 
 /// Watches.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Oracle {
     flights: Vec<Flight>,
     /// Every charge so far.
@@ -88,24 +92,26 @@ pub struct Oracle {
     /// Every breach so far.
     pub breaches: Vec<Breach>,
     /// Paid calls so far.
-    pub paid_calls: usize,
+    paid_calls: usize,
     /// Writes to the API server so far, but for the lease.
-    pub writes: usize,
-    /// When the last of them was.
-    pub last_write: Instant,
+    writes: usize,
+    /// Of everything that was seen.
+    digest: DefaultHasher,
 }
 
 impl Oracle {
-    /// Nothing has happened.
-    pub fn new() -> Self {
-        Self {
-            flights: Vec::new(),
-            charges: Vec::new(),
-            breaches: Vec::new(),
-            paid_calls: 0,
-            writes: 0,
-            last_write: Instant::now(),
-        }
+    /// Writes to the API server so far, but for the lease; and paid calls.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.writes, self.paid_calls)
+    }
+
+    /// What was seen so far, in a number.
+    pub fn digest(&self) -> u64 {
+        self.digest.finish()
+    }
+
+    fn note(&mut self, world: &World, what: &str) {
+        (world.clock.now().as_millisecond(), what).hash(&mut self.digest);
     }
 
     /// A rule was broken.
@@ -119,6 +125,7 @@ impl Oracle {
     pub fn leaves(&mut self, world: &World, process: usize, parameters: &Value) {
         self.paid_calls = self.paid_calls.saturating_add(1);
         let token = text(parameters, "ClientToken");
+        self.note(world, &token);
         let Some((order, line)) = order_of(world, &token) else {
             self.breach(Rule::NoIntent, format!("no order has the token of a paid call: {token}"));
             return;
@@ -159,7 +166,7 @@ impl Oracle {
         let renews = line.renews_from.as_ref().map(|from| (line.instance_id.clone(), from.0));
         let charge = Charge {
             order: name(&order).to_owned(),
-            uid: spec.pack_ref.uid.clone(),
+            pack: spec.pack_ref.name.clone(),
             action: spec.action,
             renews,
             token,
@@ -167,6 +174,12 @@ impl Oracle {
         };
         if charge.action != OrderAction::Return {
             self.compare(&charge);
+            let quoted = spec.quote.as_ref().map(|quote| quote.amount.clone());
+            let paid = entry.amount_cents.saturating_mul(i64::try_from(spec.lines.len()).unwrap_or(1));
+            let paid = format!("{}.{:02}", paid / 100, paid % 100);
+            if quoted.as_ref() != Some(&paid) {
+                self.breach(Rule::Overpaid, format!("{} costs {quoted:?}, and {paid} was paid", charge.order));
+            }
         }
         if let (OrderAction::Renew, Some((Some(id), from))) = (charge.action, &charge.renews) {
             let term = world.plan.renewed(*from);
@@ -184,7 +197,7 @@ impl Oracle {
         let same_purpose = self
             .charges
             .iter()
-            .find(|c| c.uid == charge.uid && c.action == charge.action && c.renews == charge.renews)
+            .find(|c| c.pack == charge.pack && c.action == charge.action && c.renews == charge.renews)
             .cloned();
         if let Some(before) = same_call {
             self.breach(
@@ -202,8 +215,8 @@ impl Oracle {
         if key.resource == Resource::Leases {
             return;
         }
+        self.note(world, &asked.path);
         self.writes = self.writes.saturating_add(1);
-        self.last_write = Instant::now();
         if matches!(key.resource, Resource::Events | Resource::Secrets) || asked.method == Method::POST {
             return;
         }

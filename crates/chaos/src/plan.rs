@@ -13,6 +13,17 @@ use rand::{Rng, SeedableRng};
 
 use crate::clock::BEGIN;
 use crate::fault::{Fault, Site};
+use crate::sabotage::Sabotage;
+use crate::trouble::Trouble;
+
+/// Days after which a month later is another day than it seems.
+const MONTH_ENDS: [&str; 5] = [
+    "2027-01-31T02:00:00Z",
+    "2027-01-30T17:30:00Z",
+    "2028-01-31T15:59:30Z",
+    "2026-12-31T15:59:50Z",
+    "2027-03-31T16:00:10Z",
+];
 
 /// What the cloud does with tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +36,16 @@ pub enum Tokens {
     Expire(i64),
 }
 
-/// Faults one after the other, and the seed of everything that is left to chance. Seed 0 leaves out whatever else could
-/// go wrong: then the faults alone do.
+/// What is to happen in a world, in short: its faults one after the other, what else is different from the plain world,
+/// and the seed of everything that is left to chance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Schedule {
     /// The faults, in order.
     pub faults: Vec<Fault>,
+    /// What else.
+    pub troubles: Vec<Trouble>,
+    /// The mistake that is made on purpose, if one is.
+    pub sabotage: Option<Sabotage>,
     /// The seed.
     pub seed: u64,
 }
@@ -40,28 +55,26 @@ pub struct Schedule {
 pub struct Plan {
     /// The faults in order, each with how many occasions it lets pass.
     pub faults: Vec<(Fault, u32)>,
+    /// What else is different.
+    pub troubles: Vec<Trouble>,
+    /// The mistake that is made on purpose, if one is.
+    pub sabotage: Option<Sabotage>,
     /// The seed of what is left to chance.
     pub luck: u64,
     /// When it begins.
     pub begin: Timestamp,
     /// Concurrencies of each pack.
     pub quantity: i32,
-    /// Monthly packs instead of Daily ones.
-    pub monthly: bool,
-    /// Renewed by successors instead of extended.
-    pub replace: bool,
     /// What the cloud does with tokens.
     pub tokens: Tokens,
     /// How far lists and books lag behind.
     pub lag: SignedDuration,
     /// How purchases are delivered.
     pub delivery: Delivery,
-    /// So many times the renewal list misses a row: it moved between two pages while they were read.
+    /// So many times the renewal list misses a row.
     pub missed_rows: u32,
-    /// Paid calls that nobody waits for may arrive later.
-    pub stray: bool,
-    /// How long it takes until a process sees a change, at most.
-    pub watch_lag: u64,
+    /// How far the operator's clock is ahead of the cloud's.
+    pub skew: SignedDuration,
 }
 
 impl Plan {
@@ -69,39 +82,50 @@ impl Plan {
     pub fn of(schedule: &Schedule) -> Self {
         let luck = luck(schedule);
         let mut random = SmallRng::seed_from_u64(luck);
-        let mut faults = Vec::new();
-        for fault in &schedule.faults {
-            faults.push((*fault, random.random_range(0..=fault.site.spare())));
-        }
-        let mut one_in = |n: u32| schedule.seed > 0 && random.random_range(0..n) == 0;
-        let (ignored, expiring, monthly, replace) = (one_in(2), one_in(4), one_in(4), one_in(3));
-        // Where packs are replaced, nothing is renewed.
-        let renews = |site| matches!(site, Site::IntentRenew | Site::Renew | Site::ReceiptRenew);
-        let replace = replace && !schedule.faults.iter().any(|fault| renews(fault.site));
-        let (lagging, partial, shifting, stray, slow) = (one_in(4), one_in(6), one_in(6), one_in(2), one_in(5));
-        let tokens = match (ignored, expiring) {
+        let has = |trouble| schedule.troubles.contains(&trouble);
+        let faults = schedule.faults.iter().map(|fault| (*fault, random.random_range(0..=fault.site.spare())));
+        let faults = faults.collect();
+        let tokens = match (has(Trouble::TokensIgnored), has(Trouble::TokensExpire)) {
             (true, _) => Tokens::Ignored,
-            (false, true) => Tokens::Expire(600),
+            (false, true) => Tokens::Expire(120),
             (false, false) => Tokens::Honoured,
         };
         let quantity = if schedule.seed == 0 { 3 } else { random.random_range(1..=3) };
-        let lag = SignedDuration::from_secs(if lagging { random.random_range(1..=110) } else { 0 });
-        let first = partial.then(|| random.random_range(0..i64::from(quantity)));
-        let rest_after_seconds = partial.then(|| random.random_range(5..=300));
+        let mut within = |trouble, low: i64, high: i64| if has(trouble) { random.random_range(low..=high) } else { 0 };
+        let (lag, long_lag) = (within(Trouble::Lag, 1, 110), within(Trouble::LongLag, 480, 900));
+        let (lag, missed_rows) = (lag + long_lag, within(Trouble::MissedRows, 1, 3));
+        let skew = within(Trouble::Skew, -240, 240);
+        let (first, rest) = (within(Trouble::Partial, 0, i64::from(quantity) - 1), within(Trouble::Partial, 5, 300));
+        let begin = within(Trouble::MonthEnd, 1, i64::try_from(MONTH_ENDS.len()).unwrap_or(1));
+        let begin = usize::try_from(begin).ok().and_then(|n| MONTH_ENDS.get(n.wrapping_sub(1))).unwrap_or(&BEGIN);
+        let partial = has(Trouble::Partial);
         Self {
             faults,
+            troubles: schedule.troubles.clone(),
+            sabotage: schedule.sabotage,
             luck,
-            begin: BEGIN.parse().unwrap_or(Timestamp::UNIX_EPOCH),
+            begin: begin.parse().unwrap_or(Timestamp::UNIX_EPOCH),
             quantity,
-            monthly,
-            replace,
             tokens,
-            lag,
-            delivery: Delivery { first, rest_after_seconds, fails: false },
-            missed_rows: if shifting { random.random_range(1..=3) } else { 0 },
-            stray,
-            watch_lag: if slow { 3000 } else { 20 },
+            lag: SignedDuration::from_secs(lag),
+            delivery: Delivery {
+                first: partial.then_some(first),
+                rest_after_seconds: partial.then_some(rest),
+                fails: false,
+            },
+            missed_rows: missed_rows.try_into().unwrap_or(0),
+            skew: SignedDuration::from_secs(skew),
         }
+    }
+
+    /// True when this mistake is made on purpose.
+    pub fn is(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
+    }
+
+    /// True when this is different from the plain world.
+    pub fn has(&self, trouble: Trouble) -> bool {
+        self.troubles.contains(&trouble)
     }
 
     /// True when packs are moved too: only where a fault waits for it.
@@ -119,13 +143,15 @@ impl Plan {
 
     /// The expiry after a renewal from this one.
     pub fn renewed(&self, from: Timestamp) -> Timestamp {
-        let unit = if self.monthly { PeriodUnit::Month } else { PeriodUnit::Day };
+        let unit = if self.has(Trouble::Monthly) { PeriodUnit::Month } else { PeriodUnit::Day };
         Term { period: 1, unit }.end(from, &TimeZone::fixed(Offset::constant(8)))
     }
 }
 
 /// FNV-1a over the schedule's text: the same on every machine.
 fn luck(schedule: &Schedule) -> u64 {
+    // What is broken on purpose happens in the very same world.
+    let schedule = Schedule { sabotage: None, ..schedule.clone() };
     schedule
         .to_string()
         .bytes()
@@ -135,13 +161,18 @@ fn luck(schedule: &Schedule) -> u64 {
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults: Vec<String> = self.faults.iter().map(Fault::to_string).collect();
-        write!(f, "{}@{}", faults.join("+"), self.seed)
+        f.write_str(&faults.join("+"))?;
+        self.troubles.iter().try_for_each(|trouble| write!(f, "~{trouble}"))?;
+        self.sabotage.iter().try_for_each(|sabotage| write!(f, "!{sabotage}"))?;
+        write!(f, "@{}", self.seed)
     }
 }
 
 /// A text that is no schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no schedule: write fault+fault@seed, such as buy/reply-lost/crash+lease/not-sent/zombie@7")]
+#[error(
+    "{0:?} is no schedule: write fault+fault~trouble!sabotage@seed, such as buy/reply-lost/crash+lease/not-sent/zombie~lag@7"
+)]
 pub struct NoSchedule(String);
 
 impl FromStr for Schedule {
@@ -149,9 +180,16 @@ impl FromStr for Schedule {
 
     fn from_str(text: &str) -> Result<Self, NoSchedule> {
         let wrong = || NoSchedule(text.to_owned());
-        let (faults, seed) = text.rsplit_once('@').ok_or_else(wrong)?;
-        let faults = faults.split('+').filter(|name| !name.is_empty()).map(str::parse).collect::<Result<_, _>>();
-        Ok(Self { faults: faults.map_err(|_| wrong())?, seed: seed.parse().map_err(|_| wrong())? })
+        let (rest, seed) = text.rsplit_once('@').ok_or_else(wrong)?;
+        let (rest, sabotage) = match rest.split_once('!') {
+            Some((rest, name)) => (rest, Some(name.parse().map_err(|_| wrong())?)),
+            None => (rest, None),
+        };
+        let mut parts = rest.split('~');
+        let faults = parts.next().unwrap_or_default().split('+').filter(|name| !name.is_empty());
+        let faults = faults.map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+        let troubles = parts.map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+        Ok(Self { faults, troubles, sabotage, seed: seed.parse().map_err(|_| wrong())? })
     }
 }
 
@@ -161,10 +199,17 @@ mod tests {
 
     #[test]
     fn a_schedule_is_read_as_it_is_written() {
-        for text in ["@0", "buy/reply-lost/crash@3", "buy/reply-lost/crash+lease/not-sent/zombie@7"] {
+        for text in [
+            "@0",
+            "buy/reply-lost/crash@3",
+            "~lag~replace@1",
+            "~lag!no-quarantine@2",
+            "buy/reply-lost/crash+lease/not-sent/zombie~stray@7",
+        ] {
             assert_eq!(text.parse::<Schedule>().unwrap().to_string(), text);
         }
         assert!("buy/reply-lost/crash".parse::<Schedule>().is_err());
         assert!("buy/crash@1".parse::<Schedule>().is_err());
+        assert!("~boredom@1".parse::<Schedule>().is_err());
     }
 }

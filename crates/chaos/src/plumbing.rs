@@ -20,8 +20,12 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::sabotage::Sabotage;
+use crate::trouble::Trouble;
 use crate::world::World;
 
+/// How often a watch tries to begin anew.
+const CUT_OFF: Duration = Duration::from_secs(1);
 /// Where nothing is due.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
@@ -45,6 +49,10 @@ impl Feeds {
     pub async fn run(mut self, world: Arc<World>, operator: Arc<Operator>) {
         sleep(world.latency()).await;
         let mut version = self.list(&world, &operator);
+        if world.plan.is(Sabotage::Deaf) {
+            return std::future::pending().await;
+        }
+        let mut deaf = world.plan.has(Trouble::DeafWatch);
         loop {
             let changed = world.api.changed().notified();
             let changes = world.api.changes_since(version);
@@ -52,9 +60,21 @@ impl Feeds {
                 changed.await;
                 continue;
             };
+            if deaf && world.chance(4) {
+                // A silent connection is given up after 65 s, and the watch begins anew with what is there.
+                deaf = false;
+                sleep(world.between(1000, 65_000)).await;
+                world.disturb();
+                version = self.list(&world, &operator);
+                continue;
+            }
             version = last.version;
-            sleep(world.between(1, world.plan.watch_lag)).await;
-            for change in &changes {
+            sleep(world.watch_lag()).await;
+            while world.is_cut_off() {
+                sleep(CUT_OFF).await;
+            }
+            let again = if world.plan.has(Trouble::RepeatedEvents) { 2 } else { 1 };
+            for change in changes.iter().flat_map(|change| std::iter::repeat_n(change, again)) {
                 self.take(&world, &operator, change);
             }
         }

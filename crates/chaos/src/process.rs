@@ -15,7 +15,9 @@ use carpack::watches::Feed;
 use carpack::wiring::{Assembly, Foundation, assemble};
 use carpack_api::Mode;
 use carpack_core::Timing;
+use jiff::SignedDuration;
 use kube::Client;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +26,7 @@ use crate::cloud::CloudWire;
 use crate::journey::Link;
 use crate::life::Life;
 use crate::plumbing::{Feeds, drive};
+use crate::sabotage::Sabotage;
 use crate::world::{TREASURY, World};
 
 /// As `carpack run` has it by default.
@@ -32,6 +35,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const LEASE_DURATION: Duration = Duration::from_secs(30);
 const LEASE_RENEW_EVERY: Duration = Duration::from_secs(5);
 const LEASE_STEP_DOWN: Duration = Duration::from_secs(20);
+const WORKING: Duration = Duration::from_secs(30);
+const PAYING: Duration = Duration::from_secs(100);
+const RELEASING: Duration = Duration::from_secs(12);
 /// Longer than any quiet time.
 const HELD: Duration = Duration::from_secs(24 * 3600);
 
@@ -42,6 +48,8 @@ pub struct Process {
     /// The life of its election, which can stand still while the rest goes on.
     election: Arc<Life>,
     guard: LeaseGuard,
+    /// Tells it to stop in order.
+    stop: CancellationToken,
 }
 
 impl Process {
@@ -56,7 +64,7 @@ impl Process {
         let elector = Elector::new(&kube, lease(&identity));
         let guard = elector.guard();
         let feeds = Feeds { packs: Feed::new(1), orders: Feed::new(1), accounts: Feed::new(1) };
-        let time = Arc::clone(&world.clock);
+        let time = Arc::clone(&world);
         let cloud = CloudWire(link);
         let dial: Dial =
             Arc::new(move |_| Ok(Halves { cloud: Arc::new(cloud.clone()), paid: Arc::new(cloud.clone()) }));
@@ -64,13 +72,13 @@ impl Process {
             settings: Settings {
                 namespace: TREASURY.to_owned(),
                 mode: Mode::Automatic,
-                timing: Timing::default(),
+                timing: timing(&world),
                 call_timeout: CALL_TIMEOUT,
             },
             sweep_interval: SWEEP_INTERVAL,
             identity,
             kube,
-            clock: Clock::of(Arc::new(move || time.now())),
+            clock: Clock::of(Arc::new(move || time.operators_time())),
             guard: guard.clone(),
             stores: feeds.seen(),
             tasks: tasks.clone(),
@@ -78,12 +86,28 @@ impl Process {
         });
         let operator = Arc::clone(&assembly.operator);
         run(assembly, feeds, &world);
-        let elect = election.wrapper()(Box::pin(elector.run(CancellationToken::new())));
-        drop(tasks.spawn_lasting(elect));
+        let (stop, release) = (CancellationToken::new(), CancellationToken::new());
+        let elect = election.wrapper()(Box::pin(elector.run(release.clone())));
+        let elected = tasks.spawn_lasting(elect);
+        let ending =
+            Ending { operator, life: Arc::clone(&life), world: Arc::clone(&world), stop: stop.clone(), release };
+        if world.plan.is(Sabotage::NeverStepsDown) {
+            let (guard, life) = (guard.clone(), Arc::clone(&life));
+            world.spawn(async move { lead_for_ever(&guard, &life).await });
+        }
         // Not one of its own tasks: whatever holds those, the end of the process comes.
-        let (ended, place) = (Arc::clone(&life), Arc::clone(&world));
-        world.spawn(async move { until_ended(operator, ended, place).await });
-        Self { life, election, guard }
+        world.spawn(async move { ending.come(elected).await });
+        Self { life, election, guard, stop }
+    }
+
+    /// True while it leads.
+    pub fn leads(&self) -> bool {
+        self.guard.leads()
+    }
+
+    /// It is told to stop, as by SIGTERM.
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// From here on it leads, if it leads, without renewing its lease; if it does not lead, it is gone.
@@ -97,6 +121,11 @@ impl Process {
     }
 }
 
+fn timing(world: &World) -> Timing {
+    let plain = Timing::default();
+    if world.plan.is(Sabotage::NoQuarantine) { Timing { quarantine: SignedDuration::ZERO, ..plain } } else { plain }
+}
+
 fn lease(identity: &str) -> LeaseSettings {
     LeaseSettings {
         namespace: TREASURY.to_owned(),
@@ -105,6 +134,16 @@ fn lease(identity: &str) -> LeaseSettings {
         duration: LEASE_DURATION,
         renew_every: LEASE_RENEW_EVERY,
         step_down: LEASE_STEP_DOWN,
+    }
+}
+
+/// A process that has led once goes on.
+async fn lead_for_ever(guard: &LeaseGuard, life: &Life) {
+    while !life.is_over() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if guard.leads() {
+            guard.extend(Some(Instant::now() + HELD));
+        }
     }
 }
 
@@ -122,24 +161,40 @@ fn run(assembly: Assembly, feeds: Feeds, world: &Arc<World>) {
     tasks.spawn_background(spread_turns(share()));
 }
 
-/// As `carpack run` ends: when the lease is lost, or a task failed.
-async fn until_ended(operator: Arc<Operator>, life: Arc<Life>, world: Arc<World>) {
-    let (guard, tasks) = (operator.guard.clone(), operator.tasks.clone());
-    let failed = tokio::select! {
-        biased;
-        () = guard.lost() => false,
-        () = tasks.failed() => true,
-    };
-    if life.is_over() {
-        return;
-    }
-    tracing::info!(failed, "a process ends by itself");
-    tasks.stop().cancel();
-    tasks.wait_for_working(Duration::from_secs(30)).await;
-    tasks.wait_for_paid(Duration::from_secs(100)).await;
-    life.kill();
-    world.disturb();
-    if world.alive() == 0 {
-        world.replace_crashed();
+/// How a process ends by itself: as `carpack run` does.
+struct Ending {
+    operator: Arc<Operator>,
+    life: Arc<Life>,
+    world: Arc<World>,
+    stop: CancellationToken,
+    release: CancellationToken,
+}
+
+impl Ending {
+    /// When the lease is lost, a task has failed, or it was told to stop.
+    async fn come(self, elected: JoinHandle<()>) {
+        let Self { operator, life, world, stop, release } = self;
+        let (guard, tasks) = (operator.guard.clone(), operator.tasks.clone());
+        let told = tokio::select! {
+            biased;
+            () = guard.lost() => false,
+            () = tasks.failed() => false,
+            () = stop.cancelled() => true,
+        };
+        if life.is_over() {
+            return;
+        }
+        tracing::info!(told, "a process ends by itself");
+        tasks.stop().cancel();
+        tasks.wait_for_working(WORKING).await;
+        tasks.wait_for_paid(PAYING).await;
+        release.cancel();
+        // As long as a process waits for it.
+        let _ = tokio::time::timeout(RELEASING, elected).await;
+        life.kill();
+        world.disturb();
+        if !told && world.alive() == 0 {
+            world.replace_crashed();
+        }
     }
 }

@@ -4,26 +4,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack_api::order::{LineState, OrderState};
 use carpack_api::{ConcurrencyPack, PackOrder};
-use carpack_core::Timing;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::oracle::{Breach, Rule};
+use crate::reading::{asks, describe, describe_order, is_settled, name_of, stands, waits_by_design};
+use crate::sabotage::Sabotage;
+use crate::trouble::{self, Trouble};
 use crate::world::{TENANT, TREASURY, World};
 
-/// How long after the last fault everything is settled, but for the quarantine.
+/// How long after the last fault everything is settled, but for what waits by design: see [`waits_by_design`].
 const SETTLED: Duration = Duration::from_secs(60);
 /// How long nothing is written or paid then.
 const QUIET: Duration = Duration::from_secs(30 * 60);
 /// No step of a life takes longer, whatever happens.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
 const STEP: Duration = Duration::from_secs(1);
-/// No wait of the operator is longer.
+/// No wait of the operator is longer: so long after a clock was set it is noticed.
 const UNNOTICED: Duration = Duration::from_secs(60);
+/// An operator that is up for so long before an expiry renews in time.
+const IN_TIME: SignedDuration = SignedDuration::from_secs(150);
 
 /// How a life went on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,27 +37,30 @@ pub struct Ending {
     pub breaches: Vec<Breach>,
     /// What a person was asked in the end: the reason, and the words with the way out.
     pub asked: Option<(String, String)>,
-    /// What was paid, in the cloud's ledger.
+    /// Charges in the cloud's ledger.
     pub charges: usize,
+    /// What happened, in a number: the same schedule has the same one each time.
+    pub digest: u64,
 }
 
-/// Why a story is not told to its end.
+/// Why a story is not told to its end: what stopped it is in the oracle's or the teller's hands.
 struct Stop;
 
 /// Lets a world live, and judges it.
 pub async fn tell(world: &Arc<World>) -> Ending {
     prepare(world);
     world.start_process();
+    if world.plan.has(Trouble::Standby) {
+        world.start_process();
+    }
+    trouble::let_loose(world);
     let mut teller = Teller { world, asked: None, project: "cap-a" };
-    // What stopped it is in the oracle's or the teller's hands.
     let _ = teller.lives().await;
     let asked = teller.asked.take();
-    if asked.is_none() {
-        account_for_everything(world);
-    }
+    account_for_everything(world, asked.is_some());
     let reached = world.faults().fired();
     let oracle = world.oracle();
-    Ending { reached, breaches: oracle.breaches.clone(), asked, charges: oracle.charges.len() }
+    Ending { reached, breaches: oracle.breaches.clone(), asked, charges: oracle.charges.len(), digest: oracle.digest() }
 }
 
 /// What stands there before the operator: its Secret, and the account.
@@ -66,7 +72,7 @@ fn prepare(world: &World) {
         "apiVersion": "carpack.io/v1alpha1", "kind": "CarAccount", "metadata": {"name": "default"},
         "spec": {
             "site": "International", "timeZone": "+08:00", "credentials": {"secretRef": {"name": "key"}},
-            "mode": "Automatic",
+            "mode": if world.plan.has(Trouble::Approval) { "ApprovalRequired" } else { "Automatic" },
             "purchase": {"channel": "Api", "api": {
                 "productCode": "p_car", "subProductCode": "sp_car_pack", "zoneCode": "{region}", "billingProject": 0,
                 "parameterTemplate":
@@ -84,12 +90,12 @@ fn pack(world: &World, name: &str) -> Value {
     let plan = &world.plan;
     let renewal = json!({
         "mode": "Operator", "duration": 1, "renewBefore": "6h",
-        "strategy": if plan.replace { "Replace" } else { "Extend" }});
+        "strategy": if plan.has(Trouble::Replace) { "Replace" } else { "Extend" }});
     json!({
         "apiVersion": "carpack.io/v1alpha1", "kind": "ConcurrencyPack", "metadata": {"name": name},
         "spec": {
             "accountRef": {"name": "default"}, "applicationType": "Cloud3D", "project": "cap-a",
-            "billingMode": if plan.monthly { "Monthly" } else { "Daily" },
+            "billingMode": if plan.has(Trouble::Monthly) { "Monthly" } else { "Daily" },
             "region": "ap-singapore", "concurrencyScale": "L1", "quantity": plan.quantity, "duration": 1,
             "deletionPolicy": "Retain", "mode": "Automatic", "renewal": renewal}})
 }
@@ -99,8 +105,11 @@ fn path(name: &str) -> String {
 }
 
 /// A person with kubectl.
-fn user(world: &World, method: &Method, path: &str, body: &Value) {
+pub fn user(world: &World, method: &Method, path: &str, body: &Value) {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    if *method == Method::DELETE && world.plan.is(Sabotage::CarelessFinalizer) {
+        world.api.handle(&Method::PATCH, path, br#"{"metadata":{"finalizers":[]}}"#, false);
+    }
     let answer = world.api.handle(method, path, &body, false);
     tracing::info!(%method, path, status = answer.status.as_u16(), "USER");
     world.disturb();
@@ -115,12 +124,19 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     async fn lives(&mut self) -> Result<(), Stop> {
+        if self.world.plan.has(Trouble::Neighbour) {
+            user(self.world, &Method::POST, &path(""), &pack(self.world, "neighbour"));
+        }
         for name in ["concert", "gig"] {
             self.bought(name).await?;
             if self.world.plan.moves() {
                 self.moved(name).await?;
             }
-            self.renewed(name).await?;
+            if self.world.plan.has(Trouble::Outage) {
+                self.down_when_due(name).await?;
+            } else {
+                self.renewed(name).await?;
+            }
             if self.world.faults().are_over() {
                 break;
             }
@@ -134,6 +150,11 @@ impl Teller<'_> {
 
     async fn bought(&mut self, name: &str) -> Result<(), Stop> {
         user(self.world, &Method::POST, &path(""), &pack(self.world, name));
+        if self.world.plan.has(Trouble::Recreated) && name == "concert" {
+            sleep(self.world.between(0, 5000)).await;
+            self.deleted(name).await?;
+            user(self.world, &Method::POST, &path(""), &pack(self.world, name));
+        }
         self.project = "cap-a";
         self.until(&format!("{name} is bought"), Duration::ZERO, |packs| stands(packs, name, "cap-a", None)).await
     }
@@ -146,25 +167,76 @@ impl Teller<'_> {
 
     /// The clock is set to shortly before the renewal is due.
     async fn renewed(&mut self, name: &str) -> Result<(), Stop> {
-        let status = self.world.packs().into_iter().find(|p| p.metadata.name.as_deref() == Some(name));
-        let status = status.and_then(|pack| pack.status.clone()).unwrap_or_default();
+        let (due, expires) = self.next_renewal(name)?;
+        self.time_flies_until(due, 5);
+        self.until_renewed(name, expires).await
+    }
+
+    /// The operator is down when the renewal falls due, and up again before, or after, the pack expires.
+    async fn down_when_due(&mut self, name: &str) -> Result<(), Stop> {
+        let (due, expires) = self.next_renewal(name)?;
+        self.world.kill_all();
+        let window = expires.duration_since(due).as_secs();
+        let seconds = self.world.between(0, window.unsigned_abs().saturating_mul(1150)).as_secs();
+        let later = SignedDuration::from_secs(seconds.try_into().unwrap_or(0));
+        self.time_flies_until(due.saturating_add(later).unwrap_or(due), 0);
+        // What is left until the expiry is the operator's to use from when it leads.
+        let left = expires.duration_since(self.world.clock.now());
+        self.world.start_process();
+        if left > IN_TIME {
+            return self.until_renewed(name, expires).await;
+        }
+        sleep(Duration::from_secs(300)).await;
+        let renewed = self.world.packs().iter().any(|pack| {
+            let at = pack.status.as_ref().and_then(|status| status.expiration_time.as_ref()).map(|t| t.0);
+            name_of(pack) == name && at.is_some_and(|at| at > expires)
+        });
+        if left.is_negative() && renewed {
+            self.world.oracle().breach(Rule::RepeatedRenewal, format!("{name} was renewed after it had expired"));
+        }
+        self.asked = asks(&self.world.packs(), &self.world.orders());
+        Err(Stop)
+    }
+
+    fn next_renewal(&self, name: &str) -> Result<(Timestamp, Timestamp), Stop> {
+        let pack = self.world.packs().into_iter().find(|pack| name_of(pack) == name);
+        let status = pack.and_then(|pack| pack.status.clone()).unwrap_or_default();
         let (Some(due), Some(expires)) = (status.next_renewal_time, status.expiration_time) else {
             self.world.oracle().breach(Rule::MissedRenewal, format!("{name} has no time of renewal"));
             return Err(Stop);
         };
-        let left = due.0.duration_since(self.world.clock.now());
-        self.world.clock.shift(left.saturating_sub(SignedDuration::from_secs(5)));
+        Ok((due.0, expires.0))
+    }
+
+    /// Nobody is told.
+    fn time_flies_until(&self, moment: Timestamp, seconds_before: i64) {
+        let left = moment.duration_since(self.world.clock.now());
+        self.world.clock.shift(left.saturating_sub(SignedDuration::from_secs(seconds_before)));
         tracing::info!(now = %self.world.clock.now(), "TIME");
         self.world.disturb();
+    }
+
+    async fn until_renewed(&mut self, name: &str, expires: Timestamp) -> Result<(), Stop> {
         let (what, project) = (format!("{name} is renewed"), self.project);
-        // A clock that was set is noticed within a minute.
-        self.until(&what, UNNOTICED, |packs| stands(packs, name, project, Some(expires.0))).await
+        let renewed = self.until(&what, UNNOTICED, |packs| stands(packs, name, project, Some(expires))).await;
+        if renewed.is_ok() && self.world.clock.now() >= expires {
+            self.world.oracle().breach(Rule::MissedRenewal, format!("{name} was renewed after it had expired"));
+        }
+        renewed
     }
 
     async fn deleted(&mut self, name: &str) -> Result<(), Stop> {
         user(self.world, &Method::DELETE, &path(&format!("/{name}")), &Value::Null);
-        let gone = |packs: &[Arc<ConcurrencyPack>]| packs.iter().all(|p| p.metadata.name.as_deref() != Some(name));
-        self.until(&format!("{name} is deleted"), Duration::ZERO, gone).await
+        let gone = |packs: &[Arc<ConcurrencyPack>]| packs.iter().all(|pack| name_of(pack) != name);
+        let begun = Instant::now();
+        while !gone(&self.world.packs()) {
+            if begun.elapsed() > LONGEST {
+                self.world.oracle().breach(Rule::NotSettled, format!("{name} is not deleted"));
+                return Err(Stop);
+            }
+            sleep(STEP).await;
+        }
+        Ok(())
     }
 
     /// Waits until this is so and every order is settled.
@@ -196,7 +268,7 @@ impl Teller<'_> {
                 return Err(Stop);
             }
             sleep(STEP).await;
-            if !in_quarantine(&orders, world.clock.now()) {
+            if !world.is_troubled() && !waits_by_design(&orders, world.operators_time()) {
                 calm += STEP;
             }
         }
@@ -204,124 +276,63 @@ impl Teller<'_> {
 
     /// Not settled: a person was asked, or a rule is broken.
     fn give_up(&mut self, what: &str, orders: &[Arc<PackOrder>]) {
-        let stalled = |pack: Arc<ConcurrencyPack>| {
-            let status = pack.status.clone()?;
-            let condition = status.conditions.into_iter().find(|c| c.type_ == "Stalled" && c.status == "True")?;
-            Some((condition.reason, condition.message))
-        };
-        let ambiguous = |order: &Arc<PackOrder>| {
-            let status = order.status.clone()?;
-            let exhausted =
-                |line: &carpack_api::order::LineStatus| line.state == LineState::Unknown && line.clear_looks >= 2;
-            let asks = status.state == Some(OrderState::Ambiguous) && status.lines.iter().any(exhausted);
-            asks.then(|| ("OrderAmbiguous".to_owned(), status.message.unwrap_or_default()))
-        };
-        self.asked = orders.iter().find_map(ambiguous).or_else(|| self.world.packs().into_iter().find_map(stalled));
+        let packs = self.world.packs();
+        self.asked = asks(&packs, orders);
         if self.asked.is_none() {
-            let state: Vec<String> = self.world.packs().iter().map(|pack| describe(pack)).collect();
+            let packs: Vec<String> = packs.iter().map(|pack| describe(pack)).collect();
             let orders: Vec<String> = orders.iter().map(|order| describe_order(order)).collect();
-            let what = format!("{what}: not yet; {}; {}", state.join("; "), orders.join("; "));
+            let what = format!("{what}: not yet; {}; {}", packs.join("; "), orders.join("; "));
             self.world.oracle().breach(Rule::NotSettled, what);
         }
     }
 
     /// Nothing is written, and nothing is paid.
     async fn quiet(&self) -> Result<(), Stop> {
-        self.world.calm_down();
+        let world = self.world;
+        let begun = Instant::now();
+        world.calm_down();
         // What was disturbed last is over by then, and the account's report has followed with the next look.
-        let settled = Instant::now().max(self.world.disturbed()) + SETTLED + STEP + self.world.plan.allowance();
-        tokio::time::sleep_until(settled).await;
-        self.world.hold_the_lease();
-        let before = {
-            let oracle = self.world.oracle();
-            (oracle.writes, oracle.paid_calls)
-        };
+        loop {
+            let settled = begun.max(world.disturbed()) + SETTLED + STEP + world.plan.allowance();
+            if settled <= Instant::now() && !world.is_troubled() {
+                break;
+            }
+            sleep_until(settled.max(Instant::now() + STEP)).await;
+        }
+        world.hold_the_lease();
+        let before = world.oracle().counts();
         sleep(QUIET).await;
-        let mut oracle = self.world.oracle();
-        let after = (oracle.writes, oracle.paid_calls);
+        let mut oracle = world.oracle();
+        let after = oracle.counts();
         if before != after {
-            let what = format!(
-                "{} writes and {} paid calls",
-                after.0.saturating_sub(before.0),
-                after.1.saturating_sub(before.1)
-            );
-            oracle.breach(Rule::Restless, what);
+            let (writes, calls) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+            oracle.breach(Rule::Restless, format!("{writes} writes and {calls} paid calls"));
         }
         Ok(())
     }
 }
 
-fn name_of(pack: &ConcurrencyPack) -> &str {
-    pack.metadata.name.as_deref().unwrap_or_default()
-}
-
-/// True when the pack is Ready in this project, knows when it is renewed next, and expires later than then.
-fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: Option<Timestamp>) -> bool {
-    let Some(pack) = packs.iter().find(|pack| name_of(pack) == name) else { return false };
-    let Some(status) = &pack.status else { return false };
-    let holds = |kind: &str| status.conditions.iter().any(|c| c.type_ == kind && c.status == "True");
-    let expires = status.expiration_time.as_ref().map(|time| time.0);
-    holds("Ready")
-        && holds("RenewalOnTrack")
-        && status.next_renewal_time.is_some()
-        && status.observed_generation == pack.metadata.generation
-        && status.project.as_deref() == Some(project)
-        && after.is_none_or(|after| expires.is_some_and(|expires| expires > after))
-}
-
-fn is_settled(order: &PackOrder) -> bool {
-    let state = order.status.as_ref().and_then(|status| status.state);
-    matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
-}
-
-fn in_quarantine(orders: &[Arc<PackOrder>], now: Timestamp) -> bool {
-    let quarantine = Timing::default().quarantine;
-    let lines = orders.iter().filter_map(|order| order.status.as_ref()).flat_map(|status| &status.lines);
-    lines.into_iter().any(|line| {
-        let until = line.submit_time.as_ref().and_then(|time| time.0.checked_add(quarantine).ok());
-        matches!(line.state, LineState::Unknown | LineState::Submitting) && until.is_some_and(|until| now < until)
-    })
-}
-
-fn describe(pack: &ConcurrencyPack) -> String {
-    let status = pack.status.clone().unwrap_or_default();
-    let conditions: Vec<String> =
-        status.conditions.iter().map(|c| format!("{}={} {} ({})", c.type_, c.status, c.reason, c.message)).collect();
-    format!("{}: {}", name_of(pack), conditions.join(", "))
-}
-
-fn describe_order(order: &PackOrder) -> String {
-    let status = order.status.clone().unwrap_or_default();
-    let lines: Vec<String> = status.lines.iter().map(|line| format!("{:?}", line.state)).collect();
-    let name = order.metadata.name.as_deref().unwrap_or_default();
-    format!("{name}: {:?} {} [{}]", status.state, status.message.unwrap_or_default(), lines.join(", "))
-}
-
 /// I3: whatever was paid is on the record of an order, and in the hands of a pack or in the account's report.
-fn account_for_everything(world: &World) {
+fn account_for_everything(world: &World, asked: bool) {
     let (orders, packs) = (world.orders(), world.packs());
     let lines: Vec<_> =
         orders.iter().filter_map(|order| order.status.as_ref()).flat_map(|status| status.lines.clone()).collect();
     let entries: Vec<_> = world.cloud().ledger().to_vec();
     for entry in &entries {
         let booked = lines.iter().any(|line| line.order_ids.contains(&entry.order_id));
-        if !booked {
+        // Where a person is asked, the order says so, and names the call instead of the cloud's order.
+        if !booked && !asked {
             world.oracle().breach(Rule::LostPack, format!("no order has {} on its record", entry.order_id));
         }
     }
     let unclaimed = world.account().and_then(|account| account.status.clone()).unwrap_or_default().unclaimed_instances;
     let instances = world.cloud().instances();
     for instance in instances {
-        let claimed = packs
-            .iter()
-            .filter_map(|pack| pack.status.as_ref())
-            .flat_map(|s| &s.instances)
-            .any(|i| i.id == instance.id);
+        let owned = packs.iter().filter_map(|pack| pack.status.as_ref()).flat_map(|status| &status.instances);
+        let claimed = owned.into_iter().any(|i| i.id == instance.id);
         let reported = unclaimed.iter().any(|row| row.id == instance.id);
         if !claimed && !reported {
-            world
-                .oracle()
-                .breach(Rule::LostPack, format!("nobody claims or reports {} ({})", instance.id, instance.name));
+            world.oracle().breach(Rule::LostPack, format!("nobody has {} ({})", instance.id, instance.name));
         }
     }
 }

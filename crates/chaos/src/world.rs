@@ -1,4 +1,5 @@
 //! One world: an API server, a cloud, a clock, processes of the operator, and the faults that wait for them.
+#![allow(clippy::disallowed_methods)] // what belongs to the world and to no process is started here
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,18 +17,23 @@ use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use crate::clock::WallClock;
+use crate::cloud::SIGNATURE;
 use crate::journey::Faults;
 use crate::life::Life;
 use crate::oracle::Oracle;
 use crate::plan::{Plan, Tokens};
 use crate::process::Process;
+use crate::sabotage::Sabotage;
+use crate::trouble::Trouble;
 
 /// The operator's namespace.
 pub const TREASURY: &str = "carpack-system";
 /// The packs' namespace.
 pub const TENANT: &str = "events";
-/// How long an account is charged before its balance is empty.
-const BALANCE: i64 = 100_000_000;
+/// What the account has, in cents.
+pub const BALANCE: i64 = 100_000_000;
+/// How long a storm lasts.
+pub const STORM: Duration = Duration::from_secs(600);
 
 /// One world.
 pub struct World {
@@ -42,10 +48,17 @@ pub struct World {
     oracle: Mutex<Oracle>,
     random: Mutex<SmallRng>,
     processes: Mutex<Vec<Process>>,
+    began: Instant,
     disturbed: Mutex<Instant>,
     missed_rows: Mutex<u32>,
     calm: Mutex<bool>,
     typed: Mutex<BTreeMap<String, Typed>>,
+    /// How far the operator's clock is ahead of the cloud's.
+    skew: Mutex<SignedDuration>,
+    /// True while the API server cannot be reached.
+    cut_off: Mutex<bool>,
+    /// Troubles that are under way.
+    troubles: Mutex<u32>,
 }
 
 /// Objects that were parsed, by their resource version.
@@ -70,20 +83,24 @@ impl World {
         let clock = Arc::new(WallClock::new(plan.begin));
         let cloud = cloud(&plan, clock.now()).map_err(Unmade)?;
         let time = Arc::clone(&clock);
-        let random = SmallRng::seed_from_u64(plan.luck);
+        let (random, skew) = (SmallRng::seed_from_u64(plan.luck), plan.skew);
         Ok(Arc::new(Self {
             faults: Mutex::new(Faults::new(plan.faults.clone())),
             plan,
             api: Arc::new(ApiServer::new(Arc::new(move || time.now()))),
             clock,
             cloud: Mutex::new(cloud),
-            oracle: Mutex::new(Oracle::new()),
+            oracle: Mutex::default(),
             random: Mutex::new(random),
             processes: Mutex::default(),
+            began: Instant::now(),
             disturbed: Mutex::new(Instant::now()),
             missed_rows: Mutex::new(0),
             calm: Mutex::new(false),
             typed: Mutex::default(),
+            skew: Mutex::new(skew),
+            cut_off: Mutex::new(false),
+            troubles: Mutex::new(0),
         }))
     }
 
@@ -115,8 +132,24 @@ impl World {
     }
 
     /// Starts something that belongs to the world and to no process.
-    pub fn spawn(self: Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         tokio::task::spawn(task);
+    }
+
+    /// Starts a trouble: until it is over, nobody is expected to have settled anything.
+    pub fn spawn_trouble(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let world = Arc::clone(self);
+        *lock(&world.troubles) += 1;
+        self.spawn(async move {
+            task.await;
+            *lock(&world.troubles) -= 1;
+            world.disturb();
+        });
+    }
+
+    /// True while a trouble is under way.
+    pub fn is_troubled(&self) -> bool {
+        *lock(&self.troubles) > 0
     }
 
     // Processes.
@@ -141,7 +174,7 @@ impl World {
     /// A process was killed: another one is started soon.
     pub fn replace_crashed(self: &Arc<Self>) {
         let (world, soon) = (Arc::clone(self), self.between(200, 3000));
-        tokio::task::spawn(async move {
+        self.spawn(async move {
             sleep(soon).await;
             world.start_process();
             world.disturb();
@@ -150,9 +183,11 @@ impl World {
 
     /// A process stands still: another one is started, and the first wakes up before or after its lease has run out.
     pub fn take_over_frozen(self: &Arc<Self>, frozen: Arc<Life>) {
-        let (soon, wakes) = (self.between(200, 3000), self.between(10_000, 60_000));
+        let long = self.plan.has(Trouble::LongFreeze);
+        let wakes = if long { self.between(480_000, 720_000) } else { self.between(10_000, 60_000) };
+        let soon = self.between(200, 3000);
         let world = Arc::clone(self);
-        tokio::task::spawn(async move {
+        self.spawn(async move {
             sleep(soon).await;
             world.start_process();
             sleep(wakes).await;
@@ -172,7 +207,68 @@ impl World {
         lock(&self.processes).iter().for_each(Process::hold_the_lease);
     }
 
+    /// The process that leads is told to stop, as at a rollout.
+    pub fn stop_leader(&self) {
+        let processes = lock(&self.processes);
+        if let Some(leader) = processes.iter().find(|process| !process.life.is_over() && process.leads()) {
+            leader.stop();
+        }
+    }
+
+    /// All processes are gone, and nobody starts others.
+    pub fn kill_all(&self) {
+        lock(&self.processes).iter().for_each(|process| process.life.kill());
+    }
+
+    // Surroundings.
+
+    /// The time on the operator's machine.
+    pub fn operators_time(&self) -> Timestamp {
+        if self.plan.is(Sabotage::ClockStands) {
+            return self.plan.begin;
+        }
+        self.clock.now().saturating_add(*lock(&self.skew)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Somebody sets the clock of the operator's machine.
+    pub fn shift_operators_clock(&self, by: SignedDuration) {
+        let mut skew = lock(&self.skew);
+        *skew = skew.saturating_add(by);
+        tracing::info!(skew = %*skew, "the operator's clock is set");
+    }
+
+    /// The API server can be reached no more, or again.
+    pub fn cut_off(&self, cut: bool) {
+        *lock(&self.cut_off) = cut;
+        tracing::info!(cut, "API server out of reach");
+    }
+
+    /// True while the API server cannot be reached.
+    pub fn is_cut_off(&self) -> bool {
+        *lock(&self.cut_off)
+    }
+
+    /// True when the cloud refuses a call for its number alone.
+    pub fn is_stormy(&self) -> bool {
+        self.plan.has(Trouble::Storm) && self.since_beginning() < STORM && self.chance(2)
+    }
+
+    /// True when the operator's clock is so far off that the cloud takes none of its signatures.
+    pub fn is_too_far_off(&self) -> bool {
+        lock(&self.skew).abs() > SIGNATURE
+    }
+
+    fn since_beginning(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     // Luck.
+
+    /// One of these; none when there is none.
+    pub fn choose<'a, T>(&self, of: &'a [T]) -> Option<&'a T> {
+        let last = of.len().checked_sub(1)?;
+        of.get(lock(&self.random).random_range(0..=last))
+    }
 
     /// A duration between these milliseconds.
     pub fn between(&self, low: u64, high: u64) -> Duration {
@@ -196,12 +292,18 @@ impl World {
 
     /// When a call arrives that nobody waits for; none: never.
     pub fn straying(&self) -> Option<Duration> {
-        if self.plan.stray && self.chance(2) { Some(self.between(1000, 299_000)) } else { None }
+        if self.plan.has(Trouble::Stray) && self.chance(2) { Some(self.between(1000, 299_000)) } else { None }
     }
 
-    /// How purchases are delivered.
+    /// How a purchase is delivered.
     pub fn delivery(&self) -> Delivery {
-        self.plan.delivery
+        let fails = self.plan.has(Trouble::Undelivered) && self.oracle().charges.is_empty();
+        Delivery { fails, ..self.plan.delivery }
+    }
+
+    /// How long until a process sees a change.
+    pub fn watch_lag(&self) -> Duration {
+        self.between(1, if self.plan.has(Trouble::SlowWatch) { 3000 } else { 20 })
     }
 
     /// A list as it is read: rows that move between pages may be missed.

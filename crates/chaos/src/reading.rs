@@ -1,0 +1,83 @@
+//! What objects say, as a person reads them.
+
+use std::sync::Arc;
+
+use carpack_api::order::{LineState, LineStatus, OrderState};
+use carpack_api::{ConcurrencyPack, PackOrder};
+use carpack_core::Timing;
+use jiff::Timestamp;
+
+/// Name of a pack.
+pub fn name_of(pack: &ConcurrencyPack) -> &str {
+    pack.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// True when the pack is Ready in this project, knows when it is renewed next, and expires later than then.
+pub fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: Option<Timestamp>) -> bool {
+    let Some(pack) = packs.iter().find(|pack| name_of(pack) == name) else { return false };
+    let Some(status) = &pack.status else { return false };
+    let holds = |kind: &str| status.conditions.iter().any(|c| c.type_ == kind && c.status == "True");
+    let expires = status.expiration_time.as_ref().map(|time| time.0);
+    holds("Ready")
+        && holds("RenewalOnTrack")
+        && status.next_renewal_time.is_some()
+        && status.observed_generation == pack.metadata.generation
+        && status.project.as_deref() == Some(project)
+        && after.is_none_or(|after| expires.is_some_and(|expires| expires > after))
+}
+
+/// True when nothing more will happen to the order.
+pub fn is_settled(order: &PackOrder) -> bool {
+    let state = order.status.as_ref().and_then(|status| status.state);
+    matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
+}
+
+/// True while an order waits for something that takes its time: the quarantine of a call in doubt, the growing wait after
+/// refusals, or a person.
+pub fn waits_by_design(orders: &[Arc<PackOrder>], now: Timestamp) -> bool {
+    orders.iter().filter_map(|order| order.status.as_ref()).any(|status| {
+        status.state == Some(OrderState::AwaitingApproval) || status.lines.iter().any(|line| line_waits(line, now))
+    })
+}
+
+fn line_waits(line: &LineStatus, now: Timestamp) -> bool {
+    let quarantine = Timing::default().quarantine;
+    let settles = line.submit_time.as_ref().and_then(|time| time.0.checked_add(quarantine).ok());
+    match line.state {
+        LineState::Unknown | LineState::Submitting => settles.is_some_and(|until| now < until),
+        LineState::Pending => line.retry_time.as_ref().is_some_and(|until| now < until.0),
+        LineState::Committed | LineState::Done | LineState::Rejected | LineState::Void => false,
+    }
+}
+
+/// What a person is asked to do, if anything: the reason, and the words.
+pub fn asks(packs: &[Arc<ConcurrencyPack>], orders: &[Arc<PackOrder>]) -> Option<(String, String)> {
+    let ambiguous = |order: &Arc<PackOrder>| {
+        let status = order.status.clone()?;
+        let exhausted = |line: &LineStatus| line.state == LineState::Unknown && line.clear_looks >= 2;
+        let asks = status.state == Some(OrderState::Ambiguous) && status.lines.iter().any(exhausted);
+        asks.then(|| ("OrderAmbiguous".to_owned(), status.message.unwrap_or_default()))
+    };
+    let stalled = |pack: &Arc<ConcurrencyPack>| {
+        let status = pack.status.clone()?;
+        let condition = status.conditions.into_iter().find(|c| c.type_ == "Stalled" && c.status == "True")?;
+        Some((condition.reason, condition.message))
+    };
+    orders.iter().find_map(ambiguous).or_else(|| packs.iter().find_map(stalled))
+}
+
+/// A pack in one line.
+pub fn describe(pack: &ConcurrencyPack) -> String {
+    let status = pack.status.clone().unwrap_or_default();
+    let conditions: Vec<String> =
+        status.conditions.iter().map(|c| format!("{}={} {} ({})", c.type_, c.status, c.reason, c.message)).collect();
+    format!("{}: {}", name_of(pack), conditions.join(", "))
+}
+
+/// An order in one line.
+pub fn describe_order(order: &PackOrder) -> String {
+    let status = order.status.clone().unwrap_or_default();
+    let lines: Vec<String> = status.lines.iter().map(|line| format!("{:?}", line.state)).collect();
+    let name = order.metadata.name.as_deref().unwrap_or_default();
+    format!("{name}: {:?} {} [{}]", status.state, status.message.unwrap_or_default(), lines.join(", "))
+}
