@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use carpack_api::account::ApiChannel;
 use carpack_cloud::port::{Deadline, Product, RenewFlag};
 use carpack_cloud::{CallError, Category, Cloud};
 use carpack_core::pack::{Change, ChangeFailure};
+use carpack_core::time::plus;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
-const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_hours(1);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
 /// What this process did for one pack.
 #[derive(Debug, Clone, Default)]
@@ -21,13 +24,42 @@ pub struct Memory {
 }
 
 /// What this process did, by the pack's UID. It need not survive a restart: a new process waits for a sweep of its own.
+///
+/// It is kept by the monotonic clock: a wall clock that was wrong for a while must not make a pack wait for as long.
 #[derive(Debug, Default)]
-pub struct Memories(Mutex<HashMap<String, Memory>>);
+pub struct Memories(Mutex<HashMap<String, Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    last_change: Option<Instant>,
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    change: Change,
+    category: Category,
+    message: String,
+    retry: Instant,
+    refusals: i32,
+}
 
 impl Memories {
-    /// What was done for this pack.
-    pub fn of(&self, uid: &str) -> Memory {
-        self.lock().get(uid).cloned().unwrap_or_default()
+    /// What was done for this pack, in the time of a clock that shows `now`.
+    pub fn of(&self, uid: &str, now: Timestamp) -> Memory {
+        let memories = self.lock();
+        let Some(kept) = memories.get(uid) else { return Memory::default() };
+        let failure = |failure: &Failure| ChangeFailure {
+            change: failure.change.clone(),
+            category: failure.category.as_str(),
+            message: failure.message.clone(),
+            retry_time: on_the_wall(failure.retry, now),
+            refusals: failure.refusals,
+        };
+        Memory {
+            last_change: kept.last_change.map(|at| on_the_wall(at, now)),
+            failures: kept.failures.iter().map(failure).collect(),
+        }
     }
 
     /// Forgets a pack.
@@ -35,46 +67,65 @@ impl Memories {
         self.lock().remove(uid);
     }
 
-    /// Notes how a change ended. Whatever the answer, something may have changed.
-    pub fn note(
-        &self,
-        uid: &str,
-        change: Change,
-        error: Option<&CallError>,
-        now: Timestamp,
-        first_wait: SignedDuration,
-    ) {
+    /// Notes how a change ended. Whatever the answer, something may have changed. A refused one is tried again after
+    /// `first_wait`; what is about the change itself, and not about the cloud's state, waits twice as long each time.
+    pub fn note(&self, uid: &str, change: Change, error: Option<&CallError>, first_wait: Duration) {
+        let now = Instant::now();
         let mut memories = self.lock();
-        let memory = memories.entry(uid.to_owned()).or_default();
-        memory.last_change = Some(now);
-        let before = memory.failures.iter().find(|failure| failure.change == change).map_or(0, |f| f.refusals);
+        let kept = memories.entry(uid.to_owned()).or_default();
+        kept.last_change = Some(now);
+        let before = kept.failures.iter().find(|failure| failure.change == change).map_or(0, |f| f.refusals);
         // What could have been tried again for so long is not wanted any more.
-        memory.failures.retain(|f| f.change != change && now.duration_since(f.retry_time) < LONGEST_BACKOFF);
+        let wanted = |failure: &Failure| now.saturating_duration_since(failure.retry) < LONGEST_BACKOFF;
+        kept.failures.retain(|failure| failure.change != change && wanted(failure));
         let Some(error) = error else { return };
-        let wait = backoff(first_wait, before);
-        memory.failures.push(ChangeFailure {
+        let wait = if passes(error.category()) { first_wait } else { backoff(first_wait, before) };
+        kept.failures.push(Failure {
             change,
-            category: error.category().as_str(),
+            category: error.category(),
             message: error.to_string(),
-            retry_time: now.checked_add(wait).unwrap_or(Timestamp::MAX),
+            retry: now + wait,
             refusals: before.saturating_add(1),
         });
     }
 
-    /// True when a sweep that began at this moment does not show the last change yet.
-    pub fn is_newer(&self, uid: &str, sweep: Option<Timestamp>) -> bool {
-        let change = self.lock().get(uid).and_then(|memory| memory.last_change);
+    /// True when a sweep that began at this moment, by a clock that shows `now`, does not show the last change yet.
+    pub fn is_newer(&self, uid: &str, sweep: Option<Timestamp>, now: Timestamp) -> bool {
+        let change = self.of(uid, now).last_change;
         change.is_some_and(|change| sweep.is_none_or(|sweep| sweep <= change))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn backoff(first: SignedDuration, failures: i32) -> SignedDuration {
-    let factor = 1_i32.checked_shl(failures.clamp(0, 20).unsigned_abs()).unwrap_or(i32::MAX);
-    first.checked_mul(factor).unwrap_or(LONGEST_BACKOFF).min(LONGEST_BACKOFF)
+/// A moment of the monotonic clock, as a wall clock that shows `now` would have shown it.
+fn on_the_wall(at: Instant, now: Timestamp) -> Timestamp {
+    let clock = Instant::now();
+    let signed = |span: Duration| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+    match at.checked_duration_since(clock) {
+        Some(ahead) => plus(now, signed(ahead)),
+        None => plus(now, SignedDuration::ZERO.saturating_sub(signed(clock.saturating_duration_since(at)))),
+    }
+}
+
+/// Refusals that say nothing about what was asked for: the same may be taken a moment later.
+fn passes(category: Category) -> bool {
+    matches!(
+        category,
+        Category::RateLimited
+            | Category::NoAnswer
+            | Category::Unreachable
+            | Category::CloudInternal
+            | Category::Garbled
+            | Category::ClockSkew
+    )
+}
+
+fn backoff(first: Duration, failures: i32) -> Duration {
+    let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(0);
+    first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_BACKOFF)
 }
 
 /// Carries a change out, once. Returns the name of the action and how it ended.
@@ -106,50 +157,84 @@ pub async fn carry_out(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::advance;
 
-    #[test]
-    fn a_refused_change_waits_longer_each_time_and_a_success_clears_it() {
-        let memories = Memories::default();
-        let (now, first) = (Timestamp::UNIX_EPOCH, SignedDuration::from_secs(30));
-        let change = Change::Rename { id: "i-1".to_owned(), name: "a".to_owned() };
-        let refused = CallError::new("ModifyConcurrentPackage", Category::Locked, "locked");
-        let mut waits = Vec::new();
-        for _ in 0..9 {
-            memories.note("uid", change.clone(), Some(&refused), now, first);
-            waits.push(memories.of("uid").failures[0].retry_time.as_second());
-        }
-        assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
-        memories.note("uid", change, None, now, first);
-        assert_eq!(memories.of("uid").failures, []);
-        assert_eq!(memories.of("uid").last_change, Some(now));
+    const FIRST: Duration = Duration::from_secs(30);
+
+    fn rename(id: &str) -> Change {
+        Change::Rename { id: id.to_owned(), name: "a".to_owned() }
     }
 
-    #[test]
-    fn each_change_waits_for_itself_and_is_forgotten_when_nobody_tries_it_any_more() {
+    fn refused(category: Category) -> CallError {
+        CallError::new("ModifyConcurrentPackage", category, "no")
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn waits(memories: &Memories) -> Vec<i64> {
+        memories.of("uid", at(0)).failures.iter().map(|f| f.retry_time.as_second()).collect()
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn a_refused_change_waits_longer_each_time_and_a_success_clears_it() {
         let memories = Memories::default();
-        let first = SignedDuration::from_secs(30);
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let rename = |id: &str| Change::Rename { id: id.to_owned(), name: "a".to_owned() };
-        let refused = CallError::new("ModifyConcurrentPackage", Category::Locked, "locked");
-        memories.note("uid", rename("i-1"), Some(&refused), at(0), first);
-        memories.note("uid", rename("i-2"), Some(&refused), at(1), first);
-        memories.note("uid", rename("i-3"), None, at(2), first);
-        let waits: Vec<i64> = memories.of("uid").failures.iter().map(|f| f.retry_time.as_second()).collect();
-        assert_eq!(waits, [30, 31]);
-        memories.note("uid", rename("i-2"), Some(&refused), at(4000), first);
-        let left: Vec<Change> = memories.of("uid").failures.into_iter().map(|f| f.change).collect();
+        let mut seconds = Vec::new();
+        for _ in 0..9 {
+            memories.note("uid", rename("i-1"), Some(&refused(Category::Locked)), FIRST);
+            seconds.extend(waits(&memories));
+        }
+        assert_eq!(seconds, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        memories.note("uid", rename("i-1"), None, FIRST);
+        assert_eq!(memories.of("uid", at(0)).failures, []);
+        assert_eq!(memories.of("uid", at(0)).last_change, Some(at(0)));
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn what_the_cloud_refuses_for_a_moment_is_tried_again_after_the_same_wait_each_time() {
+        let memories = Memories::default();
+        for _ in 0..5 {
+            memories.note("uid", rename("i-1"), Some(&refused(Category::RateLimited)), FIRST);
+            assert_eq!(waits(&memories), [30]);
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn each_change_waits_for_itself_and_is_forgotten_when_nobody_tries_it_any_more() {
+        let memories = Memories::default();
+        let locked = refused(Category::Locked);
+        memories.note("uid", rename("i-1"), Some(&locked), FIRST);
+        advance(Duration::from_secs(1)).await;
+        memories.note("uid", rename("i-2"), Some(&locked), FIRST);
+        memories.note("uid", rename("i-3"), None, FIRST);
+        assert_eq!(waits(&memories), [29, 30]);
+        advance(Duration::from_secs(4000)).await;
+        memories.note("uid", rename("i-2"), Some(&locked), FIRST);
+        let left: Vec<Change> = memories.of("uid", at(0)).failures.into_iter().map(|f| f.change).collect();
         assert_eq!(left, [rename("i-2")]);
     }
 
-    #[test]
-    fn a_sweep_that_began_with_or_before_a_change_does_not_show_it() {
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn a_wall_clock_that_was_wrong_leaves_nothing_to_wait_for() {
         let memories = Memories::default();
-        let at = |second| Timestamp::from_second(second).unwrap();
-        assert!(!memories.is_newer("uid", None), "nothing was changed");
-        let change = Change::Rename { id: "i-1".to_owned(), name: "a".to_owned() };
-        memories.note("uid", change, None, at(10), SignedDuration::from_secs(1));
-        assert!(memories.is_newer("uid", None));
-        assert!(memories.is_newer("uid", Some(at(10))));
-        assert!(!memories.is_newer("uid", Some(at(11))));
+        let noon = at(43_200);
+        memories.note("uid", rename("i-1"), Some(&refused(Category::NoAnswer)), FIRST);
+        advance(Duration::from_secs(5)).await;
+        for now in [noon, at(0), at(200_000)] {
+            let memory = memories.of("uid", now);
+            assert_eq!(now.duration_since(memory.last_change.unwrap()), SignedDuration::from_secs(5));
+            assert_eq!(memory.failures[0].retry_time.duration_since(now), SignedDuration::from_secs(25));
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn a_sweep_that_began_with_or_before_a_change_does_not_show_it() {
+        let memories = Memories::default();
+        assert!(!memories.is_newer("uid", None, at(10)), "nothing was changed");
+        memories.note("uid", rename("i-1"), None, FIRST);
+        assert!(memories.is_newer("uid", None, at(10)));
+        assert!(memories.is_newer("uid", Some(at(10)), at(10)));
+        assert!(!memories.is_newer("uid", Some(at(11)), at(10)));
     }
 }

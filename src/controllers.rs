@@ -159,7 +159,8 @@ pub async fn spread_snapshots(
         }
         let differs = new.differs(&old);
         let before = old.observation.as_ref().map(|observation| observation.started);
-        let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before));
+        let now = operator.clock.now();
+        let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before, now));
         if new.reads_differently(&old) {
             operator.queues.account(object);
         }

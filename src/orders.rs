@@ -11,7 +11,8 @@ use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{Decision, Effect, Input, decide};
-use jiff::Timestamp;
+use carpack_core::time::plus;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
@@ -24,6 +25,8 @@ use crate::merge::deal;
 use crate::operator::Operator;
 use crate::spender::{Evidence, Spender};
 
+/// More than the cloud's clock may be ahead of ours: then it would not take our signatures.
+const AHEAD: SignedDuration = SignedDuration::from_mins(15);
 /// While the spender works on an order. When something was sent, it queues the order itself.
 const SPENDING: Duration = Duration::from_secs(1);
 
@@ -148,7 +151,9 @@ async fn look_at_deals(gathered: &Gathered<'_>, since: Timestamp) -> Result<Opti
     let operator = gathered.operator;
     let Some(cloud) = gathered.snapshot.cloud.clone() else { return Ok(None) };
     let started = operator.clock.second();
-    let query = DealQuery { start: since, end: started, order_id: None, resource_id: None };
+    // The cloud's clock may be ahead of ours.
+    let end = plus(started, AHEAD);
+    let query = DealQuery { start: since, end, order_id: None, resource_id: None };
     let deals = cloud.list_deals(query, Deadline(started)).await;
     operator.metrics.cloud_call("DescribeDealsByCond", deals.as_ref().err());
     match deals {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use carpack_api::order::OrderAction;
 use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PACK_FINALIZER, PackOrder, PackOrderSpec};
@@ -39,7 +40,8 @@ pub async fn reconcile(
     }
     let orders = operator.orders_for(&pack.namespace().unwrap_or_default(), &pack.name_any());
     let orders: Vec<&PackOrder> = orders.iter().map(Arc::as_ref).collect();
-    let memory = memories.of(&uid);
+    let now = operator.clock.now();
+    let memory = memories.of(&uid, now);
     let decision = decide(&Input {
         pack: &pack,
         orders: &orders,
@@ -141,6 +143,6 @@ async fn make_change(
         Ok(()) => tracing::info!(namespace, name, ?change, "changed in the cloud"),
         Err(error) => tracing::warn!(namespace, name, ?change, %error, "the cloud did not make a change"),
     }
-    let (now, first_wait) = (operator.clock.now(), operator.settings.timing.retry_after);
-    memories.note(&pack.uid().unwrap_or_default(), change, result.as_ref().err(), now, first_wait);
+    let first_wait = Duration::try_from(operator.settings.timing.retry_after).unwrap_or_default();
+    memories.note(&pack.uid().unwrap_or_default(), change, result.as_ref().err(), operator.clock.real(first_wait));
 }

@@ -10,6 +10,7 @@ use carpack_chaos::oracle::Rule;
 use carpack_chaos::plan::Schedule;
 use carpack_chaos::run::{Tally, run, run_all};
 use carpack_chaos::sabotage::Sabotage;
+use carpack_chaos::trouble::Trouble;
 use clap::Parser;
 
 #[global_allocator]
@@ -38,6 +39,9 @@ struct Arguments {
     /// Of the pairs only each so-and-so-many-th.
     #[arg(long, default_value_t = 1)]
     every: usize,
+    /// Of what else may be different only this: every fault is run beside it, and nothing else is run.
+    #[arg(long)]
+    beside: Option<Trouble>,
     /// How many threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -82,7 +86,9 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let crossed = (1..=seeds.min(1)).flat_map(matrix::beside_troubles);
     let paired = (1..=arguments.pair_seeds).flat_map(matrix::pairs).step_by(arguments.every.max(1));
     let schedules = alone.chain(crossed).chain(paired);
-    let tally = run_all(schedules, arguments.threads, |tally| {
+    let only = arguments.beside;
+    let wanted = |schedule: &Schedule| only.is_none_or(|only| schedule.troubles.last() == Some(&only));
+    let tally = run_all(schedules.filter(wanted), arguments.threads, |tally| {
         tell_progress(tally, began);
         false
     });
@@ -135,9 +141,8 @@ fn tell(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
     for (reason, (count, schedule, words)) in &tally.asked {
         writeln!(out, "  {count:>6}  {reason}, such as {schedule}\n          {words}")?;
     }
-    let quiet = [Rule::DoubleCharge, Rule::Overpaid, Rule::LostPack, Rule::MissedRenewal, Rule::RepeatedRenewal];
-    for (rule, count) in tally.broken.iter().filter(|(rule, _)| !quiet.contains(rule)) {
-        writeln!(out, "  {count:>6}  {rule:?}")?;
+    for ((rule, beside), count) in &tally.broken_beside {
+        writeln!(out, "  {count:>6}  {rule:?} broken beside: {beside}")?;
     }
     Ok(())
 }

@@ -138,7 +138,10 @@ impl Plan {
     pub fn allowance(&self) -> Duration {
         let seconds = |seconds: i64| Duration::from_secs(seconds.try_into().unwrap_or(0));
         // A step is seen only after the lag, and a life has at most four steps between two looks at it.
-        seconds(self.lag.as_secs()) * 4 + self.delivery.rest_after_seconds.map_or(Duration::ZERO, seconds)
+        let late = self.delivery.rest_after_seconds.map_or(Duration::ZERO, seconds);
+        // What is paid and shows nowhere is asked about after a second quarantine.
+        let doubt = if self.has(Trouble::Undelivered) { Duration::from_secs(480) } else { Duration::ZERO };
+        doubt + seconds(self.lag.as_secs()) * 4 + late + seconds(self.skew.abs().as_secs())
     }
 
     /// The expiry after a renewal from this one.

@@ -63,8 +63,9 @@ impl Feeds {
             if deaf && world.chance(4) {
                 // A silent connection is given up after 65 s, and the watch begins anew with what is there.
                 deaf = false;
+                let under_way = world.trouble();
                 sleep(world.between(1000, 65_000)).await;
-                world.disturb();
+                drop(under_way);
                 version = self.list(&world, &operator);
                 continue;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carpack_api::order::{LineState, LineStatus, OrderState};
 use carpack_api::{ConcurrencyPack, PackOrder};
 use carpack_core::Timing;
+use carpack_core::order::SETTLE_ANNOTATION;
 use jiff::Timestamp;
 
 /// Name of a pack.
@@ -29,7 +30,7 @@ pub fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: 
 /// True when nothing more will happen to the order.
 pub fn is_settled(order: &PackOrder) -> bool {
     let state = order.status.as_ref().and_then(|status| status.state);
-    matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
+    matches!(state, Some(OrderState::Fulfilled | OrderState::Failed)) && order.metadata.deletion_timestamp.is_none()
 }
 
 /// True while an order waits for something that takes its time: the quarantine of a call in doubt, the growing wait after
@@ -54,9 +55,9 @@ fn line_waits(line: &LineStatus, now: Timestamp) -> bool {
 pub fn asks(packs: &[Arc<ConcurrencyPack>], orders: &[Arc<PackOrder>]) -> Option<(String, String)> {
     let ambiguous = |order: &Arc<PackOrder>| {
         let status = order.status.clone()?;
-        let exhausted = |line: &LineStatus| line.state == LineState::Unknown && line.clear_looks >= 2;
-        let asks = status.state == Some(OrderState::Ambiguous) && status.lines.iter().any(exhausted);
-        asks.then(|| ("OrderAmbiguous".to_owned(), status.message.unwrap_or_default()))
+        let words = status.message.unwrap_or_default();
+        let asks = status.state == Some(OrderState::Ambiguous) && words.contains(SETTLE_ANNOTATION);
+        asks.then(|| ("OrderAmbiguous".to_owned(), words))
     };
     let stalled = |pack: &Arc<ConcurrencyPack>| {
         let status = pack.status.clone()?;

@@ -42,6 +42,8 @@ pub struct Tally {
     pub unreached: BTreeMap<String, usize>,
     /// Rules that were broken, and how often.
     pub broken: BTreeMap<Rule, usize>,
+    /// The same by what else was different in those worlds.
+    pub broken_beside: BTreeMap<(Rule, String), usize>,
     /// Those in which rules were broken, at most so many as are worth printing.
     pub failures: Vec<(Schedule, Vec<Breach>)>,
     /// What people were asked: how often, and one example with the words.
@@ -89,6 +91,9 @@ impl Tally {
         }
         for breach in &ending.breaches {
             let count = self.broken.entry(breach.rule).or_default();
+            *count = count.saturating_add(1);
+            let beside: Vec<String> = schedule.troubles.iter().map(ToString::to_string).collect();
+            let count = self.broken_beside.entry((breach.rule, beside.join(" "))).or_default();
             *count = count.saturating_add(1);
         }
         if !ending.breaches.is_empty() && self.failures.len() < KEPT {

@@ -22,6 +22,8 @@ const SETTLED: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_secs(30 * 60);
 /// No step of a life takes longer, whatever happens.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
+/// The pack of a neighbour in the same account.
+const NEIGHBOUR: &str = "neighbour";
 const STEP: Duration = Duration::from_secs(1);
 /// No wait of the operator is longer: so long after a clock was set it is noticed.
 const UNNOTICED: Duration = Duration::from_secs(60);
@@ -125,7 +127,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     async fn lives(&mut self) -> Result<(), Stop> {
         if self.world.plan.has(Trouble::Neighbour) {
-            user(self.world, &Method::POST, &path(""), &pack(self.world, "neighbour"));
+            user(self.world, &Method::POST, &path(""), &pack(self.world, NEIGHBOUR));
         }
         for name in ["concert", "gig"] {
             self.bought(name).await?;
@@ -254,7 +256,9 @@ impl Teller<'_> {
             let newest = world.api.version();
             if version.replace(newest) != Some(newest) {
                 orders = world.orders();
-                reached = orders.iter().all(|order| is_settled(order)) && goal(&world.packs());
+                let packs = world.packs();
+                let neighbour = !world.plan.has(Trouble::Neighbour) || stands(&packs, NEIGHBOUR, "cap-a", None);
+                reached = orders.iter().all(|order| is_settled(order)) && neighbour && goal(&packs);
             }
             if reached {
                 tracing::info!(what, after = ?begun.elapsed(), "DONE");
@@ -318,10 +322,11 @@ fn account_for_everything(world: &World, asked: bool) {
     let lines: Vec<_> =
         orders.iter().filter_map(|order| order.status.as_ref()).flat_map(|status| status.lines.clone()).collect();
     let entries: Vec<_> = world.cloud().ledger().to_vec();
-    for entry in &entries {
-        let booked = lines.iter().any(|line| line.order_ids.contains(&entry.order_id));
-        // Where a person is asked, the order says so, and names the call instead of the cloud's order.
-        if !booked && !asked {
+    // Where a person is asked, the order says so, and names the call instead of the cloud's order; and people may delete
+    // what was recorded.
+    let excused = asked || world.plan.has(Trouble::OrdersDeleted);
+    for entry in entries.iter().filter(|_| !excused) {
+        if !lines.iter().any(|line| line.order_ids.contains(&entry.order_id)) {
             world.oracle().breach(Rule::LostPack, format!("no order has {} on its record", entry.order_id));
         }
     }

@@ -74,6 +74,16 @@ enum Typed {
 #[error("the world could not be made: {0}")]
 pub struct Unmade(String);
 
+/// A trouble that is under way.
+pub struct UnderWay(Arc<World>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        *lock(&self.0.troubles) -= 1;
+        self.0.disturb();
+    }
+}
+
 impl World {
     /// A world in which nothing has happened yet.
     ///
@@ -136,14 +146,18 @@ impl World {
         tokio::task::spawn(task);
     }
 
-    /// Starts a trouble: until it is over, nobody is expected to have settled anything.
+    /// A trouble begins: until the guard is dropped, nobody is expected to have settled anything.
+    pub fn trouble(self: &Arc<Self>) -> UnderWay {
+        *lock(&self.troubles) += 1;
+        UnderWay(Arc::clone(self))
+    }
+
+    /// Starts a trouble.
     pub fn spawn_trouble(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
-        let world = Arc::clone(self);
-        *lock(&world.troubles) += 1;
+        let under_way = self.trouble();
         self.spawn(async move {
             task.await;
-            *lock(&world.troubles) -= 1;
-            world.disturb();
+            drop(under_way);
         });
     }
 
@@ -195,6 +209,11 @@ impl World {
             frozen.thaw();
             world.disturb();
         });
+    }
+
+    /// True once nothing goes wrong any more.
+    pub fn is_calm(&self) -> bool {
+        *lock(&self.calm)
     }
 
     /// From here on nothing goes wrong any more.
@@ -309,7 +328,7 @@ impl World {
     /// A list as it is read: rows that move between pages may be missed.
     pub fn shifting<T>(&self, mut rows: Vec<T>) -> Vec<T> {
         let mut missed = lock(&self.missed_rows);
-        if !*lock(&self.calm) && *missed < self.plan.missed_rows && !rows.is_empty() && self.chance(4) {
+        if !self.is_calm() && *missed < self.plan.missed_rows && !rows.is_empty() && self.chance(4) {
             *missed = missed.saturating_add(1);
             let row = lock(&self.random).random_range(0..rows.len());
             rows.remove(row);
