@@ -26,6 +26,8 @@ use crate::operator::Operator;
 
 /// How often the time of the last sweep is written while nothing else changes.
 const REFRESH: SignedDuration = SignedDuration::from_hours(1);
+/// What an account can do once it was seen to: that the order of the proof was deleted takes nothing back.
+const BUY: &str = "Buy";
 /// How many unclaimed instances are listed.
 const LISTED: usize = 20;
 
@@ -45,8 +47,9 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
     verdicts.extend(brake(&operator, operator.account(&name, &snapshot)));
     let mut status = report(&account, &snapshot, &packs, now);
     status.conditions = merge(&old.conditions, &verdicts, account.metadata.generation, now);
-    if was_seen_to_buy(&operator, &name) {
-        status.capabilities.push("Buy".to_owned());
+    let bought = old.capabilities.iter().any(|known| known == BUY);
+    if bought || was_seen_to_buy(&operator, &name) {
+        status.capabilities.push(BUY.to_owned());
     }
     keep_last_sweep(&old, &mut status);
     if status != old {

@@ -173,10 +173,10 @@ async fn pack_of(operator: &Operator, order: &PackOrder) -> Result<Option<Concur
     live_pack(operator, wanted).await
 }
 
-/// True while something may still be done for the order.
+/// True while something may still be done for the order, or with it.
 pub fn is_open(order: &PackOrder) -> bool {
     let state = order.status.as_ref().and_then(|status| status.state);
-    !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
+    order.metadata.deletion_timestamp.is_some() || !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
 }
 
 /// The pack as the API server has it now, if it exists under this UID.

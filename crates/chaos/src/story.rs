@@ -167,11 +167,18 @@ impl Teller<'_> {
         self.until(&format!("{name} is moved"), Duration::ZERO, |packs| stands(packs, name, "cap-b", None)).await
     }
 
-    /// The clock is set to shortly before the renewal is due.
+    /// The clock is set to shortly before the renewal is due; that of a neighbour comes with it.
     async fn renewed(&mut self, name: &str) -> Result<(), Stop> {
-        let (due, expires) = self.next_renewal(name)?;
-        self.time_flies_until(due, 5);
-        self.until_renewed(name, expires).await
+        let mut renewals = vec![(name, self.next_renewal(name)?)];
+        if self.world.plan.has(Trouble::Neighbour) {
+            renewals.push((NEIGHBOUR, self.next_renewal(NEIGHBOUR)?));
+        }
+        let due = renewals.iter().map(|(_, (due, _))| *due).max();
+        self.time_flies_until(due.unwrap_or(Timestamp::MAX), 5);
+        for (name, (_, expires)) in renewals {
+            self.until_renewed(name, expires).await?;
+        }
+        Ok(())
     }
 
     /// The operator is down when the renewal falls due, and up again before, or after, the pack expires.
@@ -219,7 +226,8 @@ impl Teller<'_> {
     }
 
     async fn until_renewed(&mut self, name: &str, expires: Timestamp) -> Result<(), Stop> {
-        let (what, project) = (format!("{name} is renewed"), self.project);
+        let project = if name == NEIGHBOUR { "cap-a" } else { self.project };
+        let what = format!("{name} is renewed");
         let renewed = self.until(&what, UNNOTICED, |packs| stands(packs, name, project, Some(expires))).await;
         if renewed.is_ok() && self.world.clock.now() >= expires {
             self.world.oracle().breach(Rule::MissedRenewal, format!("{name} was renewed after it had expired"));

@@ -31,6 +31,13 @@ pub struct Instance {
     pub isolated: bool,
 }
 
+impl Instance {
+    /// True while it is neither isolated nor past its expiry.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.isolated && self.expiration.is_none_or(|at| at > now)
+    }
+}
+
 /// The project of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Binding {

@@ -99,9 +99,35 @@ fn an_order_whose_outcome_is_unknown_is_kept_when_somebody_deletes_it() {
     assert_eq!(line(&world), (LineState::Unknown, 1));
     world.sweep();
     world.pass(SECOND);
-    let effects: Vec<_> = (0..5).filter_map(|_| world.step_order(0)).collect();
+    let leaves = |world: &mut World| (0..5).any(|_| world.step_order(0) == Some(Effect::RemoveFinalizer));
+    assert!(!leaves(&mut world), "the pack does not know yet what it bought");
     assert_eq!((line(&world), world.bought()), ((LineState::Done, 1), 1));
-    assert!(effects.contains(&Effect::RemoveFinalizer), "{effects:?}");
+    world.step_pack();
+    assert!(leaves(&mut world), "{:?}", world.orders[0].status);
+}
+
+#[test]
+fn an_order_that_is_deleted_does_not_wait_for_a_pack_that_has_no_use_for_it() {
+    let gone = |edit: fn(&mut World)| {
+        let mut world = sent(Reply::LostAfterCommit);
+        delete_order(&mut world);
+        world.sweep();
+        world.pass(SECOND);
+        assert!((0..5).all(|_| world.step_order(0).is_none()), "{:?}", world.orders[0].status);
+        edit(&mut world);
+        (0..5).any(|_| world.step_order(0) == Some(Effect::RemoveFinalizer))
+    };
+    assert!(gone(|world| world.pack = None));
+    assert!(gone(|world| {
+        let now = Some(Time(world.now));
+        world.pack.as_mut().unwrap().metadata.deletion_timestamp = now;
+    }));
+    assert!(gone(|world| {
+        world.instances.clear();
+        world.sweep();
+    }));
+    assert!(gone(|world| (world.account, world.observation) = (None, None)));
+    assert!(!gone(|_| ()));
 }
 
 #[test]

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::evidence::{self, quarantine_end};
 use super::gate::{Gate, gate, hold};
-use super::lines::{exhausted, is_settled, note, with_lines};
+use super::lines::{exhausted, is_paid, is_settled, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
+use crate::pack::owns_instance;
 use crate::time::{plus, whole_up};
 
 /// Decides about an order. Pure and total.
@@ -30,7 +31,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
 
     let effect = if !finalized && !deleting {
         Some(Effect::AddFinalizer)
-    } else if deleting && settled {
+    } else if deleting && settled && is_handed_over(input, &status.lines) {
         finalized.then_some(Effect::RemoveFinalizer)
     } else if changed {
         // Record first; the effect follows when the record stands.
@@ -109,6 +110,19 @@ fn next_effect(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> Opti
     prune(input, status)
 }
 
+/// True when nothing would be lost with the order: its pack has on record what the order bought for it, or never will.
+pub(super) fn is_handed_over(input: &Input<'_>, lines: &[LineStatus]) -> bool {
+    let Some(pack) = input.pack.filter(|pack| pack.metadata.deletion_timestamp.is_none()) else { return true };
+    let mut bought = lines.iter().filter(|line| is_paid(line)).flat_map(|line| &line.instance_ids);
+    bought.all(|id| {
+        let stands = match input.observation {
+            Some(observation) => observation.instances.get(id).is_some_and(|i| i.is_live(input.now)),
+            None => input.account.is_some(),
+        };
+        owns_instance(pack, id) || !stands
+    })
+}
+
 /// The books are wanted once the quarantine of an unknown line is over, and to see what was delivered and what it cost.
 fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp> {
     let wanted = |line: &&LineStatus| {
@@ -137,7 +151,8 @@ fn prune(input: &Input<'_>, status: &PackOrderStatus) -> Option<Effect> {
     let settled = status.lines.iter().all(is_settled);
     let old = input.now.duration_since(spec.decision_time.0) > input.timing.order_retention;
     let newest = !input.siblings.iter().any(|o| o.spec.action == spec.action && o.spec.ordinal > spec.ordinal);
-    (settled && old && !newest).then_some(Effect::Prune)
+    let leaving = input.order.metadata.deletion_timestamp.is_some();
+    (settled && old && !newest && !leaving).then_some(Effect::Prune)
 }
 
 fn wake_at(input: &Input<'_>, status: &PackOrderStatus, changed: bool) -> Option<Timestamp> {

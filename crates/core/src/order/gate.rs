@@ -11,7 +11,7 @@ use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
 use crate::limits::{self, is_first};
 use crate::names::{carries_hash, is_named};
-use crate::observation::{Instance, Observation, seen_off};
+use crate::observation::{Observation, seen_off};
 
 /// The look in hand is not new enough.
 pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
@@ -291,10 +291,9 @@ fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLin
 fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
     let spec = &input.order.spec;
     let (namespace, name) = (&spec.pack_ref.namespace, &spec.pack_ref.name);
-    let live = |i: &Instance| !i.isolated && i.expiration.is_none_or(|at| at > input.now);
     // For a first purchase whatever is alive and carries the pack's hash stands in the way; a successor stands beside it.
     let taken = observation.instances.values().find(|i| {
-        let carries = |n: &str| line.renews_from.is_none() && live(i) && carries_hash(namespace, name, n);
+        let carries = |n: &str| line.renews_from.is_none() && i.is_live(input.now) && carries_hash(namespace, name, n);
         i.name.as_deref().is_some_and(|n| is_named(&spec.pack_name, n) || carries(n))
     });
     if let Some(instance) = taken {

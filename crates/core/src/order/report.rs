@@ -5,6 +5,7 @@ use carpack_api::{PackOrder, PackOrderStatus};
 
 use super::Input;
 use super::SETTLE_ANNOTATION;
+use super::decide::is_handed_over;
 use super::gate::{AWAITING_OBSERVATION, Gate};
 use super::lines::{UNPAID, exhausted, is_paid, is_settled, is_unpaid, list};
 use crate::Event;
@@ -67,7 +68,10 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         return (OrderState::Ambiguous, "OutcomeUnknown", ambiguous(input, line));
     }
     if lines.iter().all(is_settled) {
-        return over(input, lines);
+        let (state, reason, message) = over(input, lines);
+        let held = input.order.metadata.deletion_timestamp.is_some() && !is_handed_over(input, lines);
+        let waits = if held { "; it is deleted once its pack has on record what it bought" } else { "" };
+        return (state, reason, message + waits);
     }
     if let Some(line) = lines.iter().find(|line| is_unpaid(line)) {
         return (OrderState::InProgress, UNPAID, line.message.clone().unwrap_or_default());

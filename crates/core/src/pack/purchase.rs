@@ -194,8 +194,8 @@ fn name_taken(view: &View<'_>) -> Option<Finding> {
     let observation = view.input.observation?;
     let claimed = |id: &str| view.claimed.iter().any(|c| c.id == id && c.state != InstanceState::Missing);
     let other = observation.instances.values().find(|i| {
-        let live = !i.isolated && i.expiration.is_none_or(|at| at > view.input.now);
-        live && !claimed(&i.id) && i.name.as_deref().is_some_and(|n| carries_hash(view.namespace, view.name, n))
+        let other = i.is_live(view.input.now) && !claimed(&i.id);
+        other && i.name.as_deref().is_some_and(|n| carries_hash(view.namespace, view.name, n))
     })?;
     let name = other.name.as_deref().unwrap_or_default();
     let message = format!(

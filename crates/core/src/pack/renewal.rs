@@ -74,6 +74,13 @@ fn by_us(view: &View<'_>) -> Finding {
         }
     }
     moments.sort_by_key(|(due, _)| *due);
+    if view.carrying.is_empty() {
+        return Finding::stuck(
+            RENEWAL_ON_TRACK,
+            "Vanished",
+            "nothing is left that could be renewed: look into the console",
+        );
+    }
     let Some((first, _)) = moments.first().map(|(due, instance)| (*due, *instance)) else {
         return ends_as_planned(view, "renewal.until is reached");
     };
