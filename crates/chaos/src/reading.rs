@@ -27,10 +27,13 @@ pub fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: 
         && after.is_none_or(|after| expires.is_some_and(|expires| expires > after))
 }
 
-/// True when nothing more will happen to the order.
+/// True when nothing more will happen to the order: it is over, and says what was paid.
 pub fn is_settled(order: &PackOrder) -> bool {
-    let state = order.status.as_ref().and_then(|status| status.state);
-    matches!(state, Some(OrderState::Fulfilled | OrderState::Failed)) && order.metadata.deletion_timestamp.is_none()
+    let Some(status) = &order.status else { return false };
+    let is_booked = |line: &LineStatus| line.state != LineState::Done || line.paid.is_some();
+    matches!(status.state, Some(OrderState::Fulfilled | OrderState::Failed))
+        && status.lines.iter().all(is_booked)
+        && order.metadata.deletion_timestamp.is_none()
 }
 
 /// True while an order waits for something that takes its time: the quarantine of a call in doubt, the growing wait after

@@ -80,6 +80,24 @@ fn what_was_paid_and_not_delivered_is_never_sent_again() {
 }
 
 #[test]
+fn what_a_purchase_has_cost_is_looked_up_however_late_and_in_the_end_only_once_in_vain() {
+    let mut world = sent(Reply::LostAfterCommit);
+    world.sweep();
+    world.pass(SECOND);
+    world.orders[0].status = Some(world.decide_order(0, None).status);
+    assert_eq!(line(&world), (LineState::Done, 1));
+    world.pass(SignedDuration::from_hours(30));
+    assert!(matches!(world.decide_order(0, None).effect, Some(Effect::LookAtDeals { .. })));
+
+    let books = DealsLook { started: world.now, deals: world.deals() };
+    let paid = world.decide_order(0, Some(&books)).status.paid;
+    assert_eq!(paid.map(|paid| paid.amount).as_deref(), Some("105.00"));
+    let empty = DealsLook { started: world.now, deals: Vec::new() };
+    world.orders[0].status = Some(world.decide_order(0, Some(&empty)).status);
+    assert_eq!((world.decide_order(0, None).effect, line(&world).0), (None, LineState::Done));
+}
+
+#[test]
 fn an_order_that_is_deleted_before_it_was_sent_is_void() {
     let mut world = ordered();
     delete_order(&mut world);

@@ -128,7 +128,7 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
     let wanted = |line: &&LineStatus| {
         let Some(submitted) = line.submit_time.as_ref().map(|t| t.0) else { return false };
         let seen = input.deals.map(|look| look.started);
-        let in_grace = input.now < plus(submitted, input.timing.delivery_grace);
+        let in_time = plus(submitted, input.timing.delivery_grace);
         match line.state {
             LineState::Unknown => {
                 let after = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |t| t.0);
@@ -136,7 +136,11 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
                 swept && seen.is_none_or(|seen| seen <= after) && line.attempts > 0 && !exhausted(line)
             }
             LineState::Committed => seen.is_none(),
-            LineState::Done => seen.is_none() && line.paid.is_none() && in_grace,
+            // However late it is, one look after the grace is made: what it cost belongs on the record.
+            LineState::Done => {
+                let last = line.last_look_time.as_ref().map(|t| t.0);
+                seen.is_none() && line.paid.is_none() && last.is_none_or(|last| last < in_time)
+            }
             _ => false,
         }
     };

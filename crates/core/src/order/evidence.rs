@@ -260,12 +260,14 @@ fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
         return None;
     }
     find_deals(input, line);
-    let deals: Vec<&Deal> = input
-        .deals?
-        .deals
-        .iter()
-        .filter(|deal| line.order_ids.contains(&deal.order_id) && deal.cost_cents.is_some())
-        .collect();
+    let look = input.deals?;
+    let ours = |deal: &&Deal| line.order_ids.contains(&deal.order_id) && deal.cost_cents.is_some();
+    let deals: Vec<&Deal> = look.deals.iter().filter(ours).collect();
+    let in_time = plus(line.submit_time.as_ref()?.0, input.timing.delivery_grace);
+    if deals.is_empty() && line.state == LineState::Done && look.started >= in_time {
+        line.last_look_time = Some(whole_up(look.started));
+        return None;
+    }
     let currency = deals.first()?.currency.clone().unwrap_or_else(|| currency(input));
     let paid = deals
         .iter()

@@ -454,7 +454,7 @@ impl World {
         }
     }
 
-    fn deals(&self) -> Vec<Deal> {
+    pub fn deals(&self) -> Vec<Deal> {
         let deal = |charge: &Charge| Deal {
             order_id: charge.order_id.clone(),
             action: match charge.action {
