@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep};
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::replace_status;
-use crate::operator::Operator;
+use crate::operator::{Operator, Settings};
 use crate::orders;
 use crate::request::{self, PaidRequest};
 
@@ -172,7 +172,8 @@ impl Spender {
         drop((of_pack, of_account));
 
         tracing::info!(order = name, index, "sending a paid call");
-        let outcome = self.send(client.as_ref(), request, Deadline(deadline)).await;
+        let before_send = self.last_question(&intended, index);
+        let outcome = self.send(client.as_ref(), request, Deadline(deadline), before_send).await;
         self.record(intended, index, &outcome).await;
         operator.inventories.request_sweep(&account.name);
         Ok(Paid::Over)
@@ -196,10 +197,25 @@ impl Spender {
         Ok((Some(turn), self.operator.commitments_of(account, &orders)))
     }
 
+    /// Asked once the call is signed: does this process still lead, and is the intent still young?
+    fn last_question(&self, intended: &PackOrder, index: i32) -> BeforeSend {
+        let (operator, intended) = (Arc::clone(&self.operator), intended.clone());
+        Arc::new(move || {
+            let Settings { call_timeout, timing, .. } = &operator.settings;
+            operator.guard.check(*call_timeout)?;
+            let in_time = order::may_leave(&intended, index, operator.clock.now(), timing);
+            in_time.then_some(()).ok_or_else(|| "the process was held up since it wrote the intent".to_owned())
+        })
+    }
+
     /// Sends once.
-    async fn send(&self, client: &dyn PaidCalls, request: PaidRequest, by: Deadline) -> Outcome {
-        let (guard, needed) = (self.operator.guard.clone(), self.operator.settings.call_timeout);
-        let before_send: BeforeSend = Arc::new(move || guard.check(needed));
+    async fn send(
+        &self,
+        client: &dyn PaidCalls,
+        request: PaidRequest,
+        by: Deadline,
+        before_send: BeforeSend,
+    ) -> Outcome {
         let (action, outcome) = match request {
             PaidRequest::Create(request) => ("CreateInstance", client.create_instance(request, by, before_send).await),
             PaidRequest::Renew(request) => ("RenewInstance", client.renew_instance(request, by, before_send).await),

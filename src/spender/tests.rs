@@ -105,11 +105,22 @@ fn order(name: &str) -> PackOrder {
     .unwrap()
 }
 
-/// A cloud that delivers at once. This process is frozen for so long before a call leaves.
+/// What keeps this process from sending once a call is signed.
+#[derive(Clone, Copy)]
+enum HeldUp {
+    No,
+    /// It is frozen for so long.
+    Frozen(Duration),
+    /// Its machine is, and the process does not notice but by the clock on the wall.
+    Suspended(i64),
+}
+
+/// A cloud that delivers at once.
 struct PaidCloud {
     log: Log,
     guard: LeaseGuard,
-    frozen: Duration,
+    clock: Clock,
+    held_up: HeldUp,
 }
 
 impl PaidCalls for PaidCloud {
@@ -120,7 +131,11 @@ impl PaidCalls for PaidCloud {
         before_send: BeforeSend,
     ) -> BoxFuture<'_, carpack_cloud::Outcome<Receipt>> {
         async move {
-            self.guard.pass(self.frozen);
+            match self.held_up {
+                HeldUp::No => {}
+                HeldUp::Frozen(time) => self.guard.pass(time),
+                HeldUp::Suspended(seconds) => self.clock.see(after(20 + seconds), 1.0),
+            }
             if let Err(why) = before_send() {
                 let error = CallError::new("CreateInstance", Category::HeldBack, why);
                 return carpack_cloud::Outcome::Rejected(error);
@@ -160,7 +175,7 @@ struct World {
 }
 
 impl World {
-    async fn new(names: &[&str], limits: Value, frozen: Duration) -> Self {
+    async fn new(names: &[&str], limits: Value, held_up: HeldUp) -> Self {
         let tasks = Tasks::default();
         let server = Server::start(&tasks).await;
         let kube = server.kube();
@@ -188,7 +203,10 @@ impl World {
         orders.iter().for_each(|order| server.put(order));
         packs.iter().for_each(|pack| server.put(pack));
         let guard = LeaseGuard::leading_for(2 * CALL);
-        desk.open("default", Arc::new(PaidCloud { log: server.log.clone(), guard: guard.clone(), frozen }));
+        desk.open(
+            "default",
+            Arc::new(PaidCloud { log: server.log.clone(), guard: guard.clone(), clock: clock.clone(), held_up }),
+        );
         let operator = Arc::new(Operator {
             settings: Settings {
                 namespace: TREASURY.to_owned(),
@@ -211,7 +229,11 @@ impl World {
     }
 
     async fn leading() -> Self {
-        Self::new(&["concert"], Value::Null, Duration::ZERO).await
+        Self::held_up(HeldUp::No).await
+    }
+
+    async fn held_up(held_up: HeldUp) -> Self {
+        Self::new(&["concert"], Value::Null, held_up).await
     }
 
     /// What was asked of the API server and of the cloud, in its order, once everything is over.
@@ -303,9 +325,17 @@ async fn the_intent_is_refused_when_the_order_has_changed_since_it_was_read() {
 
 #[tokio::test]
 async fn the_margin_of_the_lease_is_asked_for_once_more_when_the_call_is_about_to_leave() {
-    let world = World::new(&["concert"], Value::Null, CALL).await;
+    let world = World::held_up(HeldUp::Frozen(CALL)).await;
     assert_eq!(world.submit(&["concert"]).await, ["concert: Submitting", "concert: Pending"]);
     assert_eq!(world.line().category.as_deref(), Some("HeldBack"));
+}
+
+#[tokio::test]
+async fn a_call_does_not_leave_when_its_intent_has_grown_old_although_the_lease_still_seems_to_hold() {
+    for (seconds, log) in [(8, "sent with 64"), (12, "concert: Pending")] {
+        let world = World::held_up(HeldUp::Suspended(seconds)).await;
+        assert_eq!(world.submit(&["concert"]).await[..2], ["concert: Submitting", log]);
+    }
 }
 
 #[tokio::test]
@@ -319,7 +349,7 @@ async fn an_answer_is_recorded_although_somebody_changes_the_order_meanwhile() {
 #[tokio::test]
 async fn of_two_orders_sent_at_once_only_the_one_that_fits_into_the_limit_is_sent() {
     let limits = json!({"spendPerDay": "1000.00"});
-    let world = World::new(&["concert", "theatre"], limits, Duration::ZERO).await;
+    let world = World::new(&["concert", "theatre"], limits, HeldUp::No).await;
     world.server.delay_writes(Duration::from_millis(200));
     let log = world.submit(&["concert", "theatre"]).await;
     assert_eq!(sent(&log), 1, "{log:#?}");
@@ -328,7 +358,7 @@ async fn of_two_orders_sent_at_once_only_the_one_that_fits_into_the_limit_is_sen
 #[tokio::test]
 async fn what_the_caches_have_not_seen_yet_counts_against_the_limit() {
     let limits = json!({"spendPerDay": "1000.00"});
-    let world = World::new(&["concert"], limits, Duration::ZERO).await;
+    let world = World::new(&["concert"], limits, HeldUp::No).await;
     let mut other = order("theatre");
     other.status = Some(order::intend(&other, 0, after(19)));
     world.server.put(&other);

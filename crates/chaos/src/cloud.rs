@@ -315,14 +315,21 @@ impl Cloud for CloudWire {
             if world.plan.is(Sabotage::BindUnmade) {
                 return Ok(());
             }
-            cloud.bind(&call(), &ids, &project).map_err(|error| refused("BindConcurrentPackagesToProject", error))
+            let action = "BindConcurrentPackagesToProject";
+            let bind = |cloud: &mut State, ids: &[String]| {
+                cloud.bind(&call(), ids, &project).map_err(|error| refused(action, error))
+            };
+            in_part(world, cloud, action, &ids, bind)
         })
     }
 
     fn unbind(&self, ids: Vec<String>, project: String, _: Deadline) -> BoxFuture<'_, Answer<()>> {
         let action = "UnbindConcurrentPackagesFromProject";
-        self.free(action, Some(Site::Unbind), move |_, cloud| {
-            cloud.unbind(&call(), &ids, Some(&project)).map_err(|error| refused(action, error))
+        self.free(action, Some(Site::Unbind), move |world, cloud| {
+            let unbind = |cloud: &mut State, ids: &[String]| {
+                cloud.unbind(&call(), ids, Some(&project)).map_err(|error| refused(action, error))
+            };
+            in_part(world, cloud, action, &ids, unbind)
         })
     }
 
@@ -401,6 +408,23 @@ impl PaidCalls for CloudWire {
             "InstanceId": request.instance_id,
         });
         self.paid("RefundInstance", None, parameters, before_send)
+    }
+}
+
+/// Changes these instances, or only the first of them, and then reports an error.
+fn in_part(
+    world: &World,
+    cloud: &mut State,
+    action: &'static str,
+    ids: &[String],
+    change: impl Fn(&mut State, &[String]) -> Answer<()>,
+) -> Answer<()> {
+    match ids {
+        [first, _, ..] if world.is_half_done() => {
+            change(cloud, std::slice::from_ref(first))?;
+            Err(CallError::of_code(action, "InternalError", "only some of the instances were changed"))
+        }
+        ids => change(cloud, ids),
     }
 }
 

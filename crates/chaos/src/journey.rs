@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::fault::{Fault, Outcome, Point, Site};
 use crate::life::Life;
@@ -172,12 +172,8 @@ impl Link {
     /// The process stands still; returns when it goes on.
     async fn freeze(&self) {
         self.life.freeze();
-        self.world.take_over_frozen(Arc::clone(&self.life));
+        self.world.take_over_frozen(self.process);
         self.life.running().await;
         self.world.disturb();
     }
 }
-
-/// When something happened that needs time to settle.
-#[derive(Debug, Clone, Copy)]
-pub struct Commotion(pub Instant);

@@ -51,6 +51,11 @@ impl Life {
         self.state.load(Ordering::SeqCst) == RUNNING
     }
 
+    /// True while they stand still.
+    pub fn is_frozen(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == FROZEN
+    }
+
     /// True once it is over.
     pub fn is_over(&self) -> bool {
         self.state.load(Ordering::SeqCst) == DEAD

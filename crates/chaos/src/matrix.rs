@@ -76,7 +76,7 @@ fn schedule(faults: Vec<Fault>, troubles: Vec<Trouble>, seed: u64) -> Schedule {
 fn with(trouble: Trouble) -> Vec<Trouble> {
     match trouble {
         Trouble::MonthEnd => vec![Trouble::Monthly, Trouble::MonthEnd],
-        Trouble::Stray | Trouble::LongFreeze => vec![Trouble::TokensIgnored, trouble],
+        Trouble::Stray | Trouble::LongFreeze | Trouble::Suspended => vec![Trouble::TokensIgnored, trouble],
         _ => vec![trouble],
     }
 }

@@ -110,6 +110,16 @@ impl Process {
         self.stop.cancel();
     }
 
+    /// How much longer it would lead if it could not renew its lease.
+    pub fn lease_left(&self) -> Duration {
+        self.guard.remaining()
+    }
+
+    /// It leads for so long, as far as it knows.
+    pub fn lead_for(&self, time: Duration) {
+        self.guard.extend(Some(Instant::now() + time));
+    }
+
     /// From here on it leads, if it leads, without renewing its lease; if it does not lead, it is gone.
     pub fn hold_the_lease(&self) {
         if self.guard.leads() {

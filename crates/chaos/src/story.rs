@@ -306,7 +306,7 @@ impl Teller<'_> {
         // What was disturbed last is over by then, and the account's report has followed with the next look.
         loop {
             let settled = begun.max(world.disturbed()) + SETTLED + STEP + world.plan.allowance();
-            if settled <= Instant::now() && !world.is_troubled() {
+            if settled <= Instant::now() && !world.is_troubled() && !world.has_sleepers() {
                 break;
             }
             sleep_until(settled.max(Instant::now() + STEP)).await;

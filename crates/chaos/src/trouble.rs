@@ -34,10 +34,14 @@ pub enum Trouble {
     LongLag,
     /// A frozen process sleeps for 8 to 12 minutes: longer than any quarantine.
     LongFreeze,
+    /// The same, and with it its machine: it does not notice that its lease ran out.
+    Suspended,
     /// A person deletes orders at any moment.
     OrdersDeleted,
     /// Purchases are delivered in parts, the rest up to five minutes later.
     Partial,
+    /// The cloud binds and unbinds only some of the instances it is asked for, and reports an error.
+    PartialBind,
     /// The renewal list misses rows, because they moved between pages.
     MissedRows,
     /// Paid calls that were lost arrive later, up to five minutes.
@@ -80,7 +84,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::TokensIgnored,
         Self::TokensExpire,
         Self::Monthly,
@@ -89,8 +93,10 @@ impl Trouble {
         Self::Lag,
         Self::LongLag,
         Self::LongFreeze,
+        Self::Suspended,
         Self::OrdersDeleted,
         Self::Partial,
+        Self::PartialBind,
         Self::MissedRows,
         Self::Stray,
         Self::SlowWatch,
@@ -122,8 +128,10 @@ impl Trouble {
             Self::Lag => "lag",
             Self::LongLag => "long-lag",
             Self::LongFreeze => "long-freeze",
+            Self::Suspended => "suspended",
             Self::OrdersDeleted => "orders-deleted",
             Self::Partial => "partial",
+            Self::PartialBind => "partial-bind",
             Self::MissedRows => "missed-rows",
             Self::Stray => "stray",
             Self::SlowWatch => "slow-watch",

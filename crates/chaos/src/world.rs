@@ -19,7 +19,6 @@ use tokio::time::{Instant, sleep};
 use crate::clock::WallClock;
 use crate::cloud::SIGNATURE;
 use crate::journey::Faults;
-use crate::life::Life;
 use crate::oracle::Oracle;
 use crate::plan::{Plan, Tokens};
 use crate::process::Process;
@@ -196,19 +195,36 @@ impl World {
     }
 
     /// A process stands still: another one is started, and the first wakes up before or after its lease has run out.
-    pub fn take_over_frozen(self: &Arc<Self>, frozen: Arc<Life>) {
-        let long = self.plan.has(Trouble::LongFreeze);
+    pub fn take_over_frozen(self: &Arc<Self>, frozen: usize) {
+        let suspended = self.plan.has(Trouble::Suspended);
+        let long = suspended || self.plan.has(Trouble::LongFreeze);
         let wakes = if long { self.between(480_000, 720_000) } else { self.between(10_000, 60_000) };
         let soon = self.between(200, 3000);
+        let left = self.lease_left(frozen);
         let world = Arc::clone(self);
         self.spawn(async move {
             sleep(soon).await;
             world.start_process();
             sleep(wakes).await;
             tracing::info!("a frozen process wakes up");
-            frozen.thaw();
+            if let Some(process) = lock(&world.processes).get(frozen) {
+                if suspended {
+                    process.lead_for(left);
+                }
+                process.life.thaw();
+            }
             world.disturb();
         });
+    }
+
+    /// True while a process stands still, and will wake up.
+    pub fn has_sleepers(&self) -> bool {
+        lock(&self.processes).iter().any(|process| process.life.is_frozen())
+    }
+
+    /// How much longer a process would lead.
+    fn lease_left(&self, process: usize) -> Duration {
+        lock(&self.processes).get(process).map(Process::lease_left).unwrap_or_default()
     }
 
     /// True once nothing goes wrong any more.
@@ -312,6 +328,15 @@ impl World {
     /// When a call arrives that nobody waits for; none: never.
     pub fn straying(&self) -> Option<Duration> {
         if self.plan.has(Trouble::Stray) && self.chance(2) { Some(self.between(1000, 299_000)) } else { None }
+    }
+
+    /// True when the cloud does only part of what it is asked for.
+    pub fn is_half_done(&self) -> bool {
+        let half = self.plan.has(Trouble::PartialBind) && !self.is_calm() && self.chance(2);
+        if half {
+            self.disturb();
+        }
+        half
     }
 
     /// How a purchase is delivered.

@@ -37,6 +37,9 @@ pub struct Timing {
     /// How long after an unknown outcome nothing can be concluded from an absence: longer than the signature's validity
     /// (5 min) + the call's time-out + clock skew.
     pub quarantine: jiff::SignedDuration,
+    /// How old an intent may be when its call leaves. With the validity of the signature (5 min) and the time until a
+    /// purchase shows, this is less than the quarantine.
+    pub intent_valid: jiff::SignedDuration,
     /// How long a paid delivery may be late before it is reported as stuck, or as partial.
     pub delivery_grace: jiff::SignedDuration,
     /// First wait before a refused call is sent again; doubles with each attempt, up to an hour.
@@ -50,6 +53,7 @@ impl Default for Timing {
         Self {
             stale_after: jiff::SignedDuration::from_mins(10),
             quarantine: jiff::SignedDuration::from_mins(7),
+            intent_valid: jiff::SignedDuration::from_secs(10),
             delivery_grace: jiff::SignedDuration::from_hours(1),
             retry_after: jiff::SignedDuration::from_secs(30),
             order_retention: jiff::SignedDuration::from_hours(24 * 90),

@@ -39,8 +39,8 @@ pub enum Mutant {
     NoVersionCheck,
     /// A call that was not answered counts as refused.
     TimeoutIsRefusal,
-    /// The lease is not looked at after signing.
-    NoLeaseCheck,
+    /// Once it is signed, a call leaves: nobody looks at the lease, or at how old the intent is.
+    UnaskedAfterSigning,
     /// Absence is believed at once.
     NoQuarantine,
     /// A finished order that is being deleted is let go whatever its lines say.

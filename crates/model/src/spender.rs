@@ -18,7 +18,7 @@ use crate::state::{Call, Leg, Stage, State, Task};
 impl State {
     /// True when the guard lets this operator spend.
     fn leads(&self, world: &World, operator: usize) -> bool {
-        !world.fenced || world.is(Mutant::NoLeaseCheck) || self.leader == operator
+        !world.fenced || world.is(Mutant::UnaskedAfterSigning) || self.leader == operator
     }
 
     /// The spender looks at order and pack live and decides again. The intent is made now and written later: a process
@@ -78,7 +78,7 @@ impl State {
         Some(next)
     }
 
-    /// The call is signed, the lease looked at, and the call sent.
+    /// The call is signed, lease and age of the intent are looked at, and the call is sent.
     pub fn sign(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         let world = &scene.world;
         let task = self.operators.get(operator)?.tasks.get(name)?.clone();
@@ -86,7 +86,9 @@ impl State {
             return None;
         }
         let mut next = self.clone();
-        let held_back = !self.leads(world, operator);
+        let unasked = world.is(Mutant::UnaskedAfterSigning) || world.is(Mutant::IntentAfterCall);
+        let in_time = unasked || order::may_leave(&task.order.object, task.line, at(self.now), &world.timing);
+        let held_back = !self.leads(world, operator) || !in_time;
         let stage = if held_back { Stage::Over(refused("HeldBack")) } else { Stage::Sent };
         if held_back {
             next.reach(SAW_HELD_BACK);

@@ -83,8 +83,9 @@ pub fn sound() -> Vec<World> {
         },
         World {
             name: "two-leaders",
-            about: "two leaders that know nothing of each other; tokens are honoured",
+            about: "two leaders that know nothing of each other; tokens mean nothing",
             packs: one(),
+            tokens: Tokens::Ignored,
             fenced: false,
             waived: Some("I8".to_owned()),
             faults: 2,
@@ -136,18 +137,10 @@ pub fn sound() -> Vec<World> {
 pub fn beyond() -> Vec<World> {
     let small =
         World { packs: vec![pack("concert", 1, 30)], tokens: Tokens::Ignored, known: Some("I1"), ..World::small() };
-    vec![
-        World {
-            name: "beyond-lag",
-            about: "tokens mean nothing, and a purchase shows only after 15 minutes",
-            lag: 900,
-            ..small.clone()
-        },
-        World {
-            name: "beyond-fence",
-            about: "tokens mean nothing, and a frozen process does not look at its lease after signing",
-            fenced: false,
-            ..small
-        },
-    ]
+    vec![World {
+        name: "beyond-lag",
+        about: "tokens mean nothing, and a purchase shows only after 15 minutes",
+        lag: 900,
+        ..small
+    }]
 }

@@ -42,8 +42,8 @@ fn a_timeout_taken_for_a_refusal_is_caught() {
 }
 
 #[test]
-fn a_lease_that_is_not_looked_at_after_signing_is_caught() {
-    is_caught(world(Mutant::NoLeaseCheck), &["I1"]);
+fn a_call_that_leaves_whatever_has_happened_since_its_intent_is_caught() {
+    is_caught(world(Mutant::UnaskedAfterSigning), &["I1"]);
 }
 
 #[test]

@@ -101,6 +101,14 @@ pub fn intend(order: &PackOrder, index: i32, now: Timestamp) -> PackOrderStatus 
     status
 }
 
+/// Whether the call of an intent may still leave. A process that was held up since it wrote the intent has missed its
+/// moment, whoever leads: others conclude from the cloud's silence that the call was never made.
+pub fn may_leave(intended: &PackOrder, index: i32, now: Timestamp, timing: &Timing) -> bool {
+    let lines = intended.status.as_ref().map(|status| status.lines.as_slice()).unwrap_or_default();
+    let submitted = find(lines, index).and_then(|line| line.submit_time.as_ref());
+    submitted.is_some_and(|time| now.duration_since(time.0) <= timing.intent_valid)
+}
+
 /// The status after a paid call.
 pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, timing: &Timing) -> PackOrderStatus {
     let mut status = with_lines(order);

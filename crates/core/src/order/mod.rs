@@ -18,7 +18,7 @@ use crate::{Event, Timing};
 
 pub use decide::decide;
 pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered};
-pub use lines::{Outcome, intend, is_paid, settle};
+pub use lines::{Outcome, intend, is_paid, may_leave, settle};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 
 /// A person's last word on lines whose outcome no evidence settles: `NotExecuted` or `Executed`.
