@@ -41,7 +41,7 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
         return Ok(None);
     }
     let now = operator.clock.second();
-    let packs = operator.stores.packs.store.state_filter(|pack| pack.spec.account_ref.name == name);
+    let packs = operator.stores.packs.select(|pack| pack.spec.account_ref.name == name);
     let old = account.status.clone().unwrap_or_default();
     let mut verdicts = vec![ready(&snapshot)];
     verdicts.extend(brake(&operator, operator.account(&name, &snapshot)));

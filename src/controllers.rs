@@ -195,11 +195,11 @@ pub async fn spread_turns(operator: Arc<Operator>) {
 }
 
 fn queue_packs(operator: &Operator, wanted: impl Fn(&ConcurrencyPack) -> bool) {
-    let packs = operator.stores.packs.store.state_filter(wanted);
+    let packs = operator.stores.packs.select(wanted);
     packs.iter().for_each(|pack| operator.queues.pack(ObjectRef::from_obj(pack.as_ref())));
 }
 
 fn queue_orders(operator: &Operator, wanted: impl Fn(&PackOrder) -> bool) {
-    let orders = operator.stores.orders.store.state_filter(wanted);
+    let orders = operator.stores.orders.select(wanted);
     orders.iter().for_each(|order| operator.queues.order(ObjectRef::from_obj(order.as_ref())));
 }

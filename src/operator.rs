@@ -128,7 +128,7 @@ impl Operator {
     /// All orders for a namespace and name, whatever UID they were for.
     pub fn orders_for(&self, namespace: &str, name: &str) -> Vec<Arc<PackOrder>> {
         let wanted = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;
-        self.stores.orders.store.state_filter(wanted)
+        self.stores.orders.select(wanted)
     }
 
     /// Ids of orders and instances in the cloud that the orders of other packs have recorded as theirs.

@@ -40,6 +40,14 @@ where
     pub fn is_complete(&self) -> bool {
         self.complete.load(Ordering::Acquire)
     }
+
+    /// The objects that are wanted, in the order of their names, so that the same is done in the same order each time.
+    pub fn select(&self, wanted: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
+        let mut objects = self.store.state_filter(wanted);
+        let name = |object: &K| (object.meta().namespace.clone(), object.meta().name.clone());
+        objects.sort_by_cached_key(|object| name(object));
+        objects
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +177,7 @@ where
                     self.writer.apply_watcher_event(&Event::Delete(stale.as_ref().clone()));
                 }
                 self.seen.complete.store(true, Ordering::Release);
-                self.seen.store.state().iter().for_each(|object| touched(Touched::Present(object, None)));
+                self.seen.select(|_| true).iter().for_each(|object| touched(Touched::Present(object, None)));
             }
             match &event {
                 Event::Apply(object) => touched(Touched::Present(object, before.as_deref())),

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use carpack_api::{ORDER_FINALIZER, PACK_FINALIZER};
 use carpack_fake_api_server::{Answer, Asked, Key, Resource};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
 
+use crate::effect::effect_of;
 use crate::fault::{Outcome, Point, Site};
 use crate::journey::{Call, Link};
 use crate::sabotage::Sabotage;
@@ -56,7 +56,11 @@ async fn ask(link: &Link, asked: Asked) -> Result<Reply, Box<dyn std::error::Err
     }
     let write = asked.method != Method::GET;
     let target = write.then(|| asked.key()).flatten();
-    let site = target.as_ref().and_then(|key| site(&link.world, key, &asked));
+    let site = target.as_ref().and_then(|key| {
+        let stored = link.world.api.get(key);
+        let stored = stored.as_ref().and_then(|object| object.status.as_ref()).map_or("", |status| status.get());
+        effect_of(key, &asked.method, &String::from_utf8_lossy(&asked.body), stored)
+    });
     let ours = |key: &Key| !matches!(key.resource, Resource::Events | Resource::Leases | Resource::Secrets);
     let persists = target.as_ref().is_some_and(ours);
     let world = Arc::clone(&link.world);
@@ -128,58 +132,4 @@ fn spoilt(_: Point, outcome: Outcome) -> Result<Reply, Box<dyn std::error::Error
             Err(Box::new(Broken("connection reset")))
         }
     }
-}
-
-/// Which effect a write is.
-fn site(world: &World, key: &Key, asked: &Asked) -> Option<Site> {
-    match (key.resource, &asked.method) {
-        (Resource::Leases, _) => Some(Site::Lease),
-        (Resource::ConcurrencyPacks | Resource::PackOrders, &Method::PATCH) => {
-            let text = std::str::from_utf8(&asked.body).unwrap_or_default();
-            let adds = text.contains(PACK_FINALIZER) || text.contains(ORDER_FINALIZER);
-            Some(if adds { Site::FinalizerAdd } else { Site::FinalizerRemove })
-        }
-        (Resource::PackOrders, &Method::PUT) => Some(order_site(world, key, asked)),
-        (Resource::ConcurrencyPacks, &Method::PUT) => Some(pack_site(world, key, asked)),
-        (Resource::CarAccounts, &Method::PUT) => Some(Site::Status),
-        _ => None,
-    }
-}
-
-fn order_site(world: &World, key: &Key, asked: &Asked) -> Site {
-    let submitting = |text: &str| text.matches(r#""state":"Submitting""#).count();
-    let stored = world.api.get(key).and_then(|object| object.status.as_ref().map(|status| submitting(status.get())));
-    let (before, after) = (stored.unwrap_or(0), std::str::from_utf8(&asked.body).map_or(0, submitting));
-    let renews = key.name.contains(".renew-");
-    match (after.cmp(&before), renews) {
-        (std::cmp::Ordering::Greater, false) => Site::IntentBuy,
-        (std::cmp::Ordering::Greater, true) => Site::IntentRenew,
-        (std::cmp::Ordering::Less, false) => Site::ReceiptBuy,
-        (std::cmp::Ordering::Less, true) => Site::ReceiptRenew,
-        (std::cmp::Ordering::Equal, _) => Site::Status,
-    }
-}
-
-fn pack_site(world: &World, key: &Key, asked: &Asked) -> Site {
-    let object = world.api.get(key);
-    let before = object.as_ref().and_then(|object| object.status.as_ref()).map_or("", |status| status.get());
-    let after = std::str::from_utf8(&asked.body).unwrap_or_default();
-    let bound = bound_project(after);
-    if bound.is_some() && bound != bound_project(before) {
-        Site::IntentRebind
-    } else if bound.is_some() && is_assigned(after) && !is_assigned(before) {
-        Site::ReceiptRebind
-    } else {
-        Site::Status
-    }
-}
-
-/// The status is written by serde, field after field without blanks: no need to parse what is asked so often.
-fn bound_project(status: &str) -> Option<&str> {
-    let (_, rest) = status.split_once(r#""boundProject":""#)?;
-    rest.split('"').next()
-}
-
-fn is_assigned(status: &str) -> bool {
-    status.contains(r#""status":"True","type":"Assigned""#)
 }

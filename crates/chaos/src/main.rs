@@ -68,7 +68,11 @@ fn replay(schedule: &Schedule, log: &str, out: &mut impl Write) -> io::Result<bo
     let began = Instant::now();
     let ending = run(schedule).map_err(io::Error::other)?;
     let (reached, all, took) = (ending.reached, schedule.faults.len(), began.elapsed());
-    writeln!(out, "\n{schedule}: {reached} of {all} faults came, {} charges, {took:.0?}", ending.charges)?;
+    let (charges, digest) = (ending.charges, ending.digest);
+    writeln!(
+        out,
+        "\n{schedule}: {reached} of {all} faults came, {charges} charges, {took:.0?}; what happened has the digest {digest:016x}"
+    )?;
     for breach in &ending.breaches {
         writeln!(out, "BROKEN {breach}")?;
     }

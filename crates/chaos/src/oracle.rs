@@ -221,14 +221,17 @@ impl Oracle {
         if key.resource == Resource::Leases {
             return;
         }
-        self.note(world, &asked.path);
+        // The recorder names its events by the machine's clock.
+        let ours = key.resource != Resource::Events;
+        self.note(world, if ours { &asked.path } else { "an event" });
+        let body = std::str::from_utf8(&asked.body).unwrap_or_default();
+        self.note(world, if ours { body } else { "" });
         if !world.is_calm() || !is_heartbeat(world, key, asked) {
             self.writes = self.writes.saturating_add(1);
         }
         if matches!(key.resource, Resource::Events | Resource::Secrets) || asked.method == Method::POST {
             return;
         }
-        let body = std::str::from_utf8(&asked.body).unwrap_or_default();
         if !body.contains(r#""resourceVersion":""#) {
             self.breach(Rule::BlindWrite, format!("{} {} without a version", asked.method, asked.path));
         }

@@ -1,20 +1,24 @@
 //! One world: an API server, a cloud, a clock, processes of the operator, and the faults that wait for them.
 #![allow(clippy::disallowed_methods)] // what belongs to the world and to no process is started here
 
+mod luck;
+mod objects;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
-use carpack_fake_api_server::{ApiServer, Object, Resource};
-use carpack_simulator::state::{self, Delivery, Rules, State};
+use carpack_fake_api_server::ApiServer;
+use carpack_simulator::state::{self, Rules, State};
 use carpack_simulator::{AccountConfig, AccountSettings, PriceList, TokenHandling};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep};
+
+use self::objects::Typed;
 
 use crate::clock::WallClock;
 use crate::cloud::SIGNATURE;
@@ -58,14 +62,6 @@ pub struct World {
     cut_off: Mutex<bool>,
     /// Troubles that are under way.
     troubles: Mutex<u32>,
-}
-
-/// Objects that were parsed, by their resource version.
-#[derive(Clone)]
-enum Typed {
-    Pack(Arc<ConcurrencyPack>),
-    Order(Arc<PackOrder>),
-    Account(Arc<CarAccount>),
 }
 
 /// The model of the cloud could not be made, which is a mistake in this program.
@@ -295,127 +291,6 @@ impl World {
 
     fn since_beginning(&self) -> Duration {
         self.began.elapsed()
-    }
-
-    // Luck.
-
-    /// One of these; none when there is none.
-    pub fn choose<'a, T>(&self, of: &'a [T]) -> Option<&'a T> {
-        let last = of.len().checked_sub(1)?;
-        of.get(lock(&self.random).random_range(0..=last))
-    }
-
-    /// A duration between these milliseconds.
-    pub fn between(&self, low: u64, high: u64) -> Duration {
-        Duration::from_millis(lock(&self.random).random_range(low..=high))
-    }
-
-    /// True once in so many.
-    pub fn chance(&self, one_in: u32) -> bool {
-        lock(&self.random).random_range(0..one_in.max(1)) == 0
-    }
-
-    /// How long a call takes.
-    pub fn latency(&self) -> Duration {
-        self.between(1, 6)
-    }
-
-    /// How far lists and books lag behind.
-    pub fn lag(&self) -> SignedDuration {
-        self.plan.lag
-    }
-
-    /// When a call arrives that nobody waits for; none: never.
-    pub fn straying(&self) -> Option<Duration> {
-        if self.plan.has(Trouble::Stray) && self.chance(2) { Some(self.between(1000, 299_000)) } else { None }
-    }
-
-    /// True when the cloud does only part of what it is asked for.
-    pub fn is_half_done(&self) -> bool {
-        let half = self.plan.has(Trouble::PartialBind) && !self.is_calm() && self.chance(2);
-        if half {
-            self.disturb();
-        }
-        half
-    }
-
-    /// How a purchase is delivered.
-    pub fn delivery(&self) -> Delivery {
-        let fails = self.plan.has(Trouble::Undelivered) && self.oracle().charges.is_empty();
-        Delivery { fails, ..self.plan.delivery }
-    }
-
-    /// How long until a process sees a change.
-    pub fn watch_lag(&self) -> Duration {
-        self.between(1, if self.plan.has(Trouble::SlowWatch) { 3000 } else { 20 })
-    }
-
-    /// A list as it is read: rows that move between pages may be missed.
-    pub fn shifting<T>(&self, mut rows: Vec<T>) -> Vec<T> {
-        let mut missed = lock(&self.missed_rows);
-        if !self.is_calm() && *missed < self.plan.missed_rows && !rows.is_empty() && self.chance(4) {
-            *missed = missed.saturating_add(1);
-            let row = lock(&self.random).random_range(0..rows.len());
-            rows.remove(row);
-            self.disturb();
-            tracing::info!(row, "a list misses a row");
-        }
-        rows
-    }
-
-    // What the API server has.
-
-    /// All packs.
-    pub fn packs(&self) -> Vec<Arc<ConcurrencyPack>> {
-        let (objects, _) = self.api.list(Resource::ConcurrencyPacks, None);
-        objects.iter().filter_map(|object| self.pack_of(object)).collect()
-    }
-
-    /// All orders.
-    pub fn orders(&self) -> Vec<Arc<PackOrder>> {
-        let (objects, _) = self.api.list(Resource::PackOrders, None);
-        objects.iter().filter_map(|object| self.order_of(object)).collect()
-    }
-
-    /// The account.
-    pub fn account(&self) -> Option<Arc<CarAccount>> {
-        let (objects, _) = self.api.list(Resource::CarAccounts, None);
-        objects.first().and_then(|object| self.account_of(object))
-    }
-
-    /// An object as a pack. Each version is parsed once.
-    pub fn pack_of(&self, object: &Object) -> Option<Arc<ConcurrencyPack>> {
-        match self.typed(object, |object| Some(Typed::Pack(Arc::new(object.parse().ok()?))))? {
-            Typed::Pack(pack) => Some(pack),
-            Typed::Order(_) | Typed::Account(_) => None,
-        }
-    }
-
-    /// An object as an order.
-    pub fn order_of(&self, object: &Object) -> Option<Arc<PackOrder>> {
-        match self.typed(object, |object| Some(Typed::Order(Arc::new(object.parse().ok()?))))? {
-            Typed::Order(order) => Some(order),
-            Typed::Pack(_) | Typed::Account(_) => None,
-        }
-    }
-
-    /// An object as an account.
-    pub fn account_of(&self, object: &Object) -> Option<Arc<CarAccount>> {
-        match self.typed(object, |object| Some(Typed::Account(Arc::new(object.parse().ok()?))))? {
-            Typed::Account(account) => Some(account),
-            Typed::Pack(_) | Typed::Order(_) => None,
-        }
-    }
-
-    fn typed(&self, object: &Object, parse: impl FnOnce(&Object) -> Option<Typed>) -> Option<Typed> {
-        let version = object.meta.resource_version.clone().unwrap_or_default();
-        let mut typed = lock(&self.typed);
-        if let Some(known) = typed.get(&version) {
-            return Some(known.clone());
-        }
-        let parsed = parse(object)?;
-        typed.insert(version, parsed.clone());
-        Some(parsed)
     }
 }
 

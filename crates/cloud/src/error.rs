@@ -124,9 +124,9 @@ pub(crate) fn family(code: &str) -> &str {
 pub struct CallError {
     action: String,
     category: Category,
-    code: Option<String>,
+    code: Option<Box<str>>,
     message: String,
-    request_id: Option<String>,
+    request_id: Option<Box<str>>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -151,12 +151,12 @@ impl CallError {
     pub fn of_code(action: impl Into<String>, code: impl AsRef<str>, message: impl AsRef<str>) -> Self {
         let code = one_line(code.as_ref());
         let category = Category::of_code(&code);
-        Self { code: Some(code), ..Self::new(action, category, message) }
+        Self { code: Some(code.into()), ..Self::new(action, category, message) }
     }
 
     /// With the RequestId of the answer.
     pub fn with_request_id(self, request_id: impl AsRef<str>) -> Self {
-        Self { request_id: Some(one_line(request_id.as_ref())), ..self }
+        Self { request_id: Some(one_line(request_id.as_ref()).into()), ..self }
     }
 
     /// With the error underneath.

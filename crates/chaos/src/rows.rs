@@ -1,0 +1,74 @@
+//! Rows of the cloud's lists and books, as a client reads them.
+
+use carpack_cloud::port::{ConcurrentPackage, Deal, ProjectBinding, RenewFlag, RenewableInstance};
+use carpack_simulator::state::{self, State, View};
+use carpack_simulator::term::format_time;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::sabotage::Sabotage;
+use crate::world::World;
+
+/// Mistakes in reading lists.
+pub fn spoil(world: &World, rows: &mut Vec<state::Instance>) {
+    match world.plan.sabotage {
+        Some(Sabotage::FirstRowOnly) => rows.truncate(1),
+        Some(Sabotage::NoNames) => rows.iter_mut().for_each(|row| row.name.clear()),
+        Some(Sabotage::WrongZone) => rows.iter_mut().for_each(|row| {
+            row.expires = row.expires.saturating_add(SignedDuration::from_hours(8)).unwrap_or(row.expires);
+        }),
+        _ => {}
+    }
+}
+
+/// Lists and books show what was a while ago.
+pub fn view(world: &World, cloud: &State) -> View {
+    let lag = if world.plan.is(Sabotage::OldLooks) { SignedDuration::from_mins(15) } else { world.lag() };
+    let as_of = (!lag.is_zero()).then(|| cloud.now().saturating_sub(lag).unwrap_or(Timestamp::MIN));
+    View { as_of, rotate: 0 }
+}
+
+/// A row of the renewal list.
+pub fn renewable(cloud: &State, row: &state::Instance) -> RenewableInstance {
+    RenewableInstance {
+        id: row.id.clone(),
+        name: Some(row.name.clone()).filter(|name| !name.is_empty()),
+        product_code: Some(cloud.rules().product_code.clone()),
+        sub_product_code: Some(cloud.rules().sub_product_code.clone()),
+        region: Some(row.region.clone()),
+        expire_time: Some(format_time(row.expires, &cloud.rules().zone)),
+        renew_flag: Some(match row.renew_flag {
+            state::RenewFlag::NotifyAndAutoRenew => RenewFlag::Auto,
+            state::RenewFlag::NotifyAndManualRenew => RenewFlag::Manual,
+            state::RenewFlag::DisableNotifyAndManualRenew => RenewFlag::ManualSilent,
+        }),
+        isolated: row.status == state::InstanceStatus::Isolated,
+    }
+}
+
+/// A row of CAR's own list.
+pub fn package(cloud: &State, row: &state::Instance) -> ConcurrentPackage {
+    ConcurrentPackage {
+        id: row.id.clone(),
+        name: Some(row.name.clone()).filter(|name| !name.is_empty()),
+        project: row.project_id.clone().map_or(ProjectBinding::Unbound, ProjectBinding::Bound),
+        scale: Some(row.scale.clone()),
+        region: Some(row.region.clone()),
+        concurrencies: Some(1),
+        expire_time: Some(format_time(row.expires, &cloud.rules().zone)),
+    }
+}
+
+/// A row of the books.
+pub fn deal(cloud: &State, row: state::Order) -> Deal {
+    let refund = row.action == state::OrderAction::Refund;
+    Deal {
+        order_id: row.order_id,
+        status: Some(row.status),
+        action: Some(row.action.as_str().to_owned()),
+        cost_cents: Some(if refund { row.cost_cents.saturating_neg() } else { row.cost_cents }),
+        currency: Some("USD".to_owned()),
+        resource_ids: row.instance_ids,
+        product_code: Some(cloud.rules().product_code.clone()),
+        create_time: Some(format_time(row.created, &cloud.rules().zone)),
+    }
+}
