@@ -17,7 +17,7 @@ const LEASE_LOST: Exit = Exit::Code(3);
 
 /// A world whose first operator leads, and a second operator that stands by.
 async fn two() -> (World, GuardedProcess) {
-    let mut world = World::start().await;
+    let world = World::start().await;
     world.until_log("leading").await;
     let second = world.launch();
     world.until_log("another process leads").await;

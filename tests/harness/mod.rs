@@ -3,6 +3,8 @@
 
 pub mod ground;
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carpack_api::order::OrderAction;
@@ -32,7 +34,9 @@ pub struct World {
     folder: TemporaryFolder,
     flags: Vec<String>,
     operator: Option<GuardedProcess>,
-    starts: usize,
+    /// What the operator reaches the API server by.
+    kubeconfig: PathBuf,
+    starts: AtomicUsize,
 }
 
 /// How a world begins.
@@ -85,7 +89,9 @@ impl World {
         }
         let folder = TemporaryFolder::new("behaviour").unwrap();
         let flags = setup.flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let world = Self { plane, client, tenant, treasury, simulator, folder, flags, operator: None, starts: 0 };
+        let kubeconfig = plane.admin_kubeconfig().unwrap();
+        let (operator, starts) = (None, AtomicUsize::new(0));
+        let world = Self { plane, client, tenant, treasury, simulator, folder, flags, operator, kubeconfig, starts };
         if setup.with_secret {
             world.put_secret("AKIDsimulator", "simulator-secret-key").await;
         }
@@ -102,10 +108,9 @@ impl World {
     }
 
     /// Starts an operator; it belongs to the caller. Two of them may run at the same time.
-    pub fn launch(&mut self) -> GuardedProcess {
-        self.starts += 1;
-        let log = self.folder.path().join(format!("operator-{}.log", self.starts));
-        let kubeconfig = self.plane.admin_kubeconfig().unwrap();
+    pub fn launch(&self) -> GuardedProcess {
+        let number = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
+        let log = self.folder.path().join(format!("operator-{number}.log"));
         let url = self.simulator.url();
         let defaults = [
             ("--namespace", self.treasury.as_str()),
@@ -128,8 +133,18 @@ impl World {
             .arg("run")
             .args(defaults.flat_map(|(flag, value)| [flag, value]))
             .args(&self.flags)
-            .env("KUBECONFIG", kubeconfig.to_str().unwrap());
+            .env("KUBECONFIG", &self.kubeconfig);
         command.start().unwrap()
+    }
+
+    /// From now on operators reach the API server at this address, without TLS and without being asked who they are.
+    pub fn reach_api_server_at(&mut self, url: &str) {
+        let cluster = json!({"name": "way", "cluster": {"server": url}});
+        let context = json!({"name": "way", "context": {"cluster": "way", "user": ""}});
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "way", "clusters": [cluster], "contexts": [context]});
+        self.kubeconfig = self.folder.path().join("kubeconfig");
+        std::fs::write(&self.kubeconfig, config.to_string()).unwrap();
     }
 
     /// From now on this is the world's operator.
@@ -165,7 +180,7 @@ impl World {
     }
 
     pub fn log(&self) -> String {
-        (1..=self.starts)
+        (1..=self.starts.load(Ordering::Relaxed))
             .map(|n| std::fs::read_to_string(self.folder.path().join(format!("operator-{n}.log"))).unwrap_or_default())
             .collect()
     }

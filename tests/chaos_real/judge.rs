@@ -1,0 +1,82 @@
+//! What a life must have left in the cloud's ledger, whatever happened.
+
+use std::collections::BTreeSet;
+
+use carpack_api::PackOrder;
+use carpack_api::order::{LineState, OrderAction};
+use carpack_core::Timing;
+use jiff::{SignedDuration, Timestamp};
+use kube::api::ListParams;
+
+use crate::harness::{World, condition_with_reason, expiration, is_current};
+
+pub const QUANTITY: usize = 3;
+
+/// Ready in this project until so long after `from`, with every order settled and booked.
+pub async fn stands(world: &World, name: &str, project: &str, until: Option<Timestamp>) -> bool {
+    let Ok(pack) = world.packs().get(name).await else { return false };
+    let says = |kind: &str, wanted: &str| condition_with_reason(&pack, kind) == wanted;
+    let bound = pack.status.as_ref().and_then(|status| status.project.as_deref()) == Some(project);
+    let in_time = until.is_none_or(|until| expiration(&pack) == Some(until));
+    let scheduled = says("Ready", "True Active") && says("RenewalOnTrack", "True Scheduled");
+    scheduled && bound && in_time && is_current(&pack) && orders_of(world, name).await.iter().all(is_over)
+}
+
+pub async fn orders_of(world: &World, pack: &str) -> Vec<PackOrder> {
+    let Ok(orders) = world.orders().list(&ListParams::default()).await else { return Vec::new() };
+    orders.items.into_iter().filter(|order| order.spec.pack_ref.name == pack).collect()
+}
+
+fn is_over(order: &PackOrder) -> bool {
+    let lines = order.status.as_ref().map(|status| status.lines.as_slice()).unwrap_or_default();
+    !lines.is_empty() && lines.iter().all(|line| line.state == LineState::Done && line.paid.is_some())
+}
+
+/// Nothing was bought or renewed but what was asked for, once; every charge is on the record of its order; every instance
+/// runs until then.
+pub async fn judge(world: &World, packs: &[(&str, usize)], each_until: impl Fn(&str) -> Timestamp) {
+    let ledger = world.simulator.ledger();
+    let mut explained = BTreeSet::new();
+    for (name, renewals) in packs {
+        let orders = orders_of(world, name).await;
+        let lines = |action: OrderAction| {
+            let of = orders.iter().filter(move |order| order.spec.action == action);
+            of.filter_map(|order| order.status.as_ref()).flat_map(|status| status.lines.iter()).collect::<Vec<_>>()
+        };
+        let (bought, renewed) = (lines(OrderAction::Buy), lines(OrderAction::Renew));
+        assert_eq!((bought.len(), renewed.len()), (1, renewals * QUANTITY), "{name}: {orders:#?}");
+        for line in bought.iter().chain(&renewed) {
+            let [id] = line.order_ids.as_slice() else { panic!("{name}: not one order id: {line:#?}") };
+            assert!(explained.insert(id.clone()), "{name}: two lines claim the charge {id}");
+        }
+        for id in bought.iter().flat_map(|line| &line.instance_ids) {
+            let instance = world.simulator.instances().into_iter().find(|instance| instance.id == *id).unwrap();
+            assert_eq!(instance.expires, each_until(name), "{name}: {id}");
+        }
+    }
+    let charged: BTreeSet<String> = ledger.iter().map(|entry| entry.order_id.clone()).collect();
+    assert_eq!((charged.len(), &charged), (ledger.len(), &explained), "{ledger:#?}");
+    assert_eq!(world.simulator.instances().len(), packs.len() * QUANTITY);
+}
+
+/// Somebody for whom business time goes on while an order waits for it: the quarantine of a call in doubt, or the growing
+/// wait after refusals. Never returns.
+pub async fn keep_time(world: &World, pause: std::time::Duration) {
+    loop {
+        tokio::time::sleep(pause).await;
+        let Ok(orders) = world.orders().list(&ListParams::default()).await else { continue };
+        let now = world.simulator.now();
+        let settles = |time: &Timestamp| *time + Timing::default().quarantine;
+        let waits = orders.items.iter().filter_map(|order| order.status.as_ref()).flat_map(|s| &s.lines).any(|line| {
+            let submitted = line.submit_time.as_ref().map(|time| time.0);
+            match line.state {
+                LineState::Unknown => submitted.is_some_and(|time| settles(&time) > now),
+                LineState::Pending => line.retry_time.as_ref().is_some_and(|time| time.0 > now),
+                _ => false,
+            }
+        });
+        if waits {
+            world.simulator.advance(SignedDuration::from_mins(1)).unwrap();
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Lives in which anything is killed or frozen at any moment: the operator, the API server, etcd, and answers of the cloud.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use carpack_simulator::{AccountConfig, AccountSettings, Config, Effect, Fault, TokenHandling};
+use carpack_testkit::{ControlPlane, GuardedProcess, eventually};
+use jiff::{SignedDuration, Timestamp};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::harness::{Setup, World, expiration};
+use crate::judge::{judge, keep_time, stands};
+
+/// Lives.
+pub const SEEDS: u64 = 6;
+/// Blows in one life.
+const BLOWS: usize = 24;
+const RENEWALS: usize = 3;
+const PACKS: [&str; 2] = ["concert", "gig"];
+const PROJECTS: [&str; 2] = ["cap-a", "cap-b"];
+/// However many blows fall.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How many blows of each kind fell.
+#[derive(Debug, Default)]
+struct Fallen {
+    killed: usize,
+    frozen: usize,
+    api_server: usize,
+    etcd: usize,
+    lost: usize,
+}
+
+/// Two packs of three are bought, moved and renewed, while everything that can fall falls. Answers what fell.
+pub async fn live(plane: &'static ControlPlane, seed: u64) -> String {
+    let tokens = if seed.is_multiple_of(2) { TokenHandling::Ignored } else { TokenHandling::Honoured };
+    let settings = AccountSettings { token_handling: tokens, ..AccountSettings::default() };
+    let accounts = vec![AccountConfig { settings, ..AccountConfig::default() }];
+    let simulator = Config { accounts, ..Config::default() };
+    let world = World::without_operator(Setup { simulator, plane: Some(plane), ..Setup::default() }).await;
+    let (operators, fallen) = (RefCell::new(vec![world.launch()]), RefCell::new(Fallen::default()));
+    tokio::select! {
+        () = story(&world, seed) => {}
+        () = strike(&world, seed, &operators, &fallen) => {}
+        () = keep_time(&world, Duration::from_secs(1)) => {}
+    }
+    format!("seed {seed}, tokens {tokens:?}: {:?}, {} charges", fallen.borrow(), world.simulator.ledger().len())
+}
+
+async fn story(world: &World, seed: u64) {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut homes = PACKS.map(|_| PROJECTS[random.random_range(0..2)]);
+    for (name, home) in PACKS.into_iter().zip(homes) {
+        done(world, name, async || world.try_apply(name, json!({"project": home, "quantity": 3})).await).await;
+    }
+    for (name, home) in PACKS.into_iter().zip(homes) {
+        until_it_stands(world, name, home, None).await;
+    }
+    let mut expiries = expiries(world).await;
+    for _ in 0..RENEWALS {
+        let moves = random.random_range(0..2);
+        homes[moves] = PROJECTS[random.random_range(0..2)];
+        let project = json!({"project": homes[moves]});
+        done(world, "moved", async || world.try_change(PACKS[moves], project.clone()).await).await;
+        let last = expiries.iter().max().copied().unwrap();
+        world.go_to(last - SignedDuration::from_mins(330));
+        for (expiry, (name, home)) in expiries.iter_mut().zip(PACKS.into_iter().zip(homes)) {
+            let renewed = *expiry + SignedDuration::from_hours(24);
+            until_it_stands(world, name, home, Some(renewed)).await;
+            assert!(world.simulator.now() < *expiry, "{name} was renewed after it had expired");
+            *expiry = renewed;
+        }
+    }
+    world.sweeps(2).await;
+    let until = |name: &str| expiries[PACKS.iter().position(|pack| *pack == name).unwrap()];
+    judge(world, &PACKS.map(|name| (name, RENEWALS)), until).await;
+}
+
+async fn expiries(world: &World) -> Vec<Timestamp> {
+    let mut expiries = Vec::new();
+    for name in PACKS {
+        let pack = done(world, name, async || world.packs().get(name).await).await;
+        expiries.push(expiration(&pack).unwrap());
+    }
+    expiries
+}
+
+async fn until_it_stands(world: &World, name: &str, project: &str, until: Option<Timestamp>) {
+    let look = async || if stands(world, name, project, until).await { Ok(()) } else { Err("not yet") };
+    let what = format!("{name} stands in {project} until {until:?}");
+    eventually(PATIENCE, &what, look).await.unwrap_or_else(|error| world.fail(&error.to_string()));
+}
+
+/// A person tries again while the API server is away.
+async fn done<T>(world: &World, what: &str, act: impl AsyncFnMut() -> Result<T, kube::Error>) -> T {
+    eventually(PATIENCE, what, act).await.unwrap_or_else(|error| world.fail(&error.to_string()))
+}
+
+/// So many blows, then no more. Never returns.
+async fn strike(world: &World, seed: u64, operators: &RefCell<Vec<GuardedProcess>>, fallen: &RefCell<Fallen>) {
+    let mut random = SmallRng::seed_from_u64(!seed);
+    for _ in 0..BLOWS {
+        sleep(Duration::from_millis(random.random_range(500..9_000))).await;
+        match random.random_range(0..20) {
+            0..8 => {
+                kill_one(operators, &mut random);
+                fallen.borrow_mut().killed += 1;
+            }
+            8..12 => {
+                freeze_one(world, operators, &mut random).await;
+                fallen.borrow_mut().frozen += 1;
+            }
+            12..14 => {
+                world.plane.kill_api_server();
+                sleep(Duration::from_millis(random.random_range(0..4_000))).await;
+                world.plane.start_api_server().await.unwrap();
+                fallen.borrow_mut().api_server += 1;
+            }
+            14 => {
+                world.plane.restart_etcd().await.unwrap();
+                world.plane.start_api_server().await.unwrap();
+                fallen.borrow_mut().etcd += 1;
+            }
+            _ => {
+                let action = if random.random_bool(0.5) { "RenewInstance" } else { "CreateInstance" };
+                let lost = Effect::Drop { commit: random.random_bool(0.5) };
+                world.simulator.add_fault(Fault::on(action, lost).times(1)).unwrap();
+                fallen.borrow_mut().lost += 1;
+            }
+        }
+        operators.borrow_mut().retain(GuardedProcess::is_running);
+        if operators.borrow().is_empty() {
+            operators.borrow_mut().push(world.launch());
+        }
+    }
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        operators.borrow_mut().retain(GuardedProcess::is_running);
+        if operators.borrow().is_empty() {
+            operators.borrow_mut().push(world.launch());
+        }
+    }
+}
+
+fn kill_one(operators: &RefCell<Vec<GuardedProcess>>, random: &mut SmallRng) {
+    let mut operators = operators.borrow_mut();
+    let which = random.random_range(0..operators.len());
+    operators.swap_remove(which).kill();
+}
+
+/// It wakes up while it may still lead, or long after.
+async fn freeze_one(world: &World, operators: &RefCell<Vec<GuardedProcess>>, random: &mut SmallRng) {
+    let which = random.random_range(0..operators.borrow().len());
+    let frozen = operators.borrow_mut().swap_remove(which);
+    frozen.pause().unwrap();
+    operators.borrow_mut().push(world.launch());
+    sleep(Duration::from_millis(random.random_range(1_000..12_000))).await;
+    frozen.resume().unwrap();
+    operators.borrow_mut().push(frozen);
+}
