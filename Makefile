@@ -1,7 +1,7 @@
 # Everything a contributor types. `make` alone shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo test model mutants fmt lint generate check-generated
+.PHONY: help tools demo test model chaos chaos-real mutants fmt lint generate check-generated
 
 # Arguments for the demo: make demo ARGS='--help'
 ARGS ?=
@@ -23,6 +23,12 @@ test: tools ## Run all tests
 
 model: ## Explore every interleaving of faults in small worlds (CARPACK_MODEL_MINUTES, default 30)
 	cargo run --release --locked -p carpack-model
+
+chaos: ## Every fault alone and in pairs, in virtual time (under 30 minutes); make chaos ARGS='--replay ...' for one
+	cargo run --profile chaos --locked -p carpack-chaos -- $(ARGS)
+
+chaos-real: tools ## The same for real: the operator, kube-apiserver and etcd are killed and frozen again and again
+	cargo test --locked -p carpack --test chaos_real -- --ignored --nocapture --test-threads=1
 
 mutants: tools ## Show that a test notices each of the faults in tests/mutants: make mutants ARGS='lease token'
 	@tests/mutants/run $(ARGS)

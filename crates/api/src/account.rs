@@ -140,6 +140,10 @@ pub struct ApiChannel {
     pub parameter_template: String,
     /// PeriodUnit for each billing mode. A billing mode that is not here cannot be bought with this account.
     pub period_units: BTreeMap<String, String>,
+    /// For how many minutes the cloud is known to answer a repeated ClientToken with what the first call came to. A call whose answer was lost is then sent once more with the same token, at once and within this time, instead of after the quarantine. Leave it out when tokens are ignored or this was not tried: nothing relies on them then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 15, max = 43200))]
+    pub client_token_honored_minutes: Option<i32>,
 }
 
 fn default_zone_code() -> String {

@@ -242,6 +242,9 @@ pub struct LineStatus {
     /// When the intent to send was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit_time: Option<Time>,
+    /// While the call was sent again with the same token before the one before it was settled: when that one was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_doubt_since: Option<Time>,
     /// Not sent again before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_time: Option<Time>,

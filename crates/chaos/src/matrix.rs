@@ -102,6 +102,7 @@ fn drawn(faults: &[Fault], random: &mut SmallRng) -> Vec<Trouble> {
     match random.random_range(0..6) {
         0..=2 => drop(troubles.insert(Trouble::TokensIgnored)),
         3 => drop(troubles.insert(Trouble::TokensExpire)),
+        4 => drop(troubles.insert(Trouble::TokensKnown)),
         _ => {}
     }
     for (trouble, one_in) in [(Trouble::Monthly, 4), (Trouble::Replace, 4), (Trouble::Stray, 2)] {

@@ -70,7 +70,7 @@ fn prepare(world: &World) {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"},
         "data": {"secretId": "QUtJRHNpbXVsYXRvcg==", "secretKey": "c2ltdWxhdG9yLXNlY3JldC1rZXk="}});
-    let account = json!({
+    let mut account = json!({
         "apiVersion": "carpack.io/v1alpha1", "kind": "CarAccount", "metadata": {"name": "default"},
         "spec": {
             "site": "International", "timeZone": "+08:00", "credentials": {"secretRef": {"name": "key"}},
@@ -84,6 +84,9 @@ fn prepare(world: &World) {
                 {"region": "*", "concurrencyScale": "L1", "billingMode": "Daily", "amount": "105.00"},
                 {"region": "*", "concurrencyScale": "L1", "billingMode": "Monthly", "amount": "1041.00"}]},
             "tenants": [{"namespaces": [TENANT], "projects": ["cap-a", "cap-b"]}]}});
+    if world.plan.has(Trouble::TokensKnown) {
+        account["spec"]["purchase"]["api"]["clientTokenHonoredMinutes"] = json!(1440);
+    }
     user(world, &Method::POST, &format!("/api/v1/namespaces/{TREASURY}/secrets"), &secret);
     user(world, &Method::POST, &format!("/apis/carpack.io/v1alpha1/namespaces/{TREASURY}/caraccounts"), &account);
 }

@@ -22,6 +22,8 @@ pub enum Trouble {
     TokensIgnored,
     /// The cloud forgets tokens after two minutes: before any quarantine is over.
     TokensExpire,
+    /// The account says that the cloud honours tokens, as it does.
+    TokensKnown,
     /// Monthly packs.
     Monthly,
     /// It is the last day of January, or of another long month.
@@ -84,9 +86,10 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::TokensIgnored,
         Self::TokensExpire,
+        Self::TokensKnown,
         Self::Monthly,
         Self::MonthEnd,
         Self::Replace,
@@ -122,6 +125,7 @@ impl Trouble {
         match self {
             Self::TokensIgnored => "tokens-ignored",
             Self::TokensExpire => "tokens-expire",
+            Self::TokensKnown => "tokens-known",
             Self::Monthly => "monthly",
             Self::MonthEnd => "month-end",
             Self::Replace => "replace",

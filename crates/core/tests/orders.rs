@@ -3,9 +3,11 @@
 
 mod world;
 
+use std::collections::BTreeMap;
+
 use carpack_api::common::Time;
 use carpack_api::order::LineState;
-use carpack_core::observation::DealsLook;
+use carpack_core::observation::{DealsLook, Observation};
 use carpack_core::order::{Effect, Outcome, intend, settle};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -66,6 +68,79 @@ fn neither_of_the_two_looks_may_be_from_within_the_quarantine() {
         assert_eq!(clear_looks(if sweep_is_early { &late } else { &early }), 0, "early sweep: {sweep_is_early}");
         assert_eq!(clear_looks(&late), i32::from(!sweep_is_early), "both are late, or the sweep is not");
     }
+}
+
+/// The answer of the first purchase was lost, the cloud shows nothing of it yet, and honours tokens for so many minutes.
+fn in_doubt(reply: Reply, honored_minutes: Option<i32>) -> World {
+    let mut world = sent(reply);
+    let api = world.account.as_mut().unwrap().spec.purchase.api.as_mut().unwrap();
+    api.client_token_honored_minutes = honored_minutes;
+    look_in_vain(&mut world);
+    world
+}
+
+fn look_in_vain(world: &mut World) {
+    world.pass(SECOND);
+    let projects = world.projects.clone();
+    world.observation = Some(Observation { started: world.now, instances: BTreeMap::new(), projects });
+    world.pass(SECOND);
+}
+
+/// What becomes of the order within the next minute, while the cloud goes on showing nothing.
+fn within_a_minute(world: &mut World) -> (LineState, i32) {
+    for _ in 0..20 {
+        world.step_order(0);
+        look_in_vain(world);
+    }
+    line(world)
+}
+
+#[test]
+fn a_call_in_doubt_is_sent_again_at_once_only_where_tokens_are_known_to_be_honoured() {
+    for reply in [Reply::LostAfterCommit, Reply::LostBeforeCommit] {
+        let mut known = in_doubt(reply.clone(), Some(60));
+        assert_eq!((within_a_minute(&mut known), known.bought()), ((LineState::Committed, 2), 1), "{reply:?}");
+        let mut unknown = in_doubt(reply.clone(), None);
+        assert_eq!(within_a_minute(&mut unknown), (LineState::Unknown, 1), "{reply:?}");
+    }
+}
+
+#[test]
+fn a_call_in_doubt_is_not_sent_again_when_the_cloud_may_have_forgotten_its_token() {
+    let sent_again_after = |minutes| {
+        let mut world = in_doubt(Reply::LostAfterCommit, Some(15));
+        world.pass(SignedDuration::from_mins(minutes));
+        look_in_vain(&mut world);
+        (0..3).any(|_| world.step_order(0) == Some(Effect::Submit { index: 0 }))
+    };
+    // The repetition itself may arrive seven minutes late.
+    assert_eq!([1, 7, 8, 30].map(sent_again_after), [true, true, false, false]);
+}
+
+#[test]
+fn a_repetition_that_is_refused_proves_nothing_of_the_call_before_it() {
+    let mut world = in_doubt(Reply::LostAfterCommit, Some(60));
+    world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }];
+    assert_eq!(within_a_minute(&mut world), (LineState::Unknown, 2));
+    let first = &world.orders[0].status.as_ref().unwrap().lines[0];
+    assert!(first.in_doubt_since < first.submit_time && first.in_doubt_since.is_some(), "{first:?}");
+
+    world.pass(LONGER_THAN_THE_QUARANTINE);
+    world.sweep();
+    world.pass(SECOND);
+    world.step_order(0);
+    assert_eq!((line(&world), world.bought()), ((LineState::Done, 2), 1));
+}
+
+#[test]
+fn a_call_in_doubt_is_repeated_once_and_not_for_an_order_that_is_deleted() {
+    let mut world = in_doubt(Reply::LostBeforeCommit, Some(600));
+    world.replies = vec![Reply::LostBeforeCommit];
+    assert_eq!(within_a_minute(&mut world), (LineState::Unknown, 2));
+
+    let mut world = in_doubt(Reply::LostBeforeCommit, Some(600));
+    delete_order(&mut world);
+    assert_eq!((within_a_minute(&mut world), world.bought()), ((LineState::Unknown, 1), 0));
 }
 
 #[test]

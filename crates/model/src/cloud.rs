@@ -163,6 +163,7 @@ fn honoured(world: &World, charge: &Charge, now: i64) -> bool {
     match world.tokens {
         Tokens::Honoured => true,
         Tokens::Ignored => false,
+        Tokens::Known(minutes) => now.saturating_sub(charge.at) <= i64::from(minutes).saturating_mul(60),
         Tokens::Expire(after) => now.saturating_sub(charge.at) <= after,
     }
 }

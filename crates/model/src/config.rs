@@ -26,6 +26,8 @@ pub enum Tokens {
     Ignored,
     /// Honoured for so many seconds.
     Expire(i64),
+    /// Honoured for so many minutes, and the account says so.
+    Known(i32),
 }
 
 /// A driver that is broken on purpose: the model must find out.
@@ -124,7 +126,7 @@ impl World {
 
     /// The account that pays.
     pub fn account(&self) -> Option<Account> {
-        let spec = json!({
+        let mut spec = json!({
             "site": "International",
             "credentials": {"secretRef": {"name": "key"}},
             "mode": if self.people.approve { Mode::ApprovalRequired } else { Mode::Automatic },
@@ -135,6 +137,9 @@ impl World {
                 {"region": "*", "concurrencyScale": "L1", "billingMode": "Daily", "amount": "105.00"}]},
             "tenants": [{"namespaces": [NAMESPACE], "projects": []}]
         });
+        if let Tokens::Known(minutes) = self.tokens {
+            spec["purchase"]["api"]["clientTokenHonoredMinutes"] = json!(minutes);
+        }
         let spec: CarAccountSpec = serde_json::from_value(spec).ok()?;
         Some(Account { name: "default".to_owned(), spec, health: Health::Ready })
     }

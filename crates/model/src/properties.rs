@@ -64,6 +64,14 @@ pub fn all() -> Vec<Property<M>> {
         Property::always("I4 no paid call without its intent on record", |_: &M, s: &State| sound(s, NO_INTENT)),
         Property::always("I5 no order is let go with an open line", |_: &M, s: &State| sound(s, CARELESS)),
         Property::always("I6 a stale writer overwrites nothing", |_: &M, s: &State| sound(s, LOST_UPDATE)),
+        Property::always(
+            "I7 when nothing is left to happen, all is bought and renewed in time, or an order asks a person",
+            |model: &M, s: &State| {
+                let left_alone = model.scene.world.deeds == 0;
+                let asks = || s.orders.values().any(|order| asks(&order.object));
+                !left_alone || !model.is_quiet(s) || s.charges.len() >= model.full() || asks()
+            },
+        ),
         Property::always("I8 one paid call in flight for a pack, or the same token", |_: &M, s: &State| {
             sound(s, TWO_CALLS)
         }),
@@ -102,6 +110,10 @@ pub fn all() -> Vec<Property<M>> {
 
 fn fulfilled(order: &PackOrder) -> bool {
     order.status.as_ref().and_then(|status| status.state) == Some(OrderState::Fulfilled)
+}
+
+fn asks(order: &PackOrder) -> bool {
+    order.status.as_ref().and_then(|status| status.state) != Some(OrderState::Fulfilled) && rests(order)
 }
 
 /// Settled, or a person is asked: in words, with a reason.

@@ -82,6 +82,15 @@ pub fn sound() -> Vec<World> {
             ..small.clone()
         },
         World {
+            name: "known",
+            about: "two faults, one pack; tokens are honoured for 15 minutes, and the account says so",
+            packs: one(),
+            tokens: Tokens::Known(15),
+            lag: 100,
+            faults: 2,
+            ..small.clone()
+        },
+        World {
             name: "two-leaders",
             about: "two leaders that know nothing of each other; tokens mean nothing",
             packs: one(),

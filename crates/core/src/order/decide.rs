@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::evidence::{self, quarantine_end};
 use super::gate::{Gate, gate, hold};
-use super::lines::{exhausted, is_paid, is_settled, note, with_lines};
+use super::lines::{exhausted, is_paid, is_settled, may_repeat, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
 use crate::pack::owns_instance;
@@ -17,7 +17,7 @@ use crate::time::{plus, whole_up};
 ///
 /// *Guarantees*: [`Effect::Submit`] only when the order is approved as the ladder demands, priced, within maxPrice, before
 /// its deadline, still wanted, and the sweep in hand is newer than the order and shows what the line renews from; never
-/// while any order of the pack has an unknown outcome.
+/// while any order of the pack has an unknown outcome, but once more with the same token while the cloud is known to honour it.
 pub fn decide(input: &Input<'_>) -> Decision {
     let order = input.order;
     let finalized = order.metadata.finalizers.iter().flatten().any(|f| f == ORDER_FINALIZER);
@@ -93,11 +93,12 @@ fn next_effect(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> Opti
     if let Some(since) = needs_deals(input, status) {
         return Some(Effect::LookAtDeals { since });
     }
-    let due = |line: &&LineStatus| {
-        line.state == LineState::Pending && line.retry_time.as_ref().is_none_or(|t| input.now >= t.0)
+    let in_doubt = status.lines.iter().any(|line| matches!(line.state, LineState::Unknown | LineState::Submitting));
+    let due = |line: &&LineStatus| match line.state {
+        LineState::Pending => !in_doubt && line.retry_time.as_ref().is_none_or(|t| input.now >= t.0),
+        _ => may_repeat(input, line),
     };
-    let unknown = status.lines.iter().any(|line| matches!(line.state, LineState::Unknown | LineState::Submitting));
-    if *gate == Gate::Open && !unknown {
+    if *gate == Gate::Open && input.order.metadata.deletion_timestamp.is_none() {
         let (hold, cleared) = (hold(input), status.cleared_time.as_ref().map(|t| t.0));
         let open = |line: &&LineStatus| {
             let spec = input.order.spec.lines.iter().find(|spec| spec.index == line.index);
@@ -144,8 +145,8 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
             _ => false,
         }
     };
-    let earliest =
-        status.lines.iter().filter(wanted).filter_map(|line| line.submit_time.as_ref().map(|t| t.0)).min()?;
+    let first_call = |line: &LineStatus| line.in_doubt_since.as_ref().or(line.submit_time.as_ref()).map(|t| t.0);
+    let earliest = status.lines.iter().filter(wanted).filter_map(first_call).min()?;
     Some(plus(earliest, SignedDuration::from_mins(-15)))
 }
 

@@ -79,6 +79,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     line.last_look_time = Some(whole_up(observation.started.max(deals.started)));
     if line.clear_looks >= CLEAR_LOOKS && line.attempts < ATTEMPTS {
         line.state = LineState::Pending;
+        line.in_doubt_since = None;
         line.retry_time = None;
         line.category = None;
         line.message = None;

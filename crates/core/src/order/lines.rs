@@ -4,6 +4,7 @@ use carpack_api::order::{LineState, LineStatus, TrailEntry};
 use carpack_api::{PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
+use super::Input;
 use crate::Timing;
 use crate::time::{plus, whole, whole_up};
 
@@ -72,6 +73,7 @@ fn untouched(index: i32) -> LineStatus {
         state: LineState::Pending,
         attempts: 0,
         submit_time: None,
+        in_doubt_since: None,
         retry_time: None,
         order_ids: Vec::new(),
         request_id: None,
@@ -89,6 +91,7 @@ fn untouched(index: i32) -> LineStatus {
 pub fn intend(order: &PackOrder, index: i32, now: Timestamp) -> PackOrderStatus {
     let mut status = with_lines(order);
     if let Some(line) = status.lines.iter_mut().find(|line| line.index == index) {
+        line.in_doubt_since = line.submit_time.take().filter(|_| line.state == LineState::Unknown);
         line.state = LineState::Submitting;
         line.attempts = line.attempts.saturating_add(1);
         line.submit_time = Some(whole_up(now));
@@ -126,6 +129,13 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
             line.category = None;
             line.message = None;
             format!("paid: order {}", list(order_ids))
+        }
+        // What is refused may be the repetition only: it says nothing of the call before.
+        Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
+            line.state = LineState::Unknown;
+            line.category = Some((*category).to_owned());
+            line.message = Some(message.clone());
+            format!("outcome still unknown: sent again, and refused: {message}")
         }
         Outcome::Rejected { category, message, may_pass } => {
             line.state = if *may_pass { LineState::Pending } else { LineState::Rejected };
@@ -171,6 +181,18 @@ pub(super) fn is_unpaid(line: &LineStatus) -> bool {
 /// True when nothing more will happen to the line.
 pub(super) fn is_settled(line: &LineStatus) -> bool {
     matches!(line.state, LineState::Done | LineState::Rejected | LineState::Void)
+}
+
+/// True while the cloud is known to answer the line's token with what the call in doubt came to: sending the same again is safe.
+/// Once only: whoever gets no answer twice had better look.
+pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
+    let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
+    let Some(minutes) = api.and_then(|api| api.client_token_honored_minutes) else { return false };
+    let Some(submitted) = line.submit_time.as_ref() else { return false };
+    // The repetition may arrive as late as any call.
+    let arrives = plus(input.now, input.timing.quarantine);
+    let forgotten = plus(submitted.0, SignedDuration::from_mins(i64::from(minutes)));
+    line.state == LineState::Unknown && line.attempts == 1 && line.clear_looks == 0 && arrives < forgotten
 }
 
 /// True when looking on is of no use: a person is asked.
