@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use carpack_chaos::matrix;
@@ -92,8 +93,9 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let schedules = alone.chain(crossed).chain(paired);
     let only = arguments.beside;
     let wanted = |schedule: &Schedule| only.is_none_or(|only| schedule.troubles.last() == Some(&only));
+    let told = AtomicUsize::new(0);
     let tally = run_all(schedules.filter(wanted), arguments.threads, |tally| {
-        tell_progress(tally, began);
+        tell_progress(tally, began, &told);
         false
     });
     tell(&tally, out)?;
@@ -115,8 +117,14 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     Ok(good && few && killed == all)
 }
 
-/// Progress goes to standard error: it is not part of the result.
-fn tell_progress(tally: &Tally, began: Instant) {
+/// Progress goes to standard error: it is not part of the result. A failure is told at once.
+fn tell_progress(tally: &Tally, began: Instant, told: &AtomicUsize) {
+    let failures = tally.failures.len();
+    if told.swap(failures, Ordering::Relaxed) < failures
+        && let Some((schedule, _)) = tally.failures.last()
+    {
+        let _ = writeln!(io::stderr(), "\rBROKEN: make chaos ARGS='--replay {schedule}'");
+    }
     if !tally.schedules().is_multiple_of(1000) {
         return;
     }

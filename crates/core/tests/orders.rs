@@ -161,9 +161,12 @@ fn what_a_purchase_has_cost_is_looked_up_however_late_and_in_the_end_only_once_i
     world.pass(SECOND);
     world.orders[0].status = Some(world.decide_order(0, None).status);
     assert_eq!(line(&world), (LineState::Done, 1));
+    let silent = DealsLook { started: world.now, deals: Vec::new() };
+    let again = world.decide_order(0, Some(&silent)).wake_at.unwrap();
+    assert!(again.duration_since(world.now) <= SignedDuration::from_secs(15), "{again}");
+
     world.pass(SignedDuration::from_hours(30));
     assert!(matches!(world.decide_order(0, None).effect, Some(Effect::LookAtDeals { .. })));
-
     let books = DealsLook { started: world.now, deals: world.deals() };
     let paid = world.decide_order(0, Some(&books)).status.paid;
     assert_eq!(paid.map(|paid| paid.amount).as_deref(), Some("105.00"));

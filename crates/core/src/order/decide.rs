@@ -129,7 +129,6 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
     let wanted = |line: &&LineStatus| {
         let Some(submitted) = line.submit_time.as_ref().map(|t| t.0) else { return false };
         let seen = input.deals.map(|look| look.started);
-        let in_time = plus(submitted, input.timing.delivery_grace);
         match line.state {
             LineState::Unknown => {
                 let after = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |t| t.0);
@@ -137,17 +136,22 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
                 swept && seen.is_none_or(|seen| seen <= after) && line.attempts > 0 && !exhausted(line)
             }
             LineState::Committed => seen.is_none(),
-            // However late it is, one look after the grace is made: what it cost belongs on the record.
-            LineState::Done => {
-                let last = line.last_look_time.as_ref().map(|t| t.0);
-                seen.is_none() && line.paid.is_none() && last.is_none_or(|last| last < in_time)
-            }
+            LineState::Done => seen.is_none() && is_cost_wanted(input, line),
             _ => false,
         }
     };
     let first_call = |line: &LineStatus| line.in_doubt_since.as_ref().or(line.submit_time.as_ref()).map(|t| t.0);
     let earliest = status.lines.iter().filter(wanted).filter_map(first_call).min()?;
     Some(plus(earliest, SignedDuration::from_mins(-15)))
+}
+
+/// What a line cost belongs on the record. However late it is, one look after the grace is made.
+fn is_cost_wanted(input: &Input<'_>, line: &LineStatus) -> bool {
+    let Some(submitted) = line.submit_time.as_ref() else { return false };
+    let in_time = plus(submitted.0, input.timing.delivery_grace);
+    line.state == LineState::Done
+        && line.paid.is_none()
+        && line.last_look_time.as_ref().is_none_or(|last| last.0 < in_time)
 }
 
 /// Old settled orders go, never the newest of their action.
@@ -172,6 +176,12 @@ fn wake_at(input: &Input<'_>, status: &PackOrderStatus, changed: bool) -> Option
         moments.extend(line.submit_time.as_ref().map(|t| plus(t.0, input.timing.delivery_grace)));
         moments.push(plus(input.now, SignedDuration::from_secs(30)));
         moments.extend(input.order.spec.deadline.as_ref().map(|Time(t)| *t));
+    }
+    // The books may lag behind: they are asked again the later, the longer it has been.
+    for line in status.lines.iter().filter(|line| is_cost_wanted(input, line)) {
+        let age = line.submit_time.as_ref().map(|t| input.now.duration_since(t.0)).unwrap_or_default();
+        let wait = age.checked_div(4).unwrap_or_default().max(SignedDuration::from_secs(15));
+        moments.push(plus(input.now, wait));
     }
     moments.into_iter().filter(|moment| *moment > input.now).min().map(|moment| moment.max(soon))
 }
