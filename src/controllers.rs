@@ -161,10 +161,12 @@ pub async fn spread_snapshots(
         let before = old.observation.as_ref().map(|observation| observation.started);
         let now = operator.clock.now();
         let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before, now));
+        // What was too old to decide by is now new again, whatever it shows.
+        let aged = before.is_none_or(|before| now.duration_since(before) >= operator.settings.timing.stale_after);
         if new.reads_differently(&old) {
             operator.queues.account(object);
         }
-        queue_packs(&operator, |pack| pack.spec.account_ref.name == account && (differs || waits(pack)));
+        queue_packs(&operator, |pack| pack.spec.account_ref.name == account && (differs || aged || waits(pack)));
         // Before the first look nothing was decided for any order, not even for what a settled one has cost.
         let first = !old.is_settled();
         queue_orders(&operator, |order| order.spec.account_ref.name == account && (first || is_open(order)));

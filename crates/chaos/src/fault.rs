@@ -115,6 +115,11 @@ impl Site {
         }
     }
 
+    /// True for what happens only where packs have a project.
+    pub fn is_about_moves(self) -> bool {
+        matches!(self, Self::IntentRebind | Self::ReceiptRebind | Self::Bind | Self::Unbind)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::FinalizerAdd => "finalizer-add",

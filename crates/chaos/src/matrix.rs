@@ -86,6 +86,7 @@ fn fits(fault: Fault, trouble: Trouble) -> bool {
     let bought = matches!(fault.site, Site::IntentBuy | Site::Buy | Site::ReceiptBuy);
     match trouble {
         Trouble::Replace => !renews(fault),
+        Trouble::Unassigned => !fault.site.is_about_moves(),
         Trouble::Undelivered => bought,
         Trouble::Recreated => bought || matches!(fault.site, Site::FinalizerAdd | Site::FinalizerRemove),
         _ => true,

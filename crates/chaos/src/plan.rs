@@ -12,7 +12,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::clock::BEGIN;
-use crate::fault::{Fault, Site};
+use crate::fault::Fault;
 use crate::sabotage::Sabotage;
 use crate::trouble::Trouble;
 
@@ -130,8 +130,12 @@ impl Plan {
 
     /// True when packs are moved too: only where a fault waits for it.
     pub fn moves(&self) -> bool {
-        let about_moves = |site| matches!(site, Site::IntentRebind | Site::ReceiptRebind | Site::Bind | Site::Unbind);
-        self.faults.is_empty() || self.faults.iter().any(|(fault, _)| about_moves(fault.site))
+        self.faults.is_empty() || self.faults.iter().any(|(fault, _)| fault.site.is_about_moves())
+    }
+
+    /// The project into which packs are bought; empty for none.
+    pub fn project(&self) -> &'static str {
+        if self.has(Trouble::Unassigned) { "" } else { "cap-a" }
     }
 
     /// How much longer than else it may take to settle, because the cloud itself takes its time.

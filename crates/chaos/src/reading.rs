@@ -23,7 +23,7 @@ pub fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: 
         && holds("RenewalOnTrack")
         && status.next_renewal_time.is_some()
         && status.observed_generation == pack.metadata.generation
-        && status.project.as_deref() == Some(project)
+        && status.project.as_deref().unwrap_or_default() == project
         && after.is_none_or(|after| expires.is_some_and(|expires| expires > after))
 }
 

@@ -56,7 +56,7 @@ pub async fn tell(world: &Arc<World>) -> Ending {
         world.start_process();
     }
     trouble::let_loose(world);
-    let mut teller = Teller { world, asked: None, project: "cap-a" };
+    let mut teller = Teller { world, asked: None, project: world.plan.project() };
     let _ = teller.lives().await;
     let asked = teller.asked.take();
     account_for_everything(world, asked.is_some());
@@ -96,10 +96,11 @@ fn pack(world: &World, name: &str) -> Value {
     let renewal = json!({
         "mode": "Operator", "duration": 1, "renewBefore": "6h",
         "strategy": if plan.has(Trouble::Replace) { "Replace" } else { "Extend" }});
+    let project = Some(plan.project()).filter(|project| !project.is_empty());
     json!({
         "apiVersion": "carpack.io/v1alpha1", "kind": "ConcurrencyPack", "metadata": {"name": name},
         "spec": {
-            "accountRef": {"name": "default"}, "applicationType": "Cloud3D", "project": "cap-a",
+            "accountRef": {"name": "default"}, "applicationType": "Cloud3D", "project": project,
             "billingMode": if plan.has(Trouble::Monthly) { "Monthly" } else { "Daily" },
             "region": "ap-singapore", "concurrencyScale": "L1", "quantity": plan.quantity, "duration": 1,
             "deletionPolicy": "Retain", "mode": "Automatic", "renewal": renewal}})
@@ -160,8 +161,9 @@ impl Teller<'_> {
             self.deleted(name).await?;
             user(self.world, &Method::POST, &path(""), &pack(self.world, name));
         }
-        self.project = "cap-a";
-        self.until(&format!("{name} is bought"), Duration::ZERO, |packs| stands(packs, name, "cap-a", None)).await
+        let project = self.world.plan.project();
+        self.project = project;
+        self.until(&format!("{name} is bought"), Duration::ZERO, |packs| stands(packs, name, project, None)).await
     }
 
     async fn moved(&mut self, name: &str) -> Result<(), Stop> {

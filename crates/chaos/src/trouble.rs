@@ -64,6 +64,8 @@ pub enum Trouble {
     Storm,
     /// The API server cannot be reached for up to two minutes.
     ApiOutage,
+    /// Packs belong to no project.
+    Unassigned,
     /// A person renames, unbinds and binds instances in the console.
     Console,
     /// The pack's name and project are edited at any time.
@@ -86,7 +88,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::TokensIgnored,
         Self::TokensExpire,
         Self::TokensKnown,
@@ -110,6 +112,7 @@ impl Trouble {
         Self::Poor,
         Self::Storm,
         Self::ApiOutage,
+        Self::Unassigned,
         Self::Console,
         Self::Edits,
         Self::Rollout,
@@ -146,6 +149,7 @@ impl Trouble {
             Self::Poor => "poor",
             Self::Storm => "storm",
             Self::ApiOutage => "api-outage",
+            Self::Unassigned => "unassigned",
             Self::Console => "console",
             Self::Edits => "edits",
             Self::Rollout => "rollout",

@@ -61,7 +61,6 @@ fn mistakes_made_on_purpose_are_noticed() {
         Sabotage::BindUnmade,
         Sabotage::OneTooMany,
         Sabotage::TwiceTheTerm,
-        Sabotage::CarelessFinalizer,
         Sabotage::SilenceIsSuccess,
     ] {
         let noticed = |tally: &carpack_chaos::run::Tally| !tally.failures.is_empty() || tally.questions() > 0;

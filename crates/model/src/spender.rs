@@ -7,7 +7,7 @@ use carpack_core::order::{self, Effect, Outcome};
 use crate::api::{lean_order, line_of, with_status};
 use crate::cloud::refused;
 use crate::config::SIGNATURE;
-use crate::config::{Mutant, World, at};
+use crate::config::{Mutant, Tokens, World, at};
 use crate::operator::Scene;
 use crate::properties::{
     NO_INTENT, SAW_CONFLICT, SAW_HELD_BACK, SAW_LATE_RECORD, SAW_LOST_AFTER_COMMIT, SAW_LOST_BEFORE_COMMIT, SAW_RETRY,
@@ -112,7 +112,11 @@ impl State {
         }
         let alive = |call: &&Call| self.now.saturating_sub(call.signed) <= SIGNATURE && call.leg == Leg::Travelling;
         let same_pack = |call: &&Call| call.order.object.spec.pack_ref.uid == order.spec.pack_ref.uid;
-        if self.calls.iter().filter(alive).filter(same_pack).any(|call| call.token != token) {
+        // Where tokens are known to be honoured, what arrives after its like is answered, and changes nothing.
+        let known = matches!(world.tokens, Tokens::Known(_));
+        let answered = |call: &&Call| known && self.charges.iter().any(|charge| charge.token == call.token);
+        let clashes = |call: &Call| call.token != token && !answered(&call);
+        if self.calls.iter().filter(alive).filter(same_pack).any(clashes) {
             self.broken.set(TWO_CALLS);
         }
         self.calls.push(Call {
