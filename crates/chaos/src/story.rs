@@ -308,9 +308,11 @@ impl Teller<'_> {
         let world = self.world;
         let begun = Instant::now();
         world.calm_down();
+        // What a person does in the console is noticed by the next look only.
+        let unnoticed = if world.plan.has(Trouble::Console) { UNNOTICED } else { Duration::ZERO };
         // What was disturbed last is over by then, and the account's report has followed with the next look.
         loop {
-            let settled = begun.max(world.disturbed()) + SETTLED + STEP + world.plan.allowance();
+            let settled = begun.max(world.disturbed()) + SETTLED + STEP + unnoticed + world.plan.allowance();
             if settled <= Instant::now() && !world.is_troubled() && !world.has_sleepers() {
                 break;
             }
