@@ -1,6 +1,7 @@
 //! The binary itself before a real API server and the simulated cloud: it is killed, or frozen, in the middle of every kind
 //! of effect, and at random. The judge is the cloud's ledger.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout)] // how far it has come is told: it takes minutes
 
 #[path = "chaos_real/boundary.rs"]
 mod boundary;

@@ -67,7 +67,7 @@ async fn supervise(
                 world.operator().pause().unwrap();
                 others.push(world.launch());
                 // Half of them wake up while they still lead.
-                let long = (place.site as usize + place.point as usize) % 2 == 0;
+                let long = (place.site as usize + place.point as usize).is_multiple_of(2);
                 sleep(if long { LEASE * 2 } else { LEASE / 2 }).await;
                 world.operator().resume().unwrap();
                 let _ = say.send(Then::GoesOn);

@@ -103,23 +103,23 @@ async fn done<T>(world: &World, what: &str, act: impl AsyncFnMut() -> Result<T, 
 async fn strike(world: &World, seed: u64, operators: &RefCell<Vec<GuardedProcess>>, fallen: &RefCell<Fallen>) {
     let mut random = SmallRng::seed_from_u64(!seed);
     for _ in 0..BLOWS {
-        sleep(Duration::from_millis(random.random_range(500..9_000))).await;
+        sleep(Duration::from_millis(random.random_range(300..3_000))).await;
         match random.random_range(0..20) {
-            0..8 => {
+            0..7 => {
                 kill_one(operators, &mut random);
                 fallen.borrow_mut().killed += 1;
             }
-            8..12 => {
+            7..11 => {
                 freeze_one(world, operators, &mut random).await;
                 fallen.borrow_mut().frozen += 1;
             }
-            12..14 => {
+            11..15 => {
                 world.plane.kill_api_server();
                 sleep(Duration::from_millis(random.random_range(0..4_000))).await;
                 world.plane.start_api_server().await.unwrap();
                 fallen.borrow_mut().api_server += 1;
             }
-            14 => {
+            15 => {
                 world.plane.restart_etcd().await.unwrap();
                 world.plane.start_api_server().await.unwrap();
                 fallen.borrow_mut().etcd += 1;

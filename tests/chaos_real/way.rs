@@ -106,6 +106,7 @@ impl Drop for Way {
     }
 }
 
+#[allow(clippy::disallowed_methods)] // it ends with the way
 async fn open(router: Router) -> Way {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

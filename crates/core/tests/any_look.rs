@@ -11,7 +11,7 @@ use carpack_core::{order, pack as packs};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
-use world::{Reply, World, pack, time};
+use world::{Reply, World, cases, pack, time};
 
 /// An instance with anything in it; which ids and names there are is known only later, so these are numbers.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ fn bought(reply: Reply) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn a_pack_that_was_bought_is_never_bought_again(

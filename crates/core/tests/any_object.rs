@@ -1,5 +1,5 @@
 //! Objects as nobody would write them: any bytes are an error, or a value about which a decision is made without a panic
-//! and, where something in it makes no sense, without a purchase.
+//! and, where something in it makes no sense, without a purchase. `PROPTEST_CASES` raises the number of cases.
 #![allow(clippy::unwrap_used)]
 
 mod world;
@@ -12,7 +12,7 @@ use carpack_core::{order, pack as packs};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use world::{Reply, World, pack};
+use world::{Reply, World, cases, pack};
 
 /// Something is replaced by something else, or taken away.
 #[derive(Debug, Clone)]
@@ -166,7 +166,7 @@ fn sane_order(order: &carpack_api::PackOrderSpec, account: &Account) -> Result<(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn any_pack_is_an_error_or_is_decided_about_and_buys_only_what_makes_sense(

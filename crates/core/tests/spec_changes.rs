@@ -16,26 +16,12 @@ use carpack_core::order::SETTLE_ANNOTATION;
 use carpack_core::pack as packs;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use serde_json::json;
-use world::{Reply, World, pack};
+use world::{Reply, World, cases, pack};
 
 /// Each case is one pack that lives through so many changes of its spec.
 const CHANGES: usize = 80;
 const CASES: u32 = 300;
-
-/// At least so many cases, and always the same; others, and as many as asked for, with `PROPTEST_CASES`.
-fn config(cases: u32) -> ProptestConfig {
-    let (asked, usual) = (ProptestConfig::default(), ProptestConfig::with_cases(cases));
-    let rng_seed = if asked.cases > cases { asked.rng_seed } else { RngSeed::Fixed(20_261_201) };
-    ProptestConfig {
-        cases: cases.max(asked.cases),
-        rng_seed,
-        max_shrink_iters: 600,
-        failure_persistence: None,
-        ..usual
-    }
-}
 
 /// A moment in a spec.
 #[derive(Debug, Clone, Copy)]
@@ -403,7 +389,7 @@ fn changes() -> impl Strategy<Value = Vec<(Edit, Meanwhile)>> {
 }
 
 proptest! {
-    #![proptest_config(config(CASES))]
+    #![proptest_config(cases(CASES))]
 
     #[test]
     fn after_any_changes_of_the_spec_the_first_one_works_again(changes in changes()) {

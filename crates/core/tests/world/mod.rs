@@ -17,6 +17,7 @@ use carpack_core::order::{self, Outcome};
 use carpack_core::pack::{self, Change, ChangeFailure};
 use carpack_core::{Event, Timing};
 use jiff::{SignedDuration, Timestamp};
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use serde_json::json;
 
 pub const NAMESPACE: &str = "events";
@@ -83,6 +84,19 @@ pub struct World {
     /// Their orders, which nobody drives here.
     pub neighbours_orders: Vec<PackOrder>,
     counter: u32,
+}
+
+/// At least so many cases, and always the same; others, and as many as asked for, with `PROPTEST_CASES`.
+pub fn cases(usual: u32) -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let rng_seed = if asked.cases > usual { asked.rng_seed } else { RngSeed::Fixed(20_261_201) };
+    ProptestConfig {
+        cases: usual.max(asked.cases),
+        rng_seed,
+        max_shrink_iters: 600,
+        failure_persistence: None,
+        ..asked
+    }
 }
 
 pub fn time(text: &str) -> Timestamp {
