@@ -36,6 +36,9 @@ struct Fallen {
 
 /// Two packs of three are bought, moved and renewed, while everything that can fall falls. Answers what fell.
 pub async fn live(plane: &'static ControlPlane, seed: u64) -> String {
+    // After so many outages the last life may have left it waiting for long.
+    plane.kill_controller_manager();
+    plane.start_controller_manager().await.unwrap();
     let tokens = if seed.is_multiple_of(2) { TokenHandling::Ignored } else { TokenHandling::Honoured };
     let settings = AccountSettings { token_handling: tokens, ..AccountSettings::default() };
     let accounts = vec![AccountConfig { settings, ..AccountConfig::default() }];
