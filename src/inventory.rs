@@ -64,6 +64,11 @@ impl Snapshot {
         !matches!(self.health, Health::NotReady { reason: NOT_LOOKED_YET, .. })
     }
 
+    /// How far our clock is ahead of the cloud's, as far as its answers say.
+    pub fn clock_ahead(&self) -> jiff::SignedDuration {
+        self.skew.and_then(jiff::SignedDuration::checked_neg).unwrap_or_default()
+    }
+
     /// True when the account's own report of it would be different, apart from age.
     pub fn reads_differently(&self, other: &Self) -> bool {
         self.balance != other.balance || self.differs(other)

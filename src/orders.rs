@@ -56,6 +56,7 @@ impl Gathered<'_> {
             commitments: &self.commitments,
             installation_mode: self.operator.settings.mode,
             now: self.operator.clock.second(),
+            clock_ahead: self.snapshot.clock_ahead(),
             timing: &self.operator.settings.timing,
         })
     }

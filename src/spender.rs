@@ -148,6 +148,7 @@ impl Spender {
             commitments: &commitments,
             installation_mode: operator.settings.mode,
             now: operator.clock.second(),
+            clock_ahead: evidence.snapshot.clock_ahead(),
             timing: &operator.settings.timing,
         };
         if order::decide(&input).effect != Some(Effect::Submit { index }) {

@@ -266,6 +266,7 @@ fn decided(mut order: PackOrder, name: &str, account: &CarAccount, snapshot: &Sn
             commitments: &Commitments::default(),
             installation_mode: Mode::Automatic,
             now: begin(),
+            clock_ahead: jiff::SignedDuration::ZERO,
             timing: &Timing::default(),
         });
         if let Some(effect) = decision.effect {

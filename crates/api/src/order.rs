@@ -239,10 +239,13 @@ pub struct LineStatus {
     /// How often the call was sent.
     #[serde(default)]
     pub attempts: i32,
+    /// How often its outcome was not known at once.
+    #[serde(default)]
+    pub doubts: i32,
     /// When the intent to send was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit_time: Option<Time>,
-    /// While the call was sent again with the same token before the one before it was settled: when that one was sent.
+    /// When the call before the last one was sent, if that was still in doubt when the last one was sent with the same token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_doubt_since: Option<Time>,
     /// Not sent again before this moment.

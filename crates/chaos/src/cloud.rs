@@ -97,7 +97,7 @@ fn call() -> state::Call {
 
 impl Cloud for CloudWire {
     fn clock_skew(&self) -> Option<SignedDuration> {
-        None
+        self.0.world.skew(self.0.process).checked_neg()
     }
 
     fn list_renewable_instances(&self, _: Deadline) -> BoxFuture<'_, Answer<Vec<RenewableInstance>>> {

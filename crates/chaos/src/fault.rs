@@ -197,15 +197,38 @@ impl fmt::Display for Site {
     }
 }
 
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.site.name(), self.point.name(), self.outcome.name())
     }
 }
 
+/// What may be written, in words.
+pub(crate) fn names<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// A text that names no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no fault: write site/point/outcome, such as buy/reply-lost/crash")]
+#[error(
+    "{:?} is no fault: write site/point/outcome, such as buy/reply-lost/crash; there are: {}; {}; {}",
+    .0,
+    names(&Site::ALL),
+    names(&Point::ALL),
+    names(&Outcome::ALL)
+)]
 pub struct NoFault(String);
 
 impl FromStr for Fault {

@@ -32,7 +32,7 @@ struct Arguments {
     /// What is shown of a replay.
     #[arg(long, default_value = "info,carpack=debug,carpack_chaos=debug")]
     log: String,
-    /// Every fault alone is run with so many seeds.
+    /// Every fault alone is run with so many seeds; with any, also beside everything else that may be different, with one.
     #[arg(long, default_value_t = 20)]
     seeds: u64,
     /// Every ordered pair of faults is run with so many seeds.
@@ -81,7 +81,10 @@ fn replay(schedule: &Schedule, log: &str, out: &mut impl Write) -> io::Result<bo
     if let Some((reason, words)) = &ending.asked {
         writeln!(out, "asks a person ({reason}): {words}")?;
     }
-    Ok(ending.breaches.is_empty())
+    if reached < all {
+        writeln!(out, "a fault had no occasion: what else is different leaves none")?;
+    }
+    Ok(ending.breaches.is_empty() && reached == all)
 }
 
 fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
@@ -93,7 +96,9 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let paired = (1..=arguments.pair_seeds).flat_map(matrix::pairs).step_by(arguments.every.max(1));
     let schedules = alone.chain(crossed).chain(paired);
     let only = arguments.beside;
-    let wanted = |schedule: &Schedule| only.is_none_or(|only| schedule.troubles.last() == Some(&only));
+    let wanted = |schedule: &Schedule| {
+        only.is_none_or(|only| schedule.faults.len() == 1 && schedule.troubles.last() == Some(&only))
+    };
     let told = AtomicUsize::new(0);
     let tally = run_all(schedules.filter(wanted), arguments.threads, |tally| {
         tell_progress(tally, began, &told);
@@ -105,6 +110,9 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let reasons: Vec<String> = tally.asked.iter().map(|(reason, (count, ..))| format!("{count} {reason}")).collect();
     let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let (killed, all) = mistakes.unwrap_or((0, 0));
+    let named = [Rule::DoubleCharge, Rule::Overpaid, Rule::LostPack, Rule::MissedRenewal, Rule::RepeatedRenewal];
+    let others = tally.broken.iter().filter(|(rule, _)| !named.contains(rule)).map(|(_, count)| count).sum::<usize>();
+    writeln!(out, "\nbreaches of all other rules: {others}")?;
     writeln!(
         out,
         "\nschedules {} | double charges {} | lost packs {} | missed renewals {} | repeated renewals {} | ended asking a human {}{why} | mutants killed {killed}/{all}",
@@ -115,7 +123,10 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
         tally.count(Rule::RepeatedRenewal),
         tally.questions(),
     )?;
-    Ok(good && few && killed == all)
+    if tally.schedules() == 0 {
+        writeln!(out, "nothing was run: leave out --every, --seeds and --pair-seeds, or raise them")?;
+    }
+    Ok(good && few && killed == all && tally.schedules() > 0)
 }
 
 /// Progress goes to standard error: it is not part of the result. A failure is told at once.

@@ -30,7 +30,7 @@ impl CloudWire {
     ) -> BoxFuture<'_, carpack_cloud::Outcome<Receipt>> {
         async move {
             let world = &self.0.world;
-            let signed = world.operators_time();
+            let signed = world.operators_time(self.0.process);
             if let Err(why) = before_send()
                 && !world.plan.is(Sabotage::NoMargin)
             {

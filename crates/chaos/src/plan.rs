@@ -12,9 +12,9 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::clock::BEGIN;
-use crate::fault::Fault;
-use crate::sabotage::Sabotage;
-use crate::trouble::Trouble;
+use crate::fault::{Fault, NoFault};
+use crate::sabotage::{NoSabotage, Sabotage};
+use crate::trouble::{NoTrouble, Trouble};
 
 /// Days after which a month later is another day than it seems.
 const MONTH_ENDS: [&str; 5] = [
@@ -178,25 +178,30 @@ impl fmt::Display for Schedule {
 /// A text that is no schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no schedule: write fault+fault~trouble!sabotage@seed, such as buy/reply-lost/crash+lease/not-sent/zombie~lag@7"
+    "{text:?} is no schedule: {why}; write fault+fault~trouble!sabotage@seed, such as buy/reply-lost/crash+lease/not-sent/zombie~lag@7"
 )]
-pub struct NoSchedule(String);
+pub struct NoSchedule {
+    text: String,
+    why: String,
+}
 
 impl FromStr for Schedule {
     type Err = NoSchedule;
 
     fn from_str(text: &str) -> Result<Self, NoSchedule> {
-        let wrong = || NoSchedule(text.to_owned());
-        let (rest, seed) = text.rsplit_once('@').ok_or_else(wrong)?;
+        let wrong = |why: String| NoSchedule { text: text.to_owned(), why };
+        let (rest, seed) = text.rsplit_once('@').ok_or_else(|| wrong("it has no @seed".to_owned()))?;
+        let seed = seed.parse().map_err(|_| wrong(format!("the seed {seed:?} is no number")))?;
         let (rest, sabotage) = match rest.split_once('!') {
-            Some((rest, name)) => (rest, Some(name.parse().map_err(|_| wrong())?)),
+            Some((rest, name)) => (rest, Some(name.parse().map_err(|error: NoSabotage| wrong(error.to_string()))?)),
             None => (rest, None),
         };
         let mut parts = rest.split('~');
-        let faults = parts.next().unwrap_or_default().split('+').filter(|name| !name.is_empty());
-        let faults = faults.map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
-        let troubles = parts.map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
-        Ok(Self { faults, troubles, sabotage, seed: seed.parse().map_err(|_| wrong())? })
+        let faults = parts.next().unwrap_or_default().split('+').filter(|name| !name.is_empty()).map(str::parse);
+        let faults = faults.collect::<Result<_, NoFault>>().map_err(|error| wrong(error.to_string()))?;
+        let troubles = parts.map(str::parse).collect::<Result<_, NoTrouble>>();
+        let troubles = troubles.map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { faults, troubles, sabotage, seed })
     }
 }
 

@@ -78,7 +78,7 @@ impl Process {
             sweep_interval: SWEEP_INTERVAL,
             identity,
             kube,
-            clock: Clock::of(Arc::new(move || time.operators_time())),
+            clock: Clock::of(Arc::new(move || time.operators_time(number))),
             guard: guard.clone(),
             stores: feeds.seen(),
             tasks: tasks.clone(),

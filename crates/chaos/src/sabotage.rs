@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::fault::names;
+
 /// A mistake that is made on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sabotage {
@@ -141,7 +143,7 @@ impl fmt::Display for Sabotage {
 
 /// A text that names no sabotage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no sabotage")]
+#[error("{:?} is no sabotage; there are: {}", .0, names(&Sabotage::ALL))]
 pub struct NoSabotage(String);
 
 impl FromStr for Sabotage {

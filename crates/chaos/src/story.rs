@@ -285,7 +285,7 @@ impl Teller<'_> {
                 return Err(Stop);
             }
             sleep(STEP).await;
-            if !world.is_troubled() && !waits_by_design(&orders, world.operators_time()) {
+            if !world.is_troubled() && !waits_by_design(&orders, world.slowest_time()) {
                 calm += STEP;
             }
         }
@@ -295,6 +295,11 @@ impl Teller<'_> {
     fn give_up(&mut self, what: &str, orders: &[Arc<PackOrder>]) {
         let packs = self.world.packs();
         self.asked = asks(&packs, orders);
+        // Nobody was away for so long.
+        if let Some((_, words)) = self.asked.take_if(|(reason, _)| reason == "Missed") {
+            self.world.oracle().breach(Rule::MissedRenewal, format!("{what}: not yet; {words}"));
+            return;
+        }
         if self.asked.is_none() {
             let packs: Vec<String> = packs.iter().map(|pack| describe(pack)).collect();
             let orders: Vec<String> = orders.iter().map(|order| describe_order(order)).collect();

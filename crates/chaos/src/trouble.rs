@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::cloud::ACCOUNT;
+use crate::fault::names;
 use crate::story::user;
 use crate::world::{BALANCE, STORM, TENANT, TREASURY, World};
 
@@ -176,7 +177,7 @@ impl fmt::Display for Trouble {
 
 /// A text that names no trouble.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no trouble")]
+#[error("{:?} is no trouble; there are: {}", .0, names(&Trouble::ALL))]
 pub struct NoTrouble(String);
 
 impl FromStr for Trouble {

@@ -253,12 +253,24 @@ impl World {
 
     // Surroundings.
 
-    /// The time on the operator's machine.
-    pub fn operators_time(&self) -> Timestamp {
+    /// The time on the machine of a process.
+    pub fn operators_time(&self, process: usize) -> Timestamp {
         if self.plan.is(Sabotage::ClockStands) {
             return self.plan.begin;
         }
-        self.clock.now().saturating_add(*lock(&self.skew)).unwrap_or(Timestamp::MAX)
+        self.clock.now().saturating_add(self.skew(process)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The time on the machine whose clock is behind all others.
+    pub fn slowest_time(&self) -> Timestamp {
+        self.operators_time(0).min(self.operators_time(1))
+    }
+
+    /// How far the clock of a process is ahead of the cloud's. Where clocks are off, the next process's is off the other way.
+    pub fn skew(&self, process: usize) -> SignedDuration {
+        let skew = *lock(&self.skew);
+        let other = self.plan.has(Trouble::Skew) && !process.is_multiple_of(2);
+        if other { SignedDuration::ZERO.saturating_sub(skew) } else { skew }
     }
 
     /// Somebody sets the clock of the operator's machine.

@@ -3,9 +3,10 @@
 
 mod world;
 
+use carpack_api::ConcurrencyPackSpec;
 use carpack_api::Mode;
 use carpack_api::order::LineState;
-use carpack_api::pack::{RenewFlag, RenewalMode};
+use carpack_api::pack::{RenewFlag, RenewalMode, RenewalStrategy};
 use carpack_core::account::Health;
 use carpack_core::observation::{Binding, DealsLook};
 use carpack_core::order::Effect;
@@ -132,6 +133,21 @@ fn of_two_open_orders_of_a_pack_the_earlier_goes_first_and_the_other_buys_nothin
     assert_eq!(world.bought(), 0, "it waits for the earlier one");
     world.settle();
     assert_eq!((world.bought(), line(&world)), (1, (LineState::Void, 0)));
+}
+
+#[test]
+fn a_renewal_is_void_when_it_was_declared_otherwise_since() {
+    for change in [
+        |spec: &mut ConcurrencyPackSpec| spec.renewal.duration = Some(2),
+        |spec: &mut ConcurrencyPackSpec| spec.renewal.strategy = Some(RenewalStrategy::Replace),
+    ] {
+        let mut world = due(json!({}));
+        world.spec(change);
+        run(&mut world);
+        assert_eq!((world.renewed(), line(&world)), (0, (LineState::Void, 0)));
+        world.settle();
+        assert_eq!(world.orders.len(), 3, "it is ordered anew, as declared");
+    }
 }
 
 #[test]

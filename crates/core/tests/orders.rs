@@ -154,6 +154,63 @@ fn what_was_paid_and_not_delivered_is_never_sent_again() {
     assert_eq!(world.ready(), "False PaidNotDelivered");
 }
 
+fn say(world: &mut World, word: &str) {
+    let annotation = [("carpack.io/settle".to_owned(), word.to_owned())];
+    world.orders[0].metadata.annotations = Some(annotation.into());
+}
+
+#[test]
+fn a_person_can_close_an_order_that_was_paid_and_never_delivered() {
+    let undelivered = |word| {
+        let mut world = ordered();
+        world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
+        let outcome = Outcome::PaidNotDelivered { message: "PaySuccDeliverFailed".into() };
+        world.orders[0].status = Some(settle(&world.orders[0], 0, &outcome, world.now, &world.timing));
+        look_in_vain(&mut world);
+        world.step_order(0);
+        let message = world.orders[0].status.as_ref().unwrap().message.clone().unwrap();
+        assert!(message.contains("kubectl annotate packorder events.concert.buy-1"), "{message}");
+        say(&mut world, word);
+        (within_a_minute(&mut world).0, world.bought())
+    };
+    assert_eq!(undelivered("NotExecuted"), (LineState::Rejected, 0));
+    assert_eq!(undelivered("Executed"), (LineState::Done, 0));
+    assert_eq!(undelivered("Maybe"), (LineState::Committed, 0));
+}
+
+#[test]
+fn a_persons_word_settles_no_line_but_one_about_which_a_person_is_asked() {
+    let mut world = in_doubt(Reply::LostBeforeCommit, None);
+    say(&mut world, "NotExecuted");
+    assert_eq!(within_a_minute(&mut world), (LineState::Unknown, 1));
+    world.pass(SignedDuration::from_mins(14));
+    assert_eq!(within_a_minute(&mut world).0, LineState::Rejected);
+}
+
+#[test]
+fn refusals_before_a_call_was_lost_do_not_make_it_one_about_which_a_person_is_asked() {
+    let mut world = ordered();
+    let refused = || Reply::Refused { category: "RateLimited", may_pass: true };
+    world.replies = vec![refused(), refused(), refused(), Reply::LostBeforeCommit];
+    world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_secs(30));
+    assert_eq!((world.bought(), world.ready()), (1, "True Active".into()));
+}
+
+#[test]
+fn an_absence_counts_later_where_our_clock_is_ahead_of_the_clouds() {
+    let mut world = sent(Reply::LostBeforeCommit);
+    world.step_order(0);
+    world.pass(LONGER_THAN_THE_QUARANTINE);
+    world.sweep();
+    let books = DealsLook { started: world.now, deals: Vec::new() };
+    world.pass(SECOND);
+    let clear_looks_when_ahead = |minutes| {
+        world.clock_ahead = SignedDuration::from_mins(minutes);
+        world.decide_order(0, Some(&books)).status.lines[0].clear_looks
+    };
+    assert_eq!([-4, 0, 2, 4].map(clear_looks_when_ahead), [1, 1, 1, 0]);
+}
+
 #[test]
 fn what_a_purchase_has_cost_is_looked_up_however_late_and_in_the_end_only_once_in_vain() {
     let mut world = sent(Reply::LostAfterCommit);

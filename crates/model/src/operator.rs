@@ -10,6 +10,7 @@ use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::{order, pack};
+use jiff::SignedDuration;
 
 use crate::api::{lean_order, lean_pack, name_of, with_status};
 use crate::config::{Mutant, TREASURY, World, at};
@@ -199,6 +200,7 @@ impl State {
                 commitments: &commitments.unwrap_or_default(),
                 installation_mode: Mode::Automatic,
                 now: at(self.now),
+                clock_ahead: SignedDuration::ZERO,
                 timing: &scene.timing,
             });
             decision.status = lean_order(decision.status);

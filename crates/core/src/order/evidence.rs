@@ -5,9 +5,9 @@
 
 use carpack_api::PackOrderStatus;
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::lines::{ATTEMPTS, CLEAR_LOOKS, UNPAID, is_unpaid, list, note};
+use super::lines::{CLEAR_LOOKS, DOUBTS, UNPAID, asks_a_person, doubt, is_unpaid, list, note};
 use super::{Input, SETTLE_ANNOTATION};
 use crate::money::Amount;
 use crate::names::is_named;
@@ -31,15 +31,15 @@ pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
 fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
     match line.state {
         LineState::Submitting => {
-            line.state = LineState::Unknown;
+            doubt(line);
             line.category = Some("Interrupted".to_owned());
             line.message = Some("the operator stopped between writing the intent and recording the answer".to_owned());
             Some("outcome unknown: the operator stopped between writing the intent and recording the answer".to_owned())
         }
-        LineState::Unknown => settle_unknown(input, spec, line),
+        LineState::Unknown => settle_unknown(input, spec, line).or_else(|| settle_by_hand(input, line)),
         // Only the books can tell that it was paid after all.
         LineState::Committed if is_unpaid(line) => None,
-        LineState::Committed => deliver(input, spec, line),
+        LineState::Committed => deliver(input, spec, line).or_else(|| settle_by_hand(input, line)),
         LineState::Pending | LineState::Done | LineState::Rejected | LineState::Void => None,
     }
 }
@@ -54,19 +54,6 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
         line.category = None;
         return Some(rest.map_or_else(|| seen.clone(), |rest| format!("{seen}; {rest}")));
     }
-    match input.order.metadata.annotations.as_ref().and_then(|a| a.get(SETTLE_ANNOTATION)).map(String::as_str) {
-        Some("NotExecuted") => {
-            line.state = LineState::Rejected;
-            line.category = Some("SettledByHand".to_owned());
-            return Some("settled by hand: not executed".to_owned());
-        }
-        Some("Executed") => {
-            line.state = LineState::Done;
-            line.category = Some("SettledByHand".to_owned());
-            return Some("settled by hand: executed".to_owned());
-        }
-        _ => {}
-    }
     let earliest = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |look| look.0);
     let (observation, deals) = (input.observation?, input.deals?);
     if observation.started <= earliest || deals.started <= earliest || line.clear_looks >= CLEAR_LOOKS {
@@ -77,7 +64,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     }
     line.clear_looks = line.clear_looks.saturating_add(1);
     line.last_look_time = Some(whole_up(observation.started.max(deals.started)));
-    if line.clear_looks >= CLEAR_LOOKS && line.attempts < ATTEMPTS {
+    if line.clear_looks >= CLEAR_LOOKS && line.doubts < DOUBTS {
         line.state = LineState::Pending;
         line.in_doubt_since = None;
         line.retry_time = None;
@@ -88,9 +75,26 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     Some(format!("complete look {} of {CLEAR_LOOKS} found no trace", line.clear_looks))
 }
 
-/// When an absence begins to mean something.
+/// A person's word settles a line about which a person is asked, and no other.
+fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
+    let word = input.order.metadata.annotations.as_ref().and_then(|a| a.get(SETTLE_ANNOTATION))?;
+    let (state, said) = match word.as_str() {
+        "NotExecuted" => (LineState::Rejected, "settled by hand: not executed"),
+        "Executed" => (LineState::Done, "settled by hand: executed"),
+        _ => return None,
+    };
+    if !asks_a_person(input, line) {
+        return None;
+    }
+    line.state = state;
+    line.category = Some("SettledByHand".to_owned());
+    line.message = Some(said.to_owned());
+    Some(said.to_owned())
+}
+
+/// When an absence begins to mean something: later, where our clock is ahead of the one that signatures are judged by.
 pub(super) fn quarantine_end(input: &Input<'_>, submitted: Timestamp) -> Timestamp {
-    plus(submitted, input.timing.quarantine)
+    plus(plus(submitted, input.timing.quarantine), input.clock_ahead.max(SignedDuration::ZERO))
 }
 
 /// The instances that prove the call was executed.

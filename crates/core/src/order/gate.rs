@@ -1,7 +1,7 @@
 //! The last gate before money moves: what stands between an unsent line and its call.
 
 use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine, OrderState};
-use carpack_api::pack::RenewalMode;
+use carpack_api::pack::{RenewalMode, RenewalStrategy};
 use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder};
 use jiff::Timestamp;
 
@@ -12,6 +12,7 @@ use crate::brake;
 use crate::limits::{self, is_first};
 use crate::names::{carries_hash, is_named};
 use crate::observation::{Observation, seen_off};
+use crate::time::renewal_duration;
 
 /// The look in hand is not new enough.
 pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
@@ -101,6 +102,12 @@ fn check_wanted(input: &Input<'_>) -> Gate {
     }
     if pack.spec.renewal.mode != RenewalMode::Operator {
         return Gate::Void("the pack is no longer renewed by the operator".to_owned());
+    }
+    let replaces = spec.action == OrderAction::Buy;
+    if spec.terms.duration != renewal_duration(&pack.spec)
+        || replaces != (pack.spec.renewal.strategy.unwrap_or_default() == RenewalStrategy::Replace)
+    {
+        return Gate::Void("the pack's renewal was declared otherwise since the order was made".to_owned());
     }
     if pack.spec.renewal.until.as_ref().is_some_and(|until| input.now >= until.0) {
         return Gate::Void("renewal.until has passed".to_owned());

@@ -5,15 +5,18 @@ use carpack_api::{PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Input;
+use super::evidence::quarantine_end;
 use crate::Timing;
 use crate::time::{plus, whole, whole_up};
 
 /// Complete looks without a trace that prove an absence.
 pub(super) const CLEAR_LOOKS: i32 = 2;
-/// Attempts after which a person is asked.
-pub(super) const ATTEMPTS: i32 = 3;
+/// Calls without a known outcome after which a person is asked.
+pub(super) const DOUBTS: i32 = 3;
 /// Category of a line whose order the cloud took and left unpaid.
 pub(super) const UNPAID: &str = "Unpaid";
+/// Category of a line that was paid and, as the cloud says, cannot be delivered.
+pub(super) const UNDELIVERED: &str = "PaidNotDelivered";
 /// Entries of the trail that are kept.
 const TRAIL: usize = 50;
 
@@ -72,6 +75,7 @@ fn untouched(index: i32) -> LineStatus {
         index,
         state: LineState::Pending,
         attempts: 0,
+        doubts: 0,
         submit_time: None,
         in_doubt_since: None,
         retry_time: None,
@@ -132,33 +136,43 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
         }
         // What is refused may be the repetition only: it says nothing of the call before.
         Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
-            line.state = LineState::Unknown;
+            doubt(line);
             line.category = Some((*category).to_owned());
             line.message = Some(message.clone());
             format!("outcome still unknown: sent again, and refused: {message}")
         }
         Outcome::Rejected { category, message, may_pass } => {
             line.state = if *may_pass { LineState::Pending } else { LineState::Rejected };
-            line.retry_time = may_pass.then(|| whole_up(plus(now, backoff(timing.retry_after, line.attempts))));
+            let by = spec.and_then(|spec| spec.renews_from.as_ref()).or(order.spec.deadline.as_ref()).map(|t| t.0);
+            let wait = wait(timing.retry_after, line.attempts, by.map(|by| by.duration_since(now)));
+            line.retry_time = may_pass.then(|| whole_up(plus(now, wait)));
             line.category = Some((*category).to_owned());
             line.message = Some(message.clone());
             format!("refused, nothing was spent: {message}")
         }
         Outcome::Unknown { category, message } => {
-            line.state = LineState::Unknown;
+            doubt(line);
             line.category = Some((*category).to_owned());
             line.message = Some(message.clone());
             format!("outcome unknown: {message}")
         }
         Outcome::PaidNotDelivered { message } => {
             line.state = LineState::Committed;
-            line.category = Some("PaidNotDelivered".to_owned());
+            line.category = Some(UNDELIVERED.to_owned());
             line.message = Some(message.clone());
             format!("paid and not delivered: {message}")
         }
     };
     note(&mut status, now, format!("line {index}: {text}"));
     status
+}
+
+/// From here on nobody knows what became of the line's last call. It counts once, whoever says so.
+pub(super) fn doubt(line: &mut LineStatus) {
+    if line.state != LineState::Unknown {
+        line.state = LineState::Unknown;
+        line.doubts = line.doubts.saturating_add(1);
+    }
 }
 
 /// The recorded status with all lines in it.
@@ -189,15 +203,31 @@ pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
     let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
     let Some(minutes) = api.and_then(|api| api.client_token_honored_minutes) else { return false };
     let Some(submitted) = line.submit_time.as_ref() else { return false };
-    // The repetition may arrive as late as any call.
-    let arrives = plus(input.now, input.timing.quarantine);
+    // The repetition may arrive as late as any call, and the cloud counts by a clock of its own.
+    let arrives = plus(plus(input.now, input.timing.quarantine), input.clock_ahead.abs());
     let forgotten = plus(submitted.0, SignedDuration::from_mins(i64::from(minutes)));
-    line.state == LineState::Unknown && line.attempts == 1 && line.clear_looks == 0 && arrives < forgotten
+    line.state == LineState::Unknown && line.doubts <= 1 && line.clear_looks == 0 && arrives < forgotten
 }
 
 /// True when looking on is of no use: a person is asked.
 pub(super) fn exhausted(line: &LineStatus) -> bool {
-    line.state == LineState::Unknown && line.attempts >= ATTEMPTS && line.clear_looks >= CLEAR_LOOKS
+    line.state == LineState::Unknown && line.doubts >= DOUBTS && line.clear_looks >= CLEAR_LOOKS
+}
+
+/// True when nothing that is still to come settles the line: a person is asked.
+pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
+    let Some(submitted) = line.submit_time.as_ref().map(|t| t.0) else { return false };
+    match line.state {
+        LineState::Unknown => {
+            let in_vain = input.now >= plus(quarantine_end(input, submitted), input.timing.quarantine);
+            exhausted(line) || in_vain
+        }
+        LineState::Committed => {
+            let late = input.now >= plus(submitted, input.timing.delivery_grace);
+            line.instance_ids.is_empty() && !is_unpaid(line) && (late || line.category.as_deref() == Some(UNDELIVERED))
+        }
+        _ => false,
+    }
 }
 
 /// Adds to the trail; the oldest entries are dropped.
@@ -207,11 +237,13 @@ pub(super) fn note(status: &mut PackOrderStatus, now: Timestamp, message: String
     status.trail.drain(..surplus);
 }
 
-/// Doubles with each attempt, up to an hour.
-fn backoff(first: SignedDuration, attempts: i32) -> SignedDuration {
+/// Doubles with each attempt, up to an hour; never more than an eighth of what is left, so that a renewal is tried to the end.
+fn wait(first: SignedDuration, attempts: i32, left: Option<SignedDuration>) -> SignedDuration {
     let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 12)).unwrap_or(0);
     let factor = 1_i32.checked_shl(doublings).unwrap_or(i32::MAX);
-    first.checked_mul(factor).unwrap_or(SignedDuration::MAX).min(SignedDuration::from_hours(1))
+    let doubled = first.checked_mul(factor).unwrap_or(SignedDuration::MAX).min(SignedDuration::from_hours(1));
+    let share = left.and_then(|left| left.checked_div(8)).unwrap_or(SignedDuration::MAX);
+    doubled.min(share.max(first))
 }
 
 pub(super) fn list(items: &[String]) -> String {

@@ -9,7 +9,7 @@ mod report;
 use std::collections::BTreeSet;
 
 use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::account::Account;
 use crate::limits::Commitments;
@@ -47,6 +47,9 @@ pub struct Input<'a> {
     pub installation_mode: Mode,
     /// Now.
     pub now: Timestamp,
+    /// How far our clock is ahead of the cloud's; negative when it is behind, zero when nobody knows. The call in doubt may
+    /// have been signed by a process with another clock.
+    pub clock_ahead: SignedDuration,
     /// Intervals.
     pub timing: &'a Timing,
 }

@@ -7,7 +7,7 @@ use super::Input;
 use super::SETTLE_ANNOTATION;
 use super::decide::is_handed_over;
 use super::gate::{AWAITING_OBSERVATION, Gate};
-use super::lines::{UNPAID, exhausted, is_paid, is_settled, is_unpaid, list};
+use super::lines::{UNDELIVERED, UNPAID, asks_a_person, is_paid, is_settled, is_unpaid, list};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
 use crate::time::plus;
@@ -79,10 +79,11 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
     if let Some(line) = any(LineState::Committed) {
         let late = line.submit_time.as_ref().is_some_and(|t| input.now >= plus(t.0, input.timing.delivery_grace));
         let orders = list(&line.order_ids);
-        return if late || line.category.as_deref() == Some("PaidNotDelivered") {
+        return if late || line.category.as_deref() == Some(UNDELIVERED) {
             let words = line.message.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
             let message = format!(
-                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}"
+                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {} (or =Executed to let it be)",
+                settling(input)
             );
             (OrderState::InProgress, "PaidNotDelivered", message)
         } else {
@@ -115,16 +116,21 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
     }
 }
 
-fn ambiguous(input: &Input<'_>, line: &LineStatus) -> String {
+/// The command by which a person says that nothing came of a call.
+fn settling(input: &Input<'_>) -> String {
     let name = input.order.metadata.name.as_deref().unwrap_or_default();
     let namespace = input.order.metadata.namespace.as_deref().unwrap_or_default();
+    format!("kubectl annotate packorder {name} -n {namespace} {SETTLE_ANNOTATION}=NotExecuted")
+}
+
+fn ambiguous(input: &Input<'_>, line: &LineStatus) -> String {
     let cause = line.message.as_deref().unwrap_or("no answer");
-    let quarantined = line.submit_time.as_ref().map(|t| plus(t.0, input.timing.quarantine));
-    let in_vain = quarantined.is_some_and(|end| input.now >= plus(end, input.timing.quarantine));
-    if exhausted(line) || in_vain {
+    if asks_a_person(input, line) {
         return format!(
-            "the outcome of line {} stays unknown after {} attempts ({cause}); look it up in the console, then run: kubectl annotate packorder {name} -n {namespace} {SETTLE_ANNOTATION}=NotExecuted (or =Executed)",
-            line.index, line.attempts
+            "the outcome of line {} stays unknown after {} attempts ({cause}); look it up in the console, then run: {} (or =Executed)",
+            line.index,
+            line.attempts,
+            settling(input)
         );
     }
     format!(

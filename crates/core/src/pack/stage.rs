@@ -164,7 +164,8 @@ fn expired(view: &View<'_>) -> Decision {
         Finding::good(ENDED, "Ended", "ended as planned")
     } else {
         let message = format!(
-            "expired at {at} without having been renewed; nothing is bought on its own account: delete this object and create it again to buy anew"
+            "expired at {at} without having been renewed; nothing is bought on its own account: to buy anew, run kubectl delete concurrencypack {} -n {} and apply it again",
+            view.name, view.namespace
         );
         verdicts.push(verdict(READY, Some(false), "Expired", message.clone()));
         let missed = Finding::stuck(RENEWAL_ON_TRACK, "Missed", message);

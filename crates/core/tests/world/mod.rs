@@ -63,6 +63,8 @@ pub struct World {
     pub orders: Vec<PackOrder>,
     pub account: Option<Account>,
     pub installation_mode: Mode,
+    /// How far the operator's clock is ahead of the cloud's.
+    pub clock_ahead: SignedDuration,
     pub instances: BTreeMap<String, Instance>,
     pub projects: BTreeMap<String, Project>,
     pub charges: Vec<Charge>,
@@ -145,6 +147,7 @@ impl World {
             orders: Vec::new(),
             account: Some(account()),
             installation_mode: Mode::Automatic,
+            clock_ahead: SignedDuration::ZERO,
             instances: BTreeMap::new(),
             projects: [project("cap-a", "L1"), project("cap-b", "L1"), project("cap-small", "S1")].into(),
             charges: Vec::new(),
@@ -311,6 +314,7 @@ impl World {
             commitments: &commitments,
             installation_mode: self.installation_mode,
             now: self.now,
+            clock_ahead: self.clock_ahead,
             timing: &self.timing,
         })
     }
