@@ -253,14 +253,17 @@ impl Oracle {
     }
 }
 
-/// True for a write by which a status only says when the cloud was last seen: once an hour that is told anew.
+/// True for a write by which a status only says what time has brought: when the cloud was last seen, which is told anew once
+/// an hour, and what falls due in the days to come.
 fn is_heartbeat(world: &World, key: &Key, asked: &Asked) -> bool {
     let parse = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or(Value::Null);
     let before = world.api.get(key).map(|object| parse(&object.to_json())).unwrap_or(Value::Null);
     let after = parse(&asked.body);
     let lean = |object: &Value| {
         let mut status = object["status"].clone();
-        ["lastObservedTime", "lastSweepTime"].into_iter().for_each(|field| status[field] = Value::Null);
+        ["lastObservedTime", "lastSweepTime", "due7Days", "due30Days"]
+            .into_iter()
+            .for_each(|field| status[field] = Value::Null);
         status
     };
     asked.method == Method::PUT
