@@ -45,8 +45,11 @@ enum Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Pack,
+    Order,
     Lease,
 }
+
+const KINDS: [Kind; 3] = [Kind::Pack, Kind::Order, Kind::Lease];
 
 /// What is written; the rest is left as it was read.
 #[derive(Debug, Clone)]
@@ -62,7 +65,7 @@ const NAMES: [&str; 2] = ["concert", "gig"];
 const WORDS: [&str; 3] = ["one", "two", "three"];
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![3 => Just(Kind::Pack), 1 => Just(Kind::Lease)]
+    prop_oneof![3 => Just(Kind::Pack), 3 => Just(Kind::Order), 1 => Just(Kind::Lease)]
 }
 
 fn seen() -> impl Strategy<Value = Seen> {
@@ -130,6 +133,7 @@ impl Numbers {
 fn collection(kind: Kind, namespace: &str) -> String {
     match kind {
         Kind::Pack => format!("/apis/carpack.io/v1alpha1/namespaces/{namespace}/concurrencypacks"),
+        Kind::Order => format!("/apis/carpack.io/v1alpha1/namespaces/{namespace}/packorders"),
         Kind::Lease => format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"),
     }
 }
@@ -148,13 +152,27 @@ fn fresh(kind: Kind, name: usize, finalizer: bool) -> Value {
             // What somebody writes here is not taken.
             "status": {"reason": "invented"},
         }),
+        Kind::Order => json!({
+            "apiVersion": "carpack.io/v1alpha1", "kind": "PackOrder", "metadata": metadata,
+            "spec": {
+                "packRef": {"namespace": "events", "name": "concert", "uid": "uid"}, "accountRef": {"name": "default"},
+                "action": "Buy", "ordinal": 1, "packName": "events-concert-1", "decisionTime": "2026-12-01T00:00:00Z",
+                "terms": {
+                    "applicationType": "Cloud3D", "billingMode": "Daily", "region": "ap-singapore",
+                    "concurrencyScale": "L1", "quantity": 2, "duration": 3, "autoRenew": false},
+                "lines": [{"index": 0, "clientToken": "token"}]},
+            "status": {"message": "invented"},
+        }),
         Kind::Lease => json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata,
             "spec": {"holderIdentity": "one", "leaseDurationSeconds": 30}}),
     }
 }
 
-fn status(reason: usize) -> Value {
+fn status(kind: Kind, reason: usize) -> Value {
+    if kind == Kind::Order {
+        return json!({"message": WORDS[reason], "state": "Pending"});
+    }
     json!({"reason": WORDS[reason], "renewals": reason, "ordinals": {"buy": 1, "renew": 0, "return": 0}})
 }
 
@@ -163,6 +181,10 @@ fn edited(kind: Kind, edit: &Edit) -> Value {
     match edit {
         Edit::Nothing => json!({}),
         Edit::Spec(word) if kind == Kind::Pack => json!({"spec": {"project": WORDS[*word]}}),
+        Edit::Spec(word) if kind == Kind::Order => {
+            let scope = if *word == 0 { "ThisOrder" } else { "ThisAndLaterRenewals" };
+            json!({"spec": {"approval": {"decision": "Approved", "scope": scope}}})
+        }
         Edit::Spec(word) => json!({"spec": {"holderIdentity": WORDS[*word]}}),
         Edit::Label(word) => json!({"metadata": {"labels": {"word": WORDS[*word]}}}),
         Edit::Annotation(word) => json!({"metadata": {"annotations": {"carpack.io/word": WORDS[*word]}}}),
@@ -230,7 +252,7 @@ impl Side {
             }
             Operation::ReplaceStatus { kind, name, seen, reason, other_uid, edit } => {
                 let mut object = self.rewritten(*kind, *name, *seen, edit, *other_uid);
-                object["status"] = status(*reason);
+                object["status"] = status(*kind, *reason);
                 (Method::PUT, *kind, Some(*name), object, "/status")
             }
             Operation::Patch { kind, name, seen, edit } => {
@@ -241,7 +263,7 @@ impl Side {
                 (Method::PATCH, *kind, Some(*name), patch, "")
             }
             Operation::PatchStatus { kind, name, reason } => {
-                (Method::PATCH, *kind, Some(*name), json!({"status": status(*reason)}), "/status")
+                (Method::PATCH, *kind, Some(*name), json!({"status": status(*kind, *reason)}), "/status")
             }
             Operation::Delete { kind, name, precondition, other_uid } => {
                 let mut preconditions = json!({});
@@ -365,7 +387,7 @@ async fn the_same_operations_have_the_same_answers_and_events_on_the_real_api_se
             let history = &operations[..step];
             assert_eq!(found, expected, "sequence {number}, step {step}: {operation:?}, after {history:?}");
         }
-        for kind in [Kind::Pack, Kind::Lease] {
+        for kind in KINDS {
             let [real, fake] = &mut sides;
             let (expected, found) = (real.events(kind, &begins[0]).await, fake.events(kind, &begins[1]).await);
             assert_eq!(found, expected, "events of {kind:?} in sequence {number}: {operations:?}");
