@@ -216,7 +216,11 @@ async fn a_pack_that_expired_while_the_operator_was_down_is_reported_and_nothing
     world.start_operator();
     let pack = world.until_condition("concert", "Ready", "False Expired").await;
     assert_eq!(condition_with_reason(&pack, "RenewalOnTrack"), "False Missed");
-    assert!(message(&pack, "Ready").contains("create it again to buy anew"), "{}", message(&pack, "Ready"));
+    assert!(
+        message(&pack, "Ready").contains("to buy anew, run kubectl delete concurrencypack concert -n "),
+        "{}",
+        message(&pack, "Ready")
+    );
     world.event("concert", "Expired").await;
     world.go_to(expiry + SignedDuration::from_hours(24 * 9));
     world.until_cloud("the cloud has removed it", |s| s.instances().is_empty()).await;
