@@ -305,7 +305,7 @@ fn follow(world: &mut World) -> bool {
 /// What ends only with a new object, by design, and says so: also when a part has expired because it was not to be renewed
 /// for so long.
 fn is_over(world: &World) -> bool {
-    let ways_out = ["delete this object and create it again", "create another pack for what is missing"];
+    let ways_out = ["run kubectl delete concurrencypack concert -n events", "create another pack for what is missing"];
     let conditions = world.pack.iter().filter_map(|pack| pack.status.as_ref()).flat_map(|status| &status.conditions);
     conditions.into_iter().any(|c| c.type_ == "Ended" || ways_out.iter().any(|way_out| c.message.contains(way_out)))
 }
