@@ -158,9 +158,11 @@ fn kill_one(operators: &RefCell<Vec<GuardedProcess>>, random: &mut SmallRng) {
 async fn freeze_one(world: &World, operators: &RefCell<Vec<GuardedProcess>>, random: &mut SmallRng) {
     let which = random.random_range(0..operators.borrow().len());
     let frozen = operators.borrow_mut().swap_remove(which);
-    frozen.pause().unwrap();
+    // One that has just lost its lease may have ended by itself.
+    let paused = frozen.pause().is_ok();
     operators.borrow_mut().push(world.launch());
     sleep(Duration::from_millis(random.random_range(1_000..12_000))).await;
-    frozen.resume().unwrap();
-    operators.borrow_mut().push(frozen);
+    if paused && frozen.resume().is_ok() {
+        operators.borrow_mut().push(frozen);
+    }
 }
