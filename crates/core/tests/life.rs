@@ -4,7 +4,7 @@
 mod world;
 
 use carpack_api::Mode;
-use carpack_api::order::OrderAction;
+use carpack_api::order::{LineState, OrderAction};
 use carpack_api::pack::{RenewFlag, RenewalMode};
 use carpack_core::observation::{Binding, DealState};
 use carpack_core::pack::Change;
@@ -544,6 +544,8 @@ fn a_partial_delivery_is_never_topped_up_and_is_renewed_as_it_is() {
     assert_eq!(world.ready(), "False AwaitingDelivery");
     world.run_until("2026-12-01T03:00:00Z", HOUR);
     assert_eq!((world.ready().as_str(), world.bought()), ("False PartiallyDelivered", 1));
+    let line = &world.orders[0].status.as_ref().unwrap().lines[0];
+    assert_eq!((line.state, line.attempts), (LineState::Done, 1), "nothing is left to be sent for the rest");
     world.run_until("2026-12-03T23:00:00Z", HOUR);
     assert_eq!((world.bought(), world.renewed()), (1, 2));
     world.deliver();
