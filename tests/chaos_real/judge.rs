@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use carpack_api::PackOrder;
 use carpack_api::order::{LineState, OrderAction};
 use carpack_core::Timing;
+use carpack_testkit::eventually;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 
@@ -38,7 +39,12 @@ pub async fn judge(world: &World, packs: &[(&str, usize)], each_until: impl Fn(&
     let ledger = world.simulator.ledger();
     let mut explained = BTreeSet::new();
     for (name, renewals) in packs {
-        let orders = orders_of(world, name).await;
+        // The API server may just have been killed.
+        let listed = eventually(std::time::Duration::from_secs(60), "the orders are listed", async || {
+            world.orders().list(&ListParams::default()).await
+        });
+        let orders = listed.await.unwrap_or_else(|error| world.fail(&error.to_string()));
+        let orders: Vec<PackOrder> = orders.items.into_iter().filter(|o| o.spec.pack_ref.name == *name).collect();
         let lines = |action: OrderAction| {
             let of = orders.iter().filter(move |order| order.spec.action == action);
             of.filter_map(|order| order.status.as_ref()).flat_map(|status| status.lines.iter()).collect::<Vec<_>>()
