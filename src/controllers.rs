@@ -162,7 +162,7 @@ pub async fn spread_snapshots(
         let now = operator.clock.now();
         let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before, now));
         // What was too old to decide by is now new again, whatever it shows.
-        let aged = before.is_none_or(|before| now.duration_since(before) >= operator.settings.timing.stale_after);
+        let aged = before.is_some_and(|before| now.duration_since(before) >= operator.settings.timing.stale_after);
         if new.reads_differently(&old) {
             operator.queues.account(object);
         }

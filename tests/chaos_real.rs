@@ -23,12 +23,6 @@ use way::Place;
 /// So many worlds live at the same time.
 const WORLDS: usize = 4;
 
-/// Every place at which a process can be met.
-fn places() -> Vec<Place> {
-    let points = |site| Point::ALL.into_iter().map(move |point| Place { site, point, skip: 0 });
-    Site::ALL.into_iter().flat_map(points).collect()
-}
-
 /// Lives all of these, some at the same time; answers how many times the process was met.
 async fn live_all(lives: Vec<(Place, Fate)>) -> usize {
     let lived = stream::iter(lives).map(async |(place, fate)| {
@@ -37,6 +31,17 @@ async fn live_all(lives: Vec<(Place, Fate)>) -> usize {
         met
     });
     lived.buffer_unordered(WORLDS).filter(|met| ready(*met)).count().await
+}
+
+/// Meets a process at every place there is.
+async fn live_everywhere(fate: Fate) {
+    let points = |site| Point::ALL.into_iter().map(move |point| Place { site, point, skip: 0 });
+    let lives: Vec<_> = Site::ALL.into_iter().flat_map(points).map(|place| (place, fate)).collect();
+    let (all, met) = (lives.len(), live_all(lives).await);
+    println!(
+        "{fate:?} at {met} of {all} places: double charges 0 | lost packs 0 | missed renewals 0 | repeated renewals 0"
+    );
+    assert_eq!(met, all);
 }
 
 /// A few of the places, for every day; all of them are in the test below.
@@ -55,23 +60,13 @@ async fn killed_around_an_intent_and_its_call_every_pack_is_bought_once_and_rene
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make chaos-real"]
 async fn killed_at_every_effect_every_pack_is_bought_once_and_renewed_in_time() {
-    let lives: Vec<_> = places().into_iter().map(|place| (place, Fate::Killed)).collect();
-    let (all, met) = (lives.len(), live_all(lives).await);
-    println!(
-        "killed at {met} of {all} places: double charges 0 | lost packs 0 | missed renewals 0 | repeated renewals 0"
-    );
-    assert_eq!(met, all);
+    live_everywhere(Fate::Killed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make chaos-real"]
 async fn frozen_at_every_effect_and_woken_beside_another_every_pack_is_bought_once_and_renewed_in_time() {
-    let lives: Vec<_> = places().into_iter().map(|place| (place, Fate::Frozen)).collect();
-    let (all, met) = (lives.len(), live_all(lives).await);
-    println!(
-        "frozen at {met} of {all} places: double charges 0 | lost packs 0 | missed renewals 0 | repeated renewals 0"
-    );
-    assert_eq!(met, all);
+    live_everywhere(Fate::Frozen).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

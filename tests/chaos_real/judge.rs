@@ -1,6 +1,7 @@
 //! What a life must have left in the cloud's ledger, whatever happened.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use carpack_api::PackOrder;
 use carpack_api::order::{LineState, OrderAction};
@@ -12,20 +13,22 @@ use kube::api::ListParams;
 use crate::harness::{World, condition_with_reason, expiration, is_current};
 
 pub const QUANTITY: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ready in this project until so long after `from`, with every order settled and booked.
+/// Ready in this project, until this moment where one is named, with every order settled and booked.
 pub async fn stands(world: &World, name: &str, project: &str, until: Option<Timestamp>) -> bool {
     let Ok(pack) = world.packs().get(name).await else { return false };
     let says = |kind: &str, wanted: &str| condition_with_reason(&pack, kind) == wanted;
     let bound = pack.status.as_ref().and_then(|status| status.project.as_deref()) == Some(project);
     let in_time = until.is_none_or(|until| expiration(&pack) == Some(until));
     let scheduled = says("Ready", "True Active") && says("RenewalOnTrack", "True Scheduled");
-    scheduled && bound && in_time && is_current(&pack) && orders_of(world, name).await.iter().all(is_over)
+    let settled = async || orders_of(world, name).await.is_ok_and(|orders| orders.iter().all(is_over));
+    scheduled && bound && in_time && is_current(&pack) && settled().await
 }
 
-pub async fn orders_of(world: &World, pack: &str) -> Vec<PackOrder> {
-    let Ok(orders) = world.orders().list(&ListParams::default()).await else { return Vec::new() };
-    orders.items.into_iter().filter(|order| order.spec.pack_ref.name == pack).collect()
+async fn orders_of(world: &World, pack: &str) -> Result<Vec<PackOrder>, kube::Error> {
+    let orders = world.orders().list(&ListParams::default()).await?;
+    Ok(orders.items.into_iter().filter(|order| order.spec.pack_ref.name == pack).collect())
 }
 
 fn is_over(order: &PackOrder) -> bool {
@@ -40,11 +43,8 @@ pub async fn judge(world: &World, packs: &[(&str, usize)], each_until: impl Fn(&
     let mut explained = BTreeSet::new();
     for (name, renewals) in packs {
         // The API server may just have been killed.
-        let listed = eventually(std::time::Duration::from_secs(60), "the orders are listed", async || {
-            world.orders().list(&ListParams::default()).await
-        });
+        let listed = eventually(PATIENCE, "the orders are listed", async || orders_of(world, name).await);
         let orders = listed.await.unwrap_or_else(|error| world.fail(&error.to_string()));
-        let orders: Vec<PackOrder> = orders.items.into_iter().filter(|o| o.spec.pack_ref.name == *name).collect();
         let lines = |action: OrderAction| {
             let of = orders.iter().filter(move |order| order.spec.action == action);
             of.filter_map(|order| order.status.as_ref()).flat_map(|status| status.lines.iter()).collect::<Vec<_>>()
@@ -67,7 +67,7 @@ pub async fn judge(world: &World, packs: &[(&str, usize)], each_until: impl Fn(&
 
 /// Somebody for whom business time goes on while an order waits for it: the quarantine of a call in doubt, or the growing
 /// wait after refusals. Never returns.
-pub async fn keep_time(world: &World, pause: std::time::Duration) {
+pub async fn keep_time(world: &World, pause: Duration) {
     loop {
         tokio::time::sleep(pause).await;
         let Ok(orders) = world.orders().list(&ListParams::default()).await else { continue };

@@ -134,17 +134,20 @@ async fn strike(world: &World, seed: u64, operators: &RefCell<Vec<GuardedProcess
                 fallen.borrow_mut().lost += 1;
             }
         }
-        operators.borrow_mut().retain(GuardedProcess::is_running);
-        if operators.borrow().is_empty() {
-            operators.borrow_mut().push(world.launch());
-        }
+        keep_one_running(world, operators);
     }
     loop {
         sleep(Duration::from_secs(1)).await;
-        operators.borrow_mut().retain(GuardedProcess::is_running);
-        if operators.borrow().is_empty() {
-            operators.borrow_mut().push(world.launch());
-        }
+        keep_one_running(world, operators);
+    }
+}
+
+/// Those that ended by themselves are forgotten; where none is left, another one is started.
+fn keep_one_running(world: &World, operators: &RefCell<Vec<GuardedProcess>>) {
+    let mut operators = operators.borrow_mut();
+    operators.retain(GuardedProcess::is_running);
+    if operators.is_empty() {
+        operators.push(world.launch());
     }
 }
 

@@ -3,10 +3,9 @@
 
 mod world;
 
-use carpack_api::ConcurrencyPackSpec;
-use carpack_api::Mode;
 use carpack_api::order::LineState;
 use carpack_api::pack::{RenewFlag, RenewalMode, RenewalStrategy};
+use carpack_api::{ConcurrencyPackSpec, Mode};
 use carpack_core::account::Health;
 use carpack_core::observation::{Binding, DealsLook};
 use carpack_core::order::Effect;

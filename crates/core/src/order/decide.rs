@@ -5,9 +5,9 @@ use carpack_api::order::{LineState, LineStatus};
 use carpack_api::{ORDER_FINALIZER, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
-use super::evidence::{self, quarantine_end};
+use super::evidence::{self, may_repeat, quarantine_end};
 use super::gate::{Gate, gate, hold};
-use super::lines::{exhausted, is_paid, is_settled, may_repeat, note, with_lines};
+use super::lines::{exhausted, is_paid, is_settled, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
 use crate::pack::owns_instance;

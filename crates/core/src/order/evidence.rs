@@ -7,7 +7,7 @@ use carpack_api::PackOrderStatus;
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::{SignedDuration, Timestamp};
 
-use super::lines::{CLEAR_LOOKS, DOUBTS, UNPAID, asks_a_person, doubt, is_unpaid, list, note};
+use super::lines::{CLEAR_LOOKS, DOUBTS, UNDELIVERED, UNPAID, doubt, exhausted, is_unpaid, list, note};
 use super::{Input, SETTLE_ANNOTATION};
 use crate::money::Amount;
 use crate::names::is_named;
@@ -31,10 +31,9 @@ pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
 fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
     match line.state {
         LineState::Submitting => {
-            doubt(line);
-            line.category = Some("Interrupted".to_owned());
-            line.message = Some("the operator stopped between writing the intent and recording the answer".to_owned());
-            Some("outcome unknown: the operator stopped between writing the intent and recording the answer".to_owned())
+            let why = "the operator stopped between writing the intent and recording the answer";
+            doubt(line, "Interrupted", why);
+            Some(format!("outcome unknown: {why}"))
         }
         LineState::Unknown => settle_unknown(input, spec, line).or_else(|| settle_by_hand(input, line)),
         // Only the books can tell that it was paid after all.
@@ -90,6 +89,40 @@ fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
     line.category = Some("SettledByHand".to_owned());
     line.message = Some(said.to_owned());
     Some(said.to_owned())
+}
+
+/// True while the cloud is known to answer the line's token with what the call in doubt came to: sending the same again is safe.
+/// Once only: whoever gets no answer twice had better look.
+pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
+    let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
+    let Some(minutes) = api.and_then(|api| api.client_token_honored_minutes) else { return false };
+    let Some(submitted) = line.submit_time.as_ref() else { return false };
+    // The repetition may arrive as late as any call, and the cloud counts by a clock of its own.
+    let arrives = plus(plus(input.now, input.timing.quarantine), input.clock_ahead.abs());
+    let forgotten = plus(submitted.0, SignedDuration::from_mins(i64::from(minutes)));
+    line.state == LineState::Unknown && line.doubts <= 1 && line.clear_looks == 0 && arrives < forgotten
+}
+
+/// True when nothing that is still to come settles the line: a person is asked.
+pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
+    let Some(submitted) = line.submit_time.as_ref().map(|t| t.0) else { return false };
+    match line.state {
+        LineState::Unknown => {
+            let in_vain = input.now >= plus(quarantine_end(input, submitted), input.timing.quarantine);
+            exhausted(line) || in_vain
+        }
+        LineState::Committed => {
+            line.instance_ids.is_empty()
+                && !is_unpaid(line)
+                && (is_late(input, submitted) || line.category.as_deref() == Some(UNDELIVERED))
+        }
+        _ => false,
+    }
+}
+
+/// True when what was paid should have been delivered by now.
+pub(super) fn is_late(input: &Input<'_>, submitted: Timestamp) -> bool {
+    input.now >= plus(submitted, input.timing.delivery_grace)
 }
 
 /// When an absence begins to mean something: later, where our clock is ahead of the one that signatures are judged by.
@@ -201,12 +234,11 @@ fn deliver_purchase(
         .filter_map(|id| observation.instances.get(id))
         .fold(0_i64, |sum, i| sum.saturating_add(i64::from(i.concurrencies)));
     let wanted = i64::from(input.order.spec.terms.quantity);
-    let late = input.now >= plus(submitted, input.timing.delivery_grace);
     if seen >= wanted {
         done(line);
         return Some(format!("delivered: {seen} of {wanted} concurrencies"));
     }
-    if seen > 0 && late {
+    if seen > 0 && is_late(input, submitted) {
         done(line);
         line.category = Some("PartiallyDelivered".to_owned());
         let text = format!("delivered in part: {seen} of {wanted} concurrencies; paid, and never bought again");

@@ -4,8 +4,6 @@ use carpack_api::order::{LineState, LineStatus, TrailEntry};
 use carpack_api::{PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Input;
-use super::evidence::quarantine_end;
 use crate::Timing;
 use crate::time::{plus, whole, whole_up};
 
@@ -136,9 +134,7 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
         }
         // What is refused may be the repetition only: it says nothing of the call before.
         Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
-            doubt(line);
-            line.category = Some((*category).to_owned());
-            line.message = Some(message.clone());
+            doubt(line, category, message);
             format!("outcome still unknown: sent again, and refused: {message}")
         }
         Outcome::Rejected { category, message, may_pass } => {
@@ -151,9 +147,7 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
             format!("refused, nothing was spent: {message}")
         }
         Outcome::Unknown { category, message } => {
-            doubt(line);
-            line.category = Some((*category).to_owned());
-            line.message = Some(message.clone());
+            doubt(line, category, message);
             format!("outcome unknown: {message}")
         }
         Outcome::PaidNotDelivered { message } => {
@@ -168,11 +162,13 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
 }
 
 /// From here on nobody knows what became of the line's last call. It counts once, whoever says so.
-pub(super) fn doubt(line: &mut LineStatus) {
+pub(super) fn doubt(line: &mut LineStatus, category: &str, message: &str) {
     if line.state != LineState::Unknown {
         line.state = LineState::Unknown;
         line.doubts = line.doubts.saturating_add(1);
     }
+    line.category = Some(category.to_owned());
+    line.message = Some(message.to_owned());
 }
 
 /// The recorded status with all lines in it.
@@ -197,37 +193,9 @@ pub(super) fn is_settled(line: &LineStatus) -> bool {
     matches!(line.state, LineState::Done | LineState::Rejected | LineState::Void)
 }
 
-/// True while the cloud is known to answer the line's token with what the call in doubt came to: sending the same again is safe.
-/// Once only: whoever gets no answer twice had better look.
-pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
-    let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
-    let Some(minutes) = api.and_then(|api| api.client_token_honored_minutes) else { return false };
-    let Some(submitted) = line.submit_time.as_ref() else { return false };
-    // The repetition may arrive as late as any call, and the cloud counts by a clock of its own.
-    let arrives = plus(plus(input.now, input.timing.quarantine), input.clock_ahead.abs());
-    let forgotten = plus(submitted.0, SignedDuration::from_mins(i64::from(minutes)));
-    line.state == LineState::Unknown && line.doubts <= 1 && line.clear_looks == 0 && arrives < forgotten
-}
-
 /// True when looking on is of no use: a person is asked.
 pub(super) fn exhausted(line: &LineStatus) -> bool {
     line.state == LineState::Unknown && line.doubts >= DOUBTS && line.clear_looks >= CLEAR_LOOKS
-}
-
-/// True when nothing that is still to come settles the line: a person is asked.
-pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
-    let Some(submitted) = line.submit_time.as_ref().map(|t| t.0) else { return false };
-    match line.state {
-        LineState::Unknown => {
-            let in_vain = input.now >= plus(quarantine_end(input, submitted), input.timing.quarantine);
-            exhausted(line) || in_vain
-        }
-        LineState::Committed => {
-            let late = input.now >= plus(submitted, input.timing.delivery_grace);
-            line.instance_ids.is_empty() && !is_unpaid(line) && (late || line.category.as_deref() == Some(UNDELIVERED))
-        }
-        _ => false,
-    }
 }
 
 /// Adds to the trail; the oldest entries are dropped.

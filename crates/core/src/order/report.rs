@@ -6,11 +6,11 @@ use carpack_api::{PackOrder, PackOrderStatus};
 use super::Input;
 use super::SETTLE_ANNOTATION;
 use super::decide::is_handed_over;
+use super::evidence::{asks_a_person, is_late};
 use super::gate::{AWAITING_OBSERVATION, Gate};
-use super::lines::{UNDELIVERED, UNPAID, asks_a_person, is_paid, is_settled, is_unpaid, list};
+use super::lines::{UNDELIVERED, UNPAID, is_paid, is_settled, is_unpaid, list};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
-use crate::time::plus;
 
 /// What an order says before its first call.
 pub(crate) const ABOUT_TO_BE_SENT: &str = "about to be sent, after a look at the cloud that is newer than the order";
@@ -77,7 +77,7 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         return (OrderState::InProgress, UNPAID, line.message.clone().unwrap_or_default());
     }
     if let Some(line) = any(LineState::Committed) {
-        let late = line.submit_time.as_ref().is_some_and(|t| input.now >= plus(t.0, input.timing.delivery_grace));
+        let late = line.submit_time.as_ref().is_some_and(|t| is_late(input, t.0));
         let orders = list(&line.order_ids);
         return if late || line.category.as_deref() == Some(UNDELIVERED) {
             let words = line.message.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
