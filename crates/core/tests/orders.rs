@@ -155,7 +155,7 @@ fn what_was_paid_and_not_delivered_is_never_sent_again() {
 }
 
 fn say(world: &mut World, word: &str) {
-    let annotation = [("carpack.io/settle".to_owned(), word.to_owned())];
+    let annotation = [("carpack.io/settle-line-0".to_owned(), word.to_owned())];
     world.orders[0].metadata.annotations = Some(annotation.into());
 }
 
@@ -171,11 +171,37 @@ fn a_person_can_close_an_order_that_was_paid_and_never_delivered() {
         let message = world.orders[0].status.as_ref().unwrap().message.clone().unwrap();
         assert!(message.contains("kubectl annotate packorder events.concert.buy-1"), "{message}");
         say(&mut world, word);
-        (within_a_minute(&mut world).0, world.bought())
+        (within_a_minute(&mut world).0, world.orders[0].status.clone().unwrap().message.unwrap())
     };
-    assert_eq!(undelivered("NotExecuted"), (LineState::Rejected, 0));
-    assert_eq!(undelivered("Executed"), (LineState::Done, 0));
-    assert_eq!(undelivered("Maybe"), (LineState::Committed, 0));
+    assert_eq!(undelivered("NotExecuted").0, LineState::Rejected);
+    assert_eq!(undelivered("Executed").0, LineState::Done);
+    let (state, message) = undelivered("Maybe");
+    assert_eq!(state, LineState::Committed);
+    assert!(
+        message.contains(r#" --overwrite carpack.io/settle-line-0=NotExecuted ("Maybe" is not understood)"#),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_person_is_asked_about_what_was_paid_once_a_look_that_should_show_it_does_not() {
+    let mut world = ordered();
+    world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
+    let instance_ids = vec!["car-that-never-came".to_owned()];
+    let paid = Outcome::Committed { order_ids: vec!["order".to_owned()], instance_ids, request_id: None };
+    world.orders[0].status = Some(settle(&world.orders[0], 0, &paid, world.now, &world.timing));
+    say(&mut world, "NotExecuted");
+    look_in_vain(&mut world);
+    world.pass(world.timing.delivery_grace);
+    world.step_order(0);
+    assert_eq!(line(&world).0, LineState::Committed, "the last look is from before");
+    world.orders[0].metadata.annotations = None;
+    look_in_vain(&mut world);
+    world.step_order(0);
+    let message = world.orders[0].status.clone().unwrap().message.unwrap();
+    assert!(message.contains("carpack.io/settle-line-0=NotExecuted"), "{message}");
+    say(&mut world, "NotExecuted");
+    assert_eq!(within_a_minute(&mut world).0, LineState::Rejected);
 }
 
 #[test]

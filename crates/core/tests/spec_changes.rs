@@ -294,7 +294,7 @@ fn follow(world: &mut World) -> bool {
         let token = &order.spec.lines.iter().find(|line| line.index == index).unwrap().client_token;
         let executed = world.charges.iter().any(|charge| charge.token == *token);
         let word = if executed { "Executed" } else { "NotExecuted" };
-        order.metadata.annotations = Some([(SETTLE_ANNOTATION.to_owned(), word.to_owned())].into());
+        order.metadata.annotations = Some([(format!("{SETTLE_ANNOTATION}{index}"), word.to_owned())].into());
         return true;
     }
     let before = world.orders.len();

@@ -74,10 +74,9 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     Some(format!("complete look {} of {CLEAR_LOOKS} found no trace", line.clear_looks))
 }
 
-/// A person's word settles a line about which a person is asked, and no other.
+/// A person's word settles the line that it names, once a person is asked about it.
 fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
-    let word = input.order.metadata.annotations.as_ref().and_then(|a| a.get(SETTLE_ANNOTATION))?;
-    let (state, said) = match word.as_str() {
+    let (state, said) = match word(input, line)? {
         "NotExecuted" => (LineState::Rejected, "settled by hand: not executed"),
         "Executed" => (LineState::Done, "settled by hand: executed"),
         _ => return None,
@@ -89,6 +88,12 @@ fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
     line.category = Some("SettledByHand".to_owned());
     line.message = Some(said.to_owned());
     Some(said.to_owned())
+}
+
+/// What a person said of the line.
+pub(super) fn word<'a>(input: &Input<'a>, line: &LineStatus) -> Option<&'a str> {
+    let annotations = input.order.metadata.annotations.as_ref()?;
+    annotations.get(&format!("{SETTLE_ANNOTATION}{}", line.index)).map(String::as_str)
 }
 
 /// True while the cloud is known to answer the line's token with what the call in doubt came to: sending the same again is safe.
@@ -112,17 +117,16 @@ pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
             exhausted(line) || in_vain
         }
         LineState::Committed => {
-            line.instance_ids.is_empty()
-                && !is_unpaid(line)
-                && (is_late(input, submitted) || line.category.as_deref() == Some(UNDELIVERED))
+            let denied = line.category.as_deref() == Some(UNDELIVERED) && line.instance_ids.is_empty();
+            !is_unpaid(line) && (denied || is_late(input, submitted))
         }
         _ => false,
     }
 }
 
-/// True when what was paid should have been delivered by now.
-pub(super) fn is_late(input: &Input<'_>, submitted: Timestamp) -> bool {
-    input.now >= plus(submitted, input.timing.delivery_grace)
+/// True when a look at the cloud would show by now what was paid.
+fn is_late(input: &Input<'_>, submitted: Timestamp) -> bool {
+    input.observation.is_some_and(|look| look.started >= plus(submitted, input.timing.delivery_grace))
 }
 
 /// When an absence begins to mean something: later, where our clock is ahead of the one that signatures are judged by.

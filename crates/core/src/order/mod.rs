@@ -21,8 +21,8 @@ pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered};
 pub use lines::{Outcome, intend, is_paid, may_leave, settle};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 
-/// A person's last word on lines whose outcome no evidence settles: `NotExecuted` or `Executed`.
-pub const SETTLE_ANNOTATION: &str = "carpack.io/settle";
+/// A person's last word on a line whose outcome no evidence settles, `NotExecuted` or `Executed`. The line's index follows.
+pub const SETTLE_ANNOTATION: &str = "carpack.io/settle-line-";
 
 /// Everything that a decision about an order depends on.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,9 @@ use carpack_api::{PackOrder, PackOrderStatus};
 use super::Input;
 use super::SETTLE_ANNOTATION;
 use super::decide::is_handed_over;
-use super::evidence::{asks_a_person, is_late};
+use super::evidence::{asks_a_person, word};
 use super::gate::{AWAITING_OBSERVATION, Gate};
-use super::lines::{UNDELIVERED, UNPAID, is_paid, is_settled, is_unpaid, list};
+use super::lines::{UNPAID, is_paid, is_settled, is_unpaid, list};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
 
@@ -77,13 +77,12 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         return (OrderState::InProgress, UNPAID, line.message.clone().unwrap_or_default());
     }
     if let Some(line) = any(LineState::Committed) {
-        let late = line.submit_time.as_ref().is_some_and(|t| is_late(input, t.0));
         let orders = list(&line.order_ids);
-        return if late || line.category.as_deref() == Some(UNDELIVERED) {
+        return if asks_a_person(input, line) {
             let words = line.message.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
             let message = format!(
-                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {} (or =Executed to let it be)",
-                settling(input)
+                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {}, or =Executed to let it be",
+                settling(input, line)
             );
             (OrderState::InProgress, "PaidNotDelivered", message)
         } else {
@@ -116,21 +115,26 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
     }
 }
 
-/// The command by which a person says that nothing came of a call.
-fn settling(input: &Input<'_>) -> String {
+/// The command by which a person says that nothing came of a call; when the last one was not understood, that too.
+fn settling(input: &Input<'_>, line: &LineStatus) -> String {
     let name = input.order.metadata.name.as_deref().unwrap_or_default();
     let namespace = input.order.metadata.namespace.as_deref().unwrap_or_default();
-    format!("kubectl annotate packorder {name} -n {namespace} {SETTLE_ANNOTATION}=NotExecuted")
+    let (again, heard) = match word(input, line).filter(|word| !["NotExecuted", "Executed"].contains(word)) {
+        Some(word) => (" --overwrite", format!(" ({word:?} is not understood)")),
+        None => ("", String::new()),
+    };
+    let key = format!("{SETTLE_ANNOTATION}{}", line.index);
+    format!("kubectl annotate packorder {name} -n {namespace}{again} {key}=NotExecuted{heard}")
 }
 
 fn ambiguous(input: &Input<'_>, line: &LineStatus) -> String {
     let cause = line.message.as_deref().unwrap_or("no answer");
     if asks_a_person(input, line) {
         return format!(
-            "the outcome of line {} stays unknown after {} attempts ({cause}); look it up in the console, then run: {} (or =Executed)",
+            "the outcome of line {} stays unknown after {} attempts ({cause}); look it up in the console, then run: {}, or =Executed",
             line.index,
             line.attempts,
-            settling(input)
+            settling(input, line)
         );
     }
     format!(
