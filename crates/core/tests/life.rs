@@ -165,6 +165,7 @@ fn each_of_three_instances_is_renewed_once_though_the_second_one_fails(#[case] r
 fn a_renewal_that_is_refused_for_want_of_money_is_tried_again_up_to_the_end() {
     let mut world = active(json!({}));
     world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }; 300];
+    world.run_until("2026-12-03T17:00:00Z", HOUR);
     world.run_until("2026-12-03T23:40:00Z", SignedDuration::from_mins(1));
     assert!((20..120).contains(&(300 - world.replies.len())), "{}", world.replies.len());
     world.replies.clear();
