@@ -3,6 +3,7 @@
 
 mod world;
 
+use carpack_api::account::Channel;
 use carpack_api::order::LineState;
 use carpack_api::pack::{RenewFlag, RenewalMode, RenewalStrategy};
 use carpack_api::{ConcurrencyPackSpec, Mode};
@@ -320,14 +321,18 @@ fn a_renewal_that_is_no_longer_declared_is_void() {
 }
 
 #[test]
-fn an_account_that_is_missing_unready_or_not_granted_keeps_the_money() {
+fn an_account_that_is_missing_unready_not_granted_or_cannot_buy_keeps_the_money() {
     let mut missing = ordered(json!({}));
     missing.account = None;
     let mut unready = ordered(json!({}));
     unready.account.as_mut().unwrap().health = Health::NotReady { reason: "WrongCredentials", message: "no".into() };
     let mut foreign = ordered(json!({}));
     foreign.account.as_mut().unwrap().spec.tenants.clear();
-    for mut world in [missing, unready, foreign] {
+    let mut by_hand = ordered(json!({}));
+    by_hand.account.as_mut().unwrap().spec.purchase.channel = Channel::Console;
+    let mut monthly_only = ordered(json!({}));
+    monthly_only.account.as_mut().unwrap().spec.purchase.api.as_mut().unwrap().period_units.remove("Daily");
+    for mut world in [missing, unready, foreign, by_hand, monthly_only] {
         run(&mut world);
         assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)));
     }

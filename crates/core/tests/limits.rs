@@ -7,6 +7,8 @@ use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction};
 use carpack_api::{ConcurrencyPackStatus, PackOrder};
 use carpack_core::account::Account;
+use carpack_core::brake::all_engaged;
+use carpack_core::limits::Commitments;
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -196,6 +198,30 @@ fn a_brake_holds_until_a_person_releases_it_and_says_how() {
     world.account = Some(braked(Some(world.now)));
     world.settle();
     assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
+}
+
+#[test]
+fn orders_are_counted_only_for_an_account_that_limits_them() {
+    assert!(!account().has_limits());
+    assert!(braked(None).has_limits());
+    assert!([true, false].into_iter().all(|of_tenant| limited(json!({}), of_tenant).has_limits()));
+}
+
+#[test]
+fn an_account_says_which_tenants_brakes_are_on() {
+    let mut world = World::new(pack(json!({})));
+    let account = braked(None);
+    let engaged = |orders: &[PackOrder]| {
+        let commitments = Commitments::gather(&account, orders, [], world.now);
+        all_engaged(&account, "carpack-system", &commitments)
+    };
+    let flood: Vec<PackOrder> = (0..4).map(|number| decided(&world, number, 1)).collect();
+    assert_eq!(engaged(&flood[..3]), Vec::<String>::new());
+    let [said] = &engaged(&flood)[..] else { panic!("one tenant") };
+    world.account = Some(account.clone());
+    world.neighbours_orders = flood;
+    world.settle();
+    assert!(self::said(&world).contains(said), "a pack that is held says the same: {said}");
 }
 
 #[test]
