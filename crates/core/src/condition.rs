@@ -111,3 +111,56 @@ pub const ENDED: &str = "Ended";
 pub const RECONCILING: &str = "Reconciling";
 /// kstatus: a person is needed.
 pub const STALLED: &str = "Stalled";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+    use rstest::rstest;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn is_warning(old: &[Condition], kind: &'static str, status: Option<bool>, reason: &'static str) -> Option<bool> {
+        let said = events(old, &[verdict(kind, status, reason, "words")], &[PURCHASED]);
+        said.first().map(|event| event.warning)
+    }
+
+    #[rstest]
+    #[case::all_is_well(READY, Some(true), "Active", Some(false))]
+    #[case::a_failure(READY, Some(false), "Unpriced", Some(true))]
+    #[case::a_part_of_a_normal_life(READY, Some(false), "Purchasing", Some(false))]
+    #[case::nobody_knows(READY, None, "Unreachable", Some(false))]
+    #[case::a_person_is_needed(STALLED, Some(true), "Unpriced", Some(true))]
+    #[case::work_is_no_longer_under_way(RECONCILING, Some(false), "Unpriced", Some(false))]
+    #[case::what_passes_in_a_moment(READY, Some(false), "AwaitingObservation", None)]
+    #[case::what_is_about_to_happen(READY, Some(false), "Pending", None)]
+    #[case::a_quiet_condition(PURCHASED, Some(false), "Unpriced", None)]
+    fn a_new_reason_is_an_event_and_a_bad_one_is_a_warning(
+        #[case] kind: &'static str,
+        #[case] status: Option<bool>,
+        #[case] reason: &'static str,
+        #[case] warning: Option<bool>,
+    ) {
+        assert_eq!(is_warning(&[], kind, status, reason), warning);
+    }
+
+    #[test]
+    fn a_reason_is_an_event_once_for_each_condition() {
+        let old = merge(&[], &[verdict(READY, Some(false), "Unpriced", "words")], None, NOW);
+        assert_eq!(is_warning(&old, READY, Some(false), "Unpriced"), None);
+        assert_eq!(is_warning(&old, READY, Some(false), "AboveLimit"), Some(true));
+        assert_eq!(is_warning(&old, ASSIGNED, Some(false), "Unpriced"), Some(true));
+    }
+
+    #[test]
+    fn a_transition_time_stays_while_the_status_of_that_condition_stays() {
+        let old = merge(&[], &[verdict(READY, Some(false), "Unpriced", "words")], None, NOW);
+        let later = NOW + SignedDuration::from_hours(1);
+        let moved = |kind, status| {
+            let new = merge(&old, &[verdict(kind, status, "AboveLimit", "other words")], None, later);
+            new[0].last_transition_time.0 == later
+        };
+        assert!(!moved(READY, Some(false)));
+        assert!(moved(READY, Some(true)) && moved(READY, None) && moved(ASSIGNED, Some(false)));
+    }
+}

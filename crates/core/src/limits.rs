@@ -70,9 +70,7 @@ impl Commitments {
 fn spent(order: &PackOrder) -> Option<Commitment> {
     let spec = &order.spec;
     let status = order.status.as_ref()?;
-    let counts = |line: &&LineStatus| {
-        !matches!(line.state, LineState::Pending | LineState::Rejected | LineState::Void) && line.attempts > 0
-    };
+    let counts = |line: &&LineStatus| !matches!(line.state, LineState::Pending | LineState::Rejected | LineState::Void);
     let at = status.lines.iter().filter(counts).filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).max()?;
     // The books say what it was only when they know every line.
     let booked = status.lines.iter().filter(counts).all(|line| line.paid.is_some());

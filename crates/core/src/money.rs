@@ -112,6 +112,12 @@ mod tests {
     }
 
     #[test]
+    fn less_than_nothing_is_shown_with_a_sign_and_nothing_without() {
+        let shown = |count| Amount::parse("1.50").unwrap().times(count).unwrap().to_string();
+        assert_eq!([shown(-1), shown(0), shown(1)], ["-1.50", "0.00", "1.50"]);
+    }
+
+    #[test]
     fn an_overflow_is_no_amount_instead_of_a_small_one() {
         assert_eq!(Amount::parse("99999999999").unwrap().times(i64::MAX), None);
     }

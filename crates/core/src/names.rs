@@ -108,6 +108,14 @@ mod tests {
             assert!(carries_hash("events", "concert", &observed), "{observed}");
         }
         assert!(!is_named(&name, &format!("{name}-x")));
+        assert!(
+            carries_hash("events", "concert", &name)
+                && carries_hash("events", "concert", &name.replacen("concert", "gala", 1))
+        );
+        let (_, hash) = name.rsplit_once('-').unwrap();
+        for other in [format!("{name}-x"), hash.to_owned(), format!("gala{hash}"), format!("gala{hash}-1")] {
+            assert!(!carries_hash("events", "concert", &other), "{other}");
+        }
         assert!(!carries_hash("events", "other", &name));
     }
 

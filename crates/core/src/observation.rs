@@ -139,3 +139,34 @@ pub(crate) fn seen_off(flag: RenewFlag, mode: BillingMode) -> bool {
         RenewFlag::Unknown => mode == BillingMode::Daily,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn an_instance_lives_until_its_expiry_or_until_it_is_isolated() {
+        let expiry = Timestamp::UNIX_EPOCH;
+        let live = |expiration, isolated| {
+            let instance = Instance {
+                id: "i".into(),
+                name: None,
+                concurrencies: 1,
+                project: Binding::Unknown,
+                expiration,
+                expiration_source: ExpirationTimeSource::Billing,
+                renew_flag: RenewFlag::Manual,
+                scale: None,
+                region: None,
+                isolated,
+            };
+            let moments = [expiry - SignedDuration::from_secs(1), expiry, expiry + SignedDuration::from_secs(1)];
+            moments.map(|now| instance.is_live(now))
+        };
+        assert_eq!(live(Some(expiry), false), [true, false, false]);
+        assert_eq!(live(Some(expiry), true), [false; 3]);
+        assert_eq!(live(None, false), [true; 3], "an expiry that is not known has not come");
+        assert_eq!(live(None, true), [false; 3]);
+    }
+}

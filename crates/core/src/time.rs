@@ -97,3 +97,39 @@ pub fn term_in_words(mode: BillingMode, duration: i32) -> String {
     let plural = if duration == 1 { "" } else { "s" };
     format!("{duration} {unit}{plural}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("6h", Some(6 * 3600))]
+    #[case("90m", Some(90 * 60))]
+    #[case("45s", Some(45))]
+    #[case("1h30m5s", Some(5405))]
+    #[case("", None)]
+    #[case("6", None)]
+    #[case("1h30", None)]
+    #[case("h", None)]
+    #[case("6d", None)]
+    #[case("99999999999999999h", None)]
+    fn a_duration_is_read_in_hours_minutes_and_seconds(#[case] text: &str, #[case] seconds: Option<i64>) {
+        assert_eq!(parse_duration(text), seconds.map(SignedDuration::from_secs));
+    }
+
+    #[test]
+    fn a_moment_is_stored_in_its_second_or_never_earlier_than_it_was() {
+        let second: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+        let within = second + SignedDuration::from_millis(1);
+        let next = second + SignedDuration::from_secs(1);
+        assert_eq!([whole(second).0, whole(within).0], [second, second]);
+        assert_eq!([whole_up(second).0, whole_up(within).0], [second, next]);
+    }
+
+    #[test]
+    fn a_month_counts_as_the_shortest_one() {
+        assert_eq!(term(BillingMode::Daily, 3), SignedDuration::from_hours(72));
+        assert_eq!(term(BillingMode::Monthly, 2), SignedDuration::from_hours(2 * 28 * 24));
+    }
+}

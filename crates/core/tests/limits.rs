@@ -5,10 +5,10 @@ mod world;
 
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction};
-use carpack_api::{ConcurrencyPackStatus, PackOrder};
+use carpack_api::{ConcurrencyPack, ConcurrencyPackStatus, PackOrder};
 use carpack_core::account::Account;
 use carpack_core::brake::all_engaged;
-use carpack_core::limits::Commitments;
+use carpack_core::limits::{Commitments, renewals_due};
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -118,6 +118,61 @@ fn an_order_that_waits_for_room_is_sent_when_the_span_has_passed(
     assert_eq!(world.bought(), 1);
 }
 
+#[rstest]
+#[case::there_is_room(json!({"spendPerDay": "1045"}), "USD", 1)]
+#[case::there_is_none(json!({"spendPerDay": "1044.99"}), "USD", 0)]
+#[case::nobody_can_tell(json!({"spendPerDay": "5000"}), "CNY", 0)]
+fn what_others_spent_is_added_to_the_order(
+    #[case] limits: Value,
+    #[case] currency: &str,
+    #[case] bought: usize,
+    #[values(false, true)] of_tenant: bool,
+) {
+    let mut world = wanted(limits, of_tenant);
+    let mut neighbour = neighbours_order(&world, NAMESPACE, LineState::Done);
+    neighbour.spec.quote.as_mut().unwrap().currency = currency.into();
+    settle_with(&mut world, neighbour);
+    assert_eq!(world.bought(), bought, "{}", said(&world));
+}
+
+#[rstest]
+#[case::a_purchase(59, false, 0)]
+#[case::an_older_purchase(61, false, 1)]
+#[case::a_renewal(59, true, 1)]
+fn purchases_of_the_last_hour_count_against_the_orders_per_hour(
+    #[case] minutes: i64,
+    #[case] renews: bool,
+    #[case] bought: usize,
+) {
+    let mut world = wanted(json!({"ordersPerHour": 1}), false);
+    let mut neighbour = neighbours_order(&world, NAMESPACE, LineState::Done);
+    let sent = world.now - SignedDuration::from_mins(minutes);
+    neighbour.status.as_mut().unwrap().lines[0].submit_time = Some(Time(sent));
+    if renews {
+        neighbour.spec.action = OrderAction::Renew;
+    }
+    world.neighbours_orders.push(neighbour);
+    world.settle();
+    assert_eq!(world.bought(), bought, "{}", said(&world));
+}
+
+#[test]
+fn renewals_are_due_until_the_horizon_or_the_end_of_renewal() {
+    let mut daily = pack(json!({"duration": 1}));
+    let first = time("2026-12-01T05:00:00Z");
+    daily.status = Some(ConcurrencyPackStatus { next_renewal_time: Some(Time(first)), ..Default::default() });
+    let days = |pack: &ConcurrencyPack, horizon| {
+        let due = renewals_due(&account(), pack, horizon);
+        assert!(due.iter().all(|(_, cost)| cost.amount == "315.00"));
+        due.iter().map(|(at, _)| at.duration_since(first).as_hours() / 24).collect::<Vec<_>>()
+    };
+    assert_eq!(days(&daily, first), Vec::<i64>::new());
+    assert_eq!(days(&daily, first + HOUR), [0]);
+    assert_eq!(days(&daily, first + HOUR * 48), [0, 1]);
+    daily.spec.renewal.until = Some(Time(first + HOUR));
+    assert_eq!(days(&daily, first + HOUR * 48), [0]);
+}
+
 #[test]
 fn a_tenants_limit_counts_only_its_own_namespaces_and_an_accounts_limit_counts_all() {
     for (of_tenant, bought) in [(true, 1), (false, 0)] {
@@ -126,6 +181,11 @@ fn a_tenants_limit_counts_only_its_own_namespaces_and_an_accounts_limit_counts_a
         settle_with(&mut world, neighbour);
         assert_eq!(world.bought(), bought, "of_tenant: {of_tenant}");
     }
+    let mut world = wanted(json!({"spendPerDay": "1000"}), true);
+    world.account.as_mut().unwrap().spec.tenants[0].namespaces = vec!["*".into()];
+    let neighbour = neighbours_order(&world, "elsewhere", LineState::Done);
+    settle_with(&mut world, neighbour);
+    assert_eq!(world.bought(), 0, "all namespaces are the tenant's");
 }
 
 #[test]

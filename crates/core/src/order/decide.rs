@@ -133,7 +133,7 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
             LineState::Unknown => {
                 let after = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |t| t.0);
                 let swept = input.observation.is_some_and(|o| o.started > after);
-                swept && seen.is_none_or(|seen| seen <= after) && line.attempts > 0 && !exhausted(line)
+                swept && seen.is_none_or(|seen| seen <= after) && !exhausted(line)
             }
             LineState::Committed => seen.is_none(),
             LineState::Done => seen.is_none() && is_cost_wanted(input, line),

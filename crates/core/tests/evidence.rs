@@ -1,0 +1,277 @@
+//! What the cloud shows of calls whose outcome is unknown, and what it proves.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use carpack_api::common::Time;
+use carpack_api::order::{LineState, LineStatus, OrderAction};
+use carpack_core::observation::{Deal, DealAction, DealState, DealsLook};
+use carpack_core::order::{Decision, Effect, Outcome, intend, settle};
+use jiff::SignedDuration;
+use rstest::rstest;
+use serde_json::json;
+use world::{World, pack};
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+const LONGER_THAN_THE_QUARANTINE: SignedDuration = SignedDuration::from_mins(10);
+
+/// A world with an order of this kind that was not sent: its place among the orders.
+fn unsent(action: OrderAction) -> (World, usize) {
+    let mut world = World::new(pack(json!({"deletionPolicy": "Return"})));
+    if action == OrderAction::Buy {
+        world.sweep();
+        world.pass(SECOND);
+        world.step_pack();
+        world.step_pack();
+    } else {
+        world.settle();
+        if action == OrderAction::Return {
+            world.delete_pack();
+        } else {
+            let due = world.status().next_renewal_time.clone().unwrap().0;
+            world.pass(due.duration_since(world.now));
+        }
+        world.sweep();
+        world.pass(SECOND);
+        (0..3).for_each(|_| drop(world.step_pack()));
+    }
+    let index = world.orders.iter().position(|order| order.spec.action == action).unwrap();
+    world.pass(SECOND);
+    (world, index)
+}
+
+/// The first line of the order was sent, and this came of it.
+fn send(world: &mut World, index: usize, outcome: &Outcome) {
+    let order = &mut world.orders[index];
+    order.status = Some(intend(order, 0, world.now));
+    order.status = Some(settle(order, 0, outcome, world.now, &world.timing));
+}
+
+/// The same, and nobody knows what; the quarantine is over.
+fn in_doubt(action: OrderAction) -> (World, usize) {
+    let (mut world, index) = unsent(action);
+    send(&mut world, index, &Outcome::Unknown { category: "NoAnswer", message: "no answer".into() });
+    world.pass(LONGER_THAN_THE_QUARANTINE);
+    world.sweep();
+    world.pass(SECOND);
+    (world, index)
+}
+
+fn committed() -> Outcome {
+    Outcome::Committed { order_ids: vec!["ours".into()], instance_ids: Vec::new(), request_id: None }
+}
+
+fn look(world: &World, index: usize, deals: Vec<Deal>) -> Decision {
+    world.decide_order(index, Some(&DealsLook { started: world.now, deals }))
+}
+
+fn first_line(decision: &Decision) -> &LineStatus {
+    &decision.status.lines[0]
+}
+
+/// True when these books count as one without a trace of the call.
+fn is_clear(world: &World, index: usize, deal: Deal) -> bool {
+    let decision = look(world, index, vec![deal]);
+    assert_eq!(first_line(&decision).state, LineState::Unknown, "one look is not enough");
+    first_line(&decision).clear_looks == 1
+}
+
+fn deal(action: DealAction, instance_ids: &[&str]) -> Deal {
+    Deal {
+        order_id: "somebodys".into(),
+        action,
+        cost_cents: Some(10_500),
+        currency: Some("USD".into()),
+        instance_ids: instance_ids.iter().map(|id| (*id).to_owned()).collect(),
+        product_code: Some("p_car".into()),
+        state: DealState::InEffect,
+    }
+}
+
+#[test]
+fn only_a_deal_that_may_be_the_lost_purchase_keeps_it_in_doubt() {
+    let (mut world, index) = in_doubt(OrderAction::Buy);
+    assert!(!is_clear(&world, index, deal(DealAction::Purchase, &[])));
+    assert!(!is_clear(&world, index, deal(DealAction::Other, &["i-not-listed-yet"])));
+    assert!(!is_clear(&world, index, Deal { product_code: None, ..deal(DealAction::Purchase, &[]) }));
+    assert!(is_clear(&world, index, Deal { product_code: Some("p_cvm".into()), ..deal(DealAction::Purchase, &[]) }));
+    assert!(is_clear(&world, index, Deal { state: DealState::WithoutEffect, ..deal(DealAction::Purchase, &[]) }));
+    assert!(is_clear(&world, index, deal(DealAction::Renew, &[])));
+    assert!(is_clear(&world, index, deal(DealAction::Refund, &[])));
+    world.elsewhere.insert("i-theirs".into());
+    assert!(is_clear(&world, index, deal(DealAction::Purchase, &["i-theirs"])));
+    assert!(!is_clear(&world, index, deal(DealAction::Purchase, &["i-theirs", "i-unknown"])));
+    world.elsewhere.insert("somebodys".into());
+    assert!(is_clear(&world, index, deal(DealAction::Purchase, &[])), "another pack's order has it on record");
+}
+
+#[test]
+fn a_deal_on_the_record_of_another_order_of_the_pack_is_not_the_lost_call() {
+    let (mut world, index) = in_doubt(OrderAction::Buy);
+    let mut earlier = world.orders[index].clone();
+    earlier.metadata.name = Some("events.concert.buy-0".into());
+    let line = &mut earlier.status.as_mut().unwrap().lines[0];
+    (line.state, line.order_ids) = (LineState::Rejected, vec!["somebodys".into()]);
+    world.orders.push(earlier);
+    assert!(is_clear(&world, index, deal(DealAction::Purchase, &[])));
+}
+
+#[test]
+fn a_purchase_of_other_terms_is_not_the_lost_one() {
+    let (mut other, _) = in_doubt(OrderAction::Buy);
+    // What others bought: a row as the cloud lists it, under a name that says nothing.
+    let (mut settled, _) = unsent(OrderAction::Renew);
+    let mut row = settled.instances.pop_first().unwrap().1;
+    (row.id, row.name) = ("i-x".into(), Some("by hand".into()));
+    let mut is_clear_of = |scale: &str, region: &str| {
+        (row.scale, row.region) = (Some(scale.into()), Some(region.into()));
+        other.instances.insert("i-x".into(), row.clone());
+        other.sweep();
+        other.pass(SECOND);
+        is_clear(&other, 0, deal(DealAction::Purchase, &["i-x"]))
+    };
+    assert!(!is_clear_of("L1", "ap-singapore"));
+    assert!(is_clear_of("L2", "ap-singapore"));
+    assert!(is_clear_of("L1", "eu-frankfurt"));
+}
+
+#[rstest]
+#[case(OrderAction::Renew, DealAction::Renew)]
+#[case(OrderAction::Return, DealAction::Refund)]
+fn only_a_deal_that_may_be_about_its_instance_keeps_a_lost_call_in_doubt(
+    #[case] action: OrderAction,
+    #[case] of_its_kind: DealAction,
+) {
+    let (world, index) = in_doubt(action);
+    let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
+    for kind in [of_its_kind, DealAction::Other] {
+        assert!(!is_clear(&world, index, deal(kind, &[])), "{kind:?}");
+        assert!(!is_clear(&world, index, deal(kind, &["i-other", &id])), "{kind:?}");
+        assert!(is_clear(&world, index, deal(kind, &["i-other"])), "{kind:?}");
+    }
+    assert!(is_clear(&world, index, deal(DealAction::Purchase, &[&id])));
+}
+
+#[test]
+fn a_return_is_proven_by_its_refund_together_with_an_instance_that_is_gone() {
+    let (mut world, index) = in_doubt(OrderAction::Return);
+    let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
+    let state = |world: &World, deal| first_line(&look(world, index, vec![deal])).state;
+    assert_eq!(state(&world, deal(DealAction::Refund, &[&id])), LineState::Unknown, "it is still listed");
+    world.instances.remove(&id);
+    world.sweep();
+    world.pass(SECOND);
+    assert_eq!(state(&world, deal(DealAction::Refund, &["i-other"])), LineState::Unknown, "another one was refunded");
+    assert_eq!(state(&world, deal(DealAction::Renew, &[&id])), LineState::Unknown, "it was not refunded");
+    assert_eq!(state(&world, deal(DealAction::Refund, &[&id])), LineState::Done);
+}
+
+#[test]
+fn a_look_that_did_not_begin_after_the_call_shows_nothing_of_it() {
+    for (outcome, before) in [
+        (Outcome::Unknown { category: "NoAnswer", message: "no answer".into() }, LineState::Unknown),
+        (committed(), LineState::Committed),
+    ] {
+        let (mut world, index) = unsent(OrderAction::Renew);
+        world.pass(SignedDuration::from_millis(-i64::from(world.now.subsec_millisecond())));
+        send(&mut world, index, &outcome);
+        let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
+        let instance = world.instances.get_mut(&id).unwrap();
+        instance.expiration = instance.expiration.map(|at| at + SignedDuration::from_hours(24));
+        let mut state_by_a_look_after = |after: SignedDuration| {
+            world.sweep();
+            let submitted = world.orders[index].status.as_ref().unwrap().lines[0].submit_time.clone().unwrap().0;
+            world.observation.as_mut().unwrap().started = submitted + after;
+            world.pass(SECOND);
+            first_line(&world.decide_order(index, None)).state
+        };
+        assert_eq!(state_by_a_look_after(SignedDuration::ZERO), before);
+        assert_eq!(state_by_a_look_after(SignedDuration::from_millis(1)), LineState::Done);
+    }
+}
+
+#[test]
+fn an_unpaid_order_stays_unpaid_until_the_books_say_otherwise() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    send(&mut world, index, &committed());
+    let (mut settled, _) = unsent(OrderAction::Renew);
+    let (id, row) = settled.instances.pop_first().unwrap();
+    world.instances.insert(id.clone(), carpack_core::observation::Instance { concurrencies: 3, name: None, ..row });
+    world.pass(SECOND);
+    world.sweep();
+    world.pass(SECOND);
+    let state_when = |state| {
+        let deal = Deal { order_id: "ours".into(), state, ..deal(DealAction::Purchase, &[&id]) };
+        first_line(&look(&world, index, vec![deal])).state
+    };
+    assert_eq!(state_when(DealState::Unpaid), LineState::Committed);
+    assert_eq!(state_when(DealState::InEffect), LineState::Done);
+}
+
+#[test]
+fn what_is_delivered_so_far_is_on_the_trail() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    send(&mut world, index, &committed());
+    let (mut settled, _) = unsent(OrderAction::Renew);
+    let (id, mut row) = settled.instances.pop_first().unwrap();
+    row.name = Some(world.orders[index].spec.pack_name.clone());
+    world.instances.insert(id, row);
+    world.pass(SECOND);
+    world.sweep();
+    world.pass(SECOND);
+    let decision = world.decide_order(index, None);
+    let said = &decision.status.trail.last().unwrap().message;
+    assert_eq!(
+        (first_line(&decision).state, said.as_str()),
+        (LineState::Committed, "line 0: 1 of 3 concurrencies delivered so far")
+    );
+    world.orders[index].status = Some(decision.status);
+    assert_eq!(world.decide_order(index, None).status.trail, world.orders[index].status.clone().unwrap().trail);
+}
+
+#[test]
+fn the_books_are_read_from_before_the_call() {
+    let (mut world, index) = in_doubt(OrderAction::Buy);
+    world.orders[index].status = Some(world.decide_order(index, None).status);
+    let submitted = world.orders[index].status.as_ref().unwrap().lines[0].submit_time.clone().unwrap().0;
+    let Some(Effect::LookAtDeals { since }) = world.decide_order(index, None).effect else { panic!("no look") };
+    assert_eq!(submitted.duration_since(since), SignedDuration::from_mins(15));
+}
+
+#[test]
+fn a_look_at_the_cloud_is_wanted_while_it_could_show_something_and_not_when_all_is_settled() {
+    let (world, index) = in_doubt(OrderAction::Buy);
+    assert!(world.decide_order(index, None).wants_sweep);
+
+    let (mut world, index) = unsent(OrderAction::Buy);
+    assert!(world.decide_order(index, None).wants_sweep, "its sweep is older than the order");
+    world.pack.as_mut().unwrap().spec.mode = carpack_api::Mode::ApprovalRequired;
+    assert!(!world.decide_order(index, None).wants_sweep, "it waits for a person");
+
+    let refused = Outcome::Rejected { category: "Other", message: "no".into(), may_pass: false };
+    send(&mut world, index, &refused);
+    let settled = world.decide_order(index, None);
+    assert!(!settled.wants_sweep);
+    world.orders[index].status = Some(settled.status);
+    assert_eq!(world.decide_order(index, None).wake_at, None, "nothing is left to wait for");
+}
+
+#[test]
+fn the_cost_of_a_purchase_is_wanted_although_a_look_in_vain_was_made_early() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    send(&mut world, index, &committed());
+    let line = &mut world.orders[index].status.as_mut().unwrap().lines[0];
+    line.state = LineState::Done;
+    line.last_look_time = Some(Time(world.now));
+    world.orders[index].status = Some(world.decide_order(index, None).status);
+    assert!(matches!(world.decide_order(index, None).effect, Some(Effect::LookAtDeals { .. })));
+}
+
+#[test]
+fn an_order_gets_its_finalizer_first_and_none_when_it_is_being_deleted() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    world.orders[index].metadata.finalizers = None;
+    assert_eq!(world.decide_order(index, None).effect, Some(Effect::AddFinalizer));
+    world.orders[index].metadata.deletion_timestamp = Some(Time(world.now));
+    assert_eq!(world.decide_order(index, None).effect, None);
+}
