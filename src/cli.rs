@@ -117,6 +117,11 @@ pub struct RunArgs {
     pub rehearsal_clock: Option<String>,
 }
 
+/// How long the cloud takes a signed call: `tencent-cloud-facts.md`, "Signature".
+const SIGNATURE_VALID: Duration = Duration::from_secs(5 * 60);
+/// How old an intent may be when its call leaves: see [`Timing::intent_valid`].
+const LEFT_LATE: Duration = Duration::from_secs(10);
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -161,6 +166,9 @@ impl RunArgs {
         if self.lease_renew_every + self.call_timeout >= self.lease_step_down {
             return Err("--lease-renew-every + --call-timeout must be shorter than --lease-step-down: otherwise no paid call could ever be made".to_owned());
         }
+        if self.quarantine < SIGNATURE_VALID + self.call_timeout + LEFT_LATE {
+            return Err("--quarantine must be at least 5m10s + --call-timeout: so long after its intent a signed call can still arrive, and until then its absence proves nothing".to_owned());
+        }
         if self.sweep_interval.is_zero() {
             return Err("--sweep-interval must be longer than 0".to_owned());
         }
@@ -201,11 +209,24 @@ mod tests {
         assert_eq!(args.mode, Mode::Automatic);
     }
 
+    fn refusal(setting: &str, value: &str) -> Option<String> {
+        let Command::Run(args) = Cli::parse_from(["carpack", "run", setting, value]).command else { panic!("not run") };
+        args.check().err().filter(|words| words.contains(setting))
+    }
+
     #[test]
     fn a_call_that_could_outlive_the_lease_is_refused_at_start() {
-        let Command::Run(args) = Cli::parse_from(["carpack", "run", "--call-timeout", "15s"]).command else {
-            panic!("not run")
-        };
-        assert!(args.check().unwrap_err().contains("--call-timeout"));
+        assert!(refusal("--call-timeout", "15s").is_some());
+    }
+
+    #[test]
+    fn a_quarantine_within_which_a_call_could_still_arrive_is_refused_at_start() {
+        assert!(refusal("--quarantine", "5m19s").is_some());
+        assert_eq!(refusal("--quarantine", "5m20s"), None);
+    }
+
+    #[test]
+    fn an_intent_is_as_old_as_the_decisions_allow_when_its_call_leaves_late() {
+        assert_eq!(signed(LEFT_LATE), Timing::default().intent_valid);
     }
 }

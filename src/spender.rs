@@ -159,6 +159,8 @@ impl Spender {
         };
         let request = match request::build(&live, line, account.spec.purchase.api.as_ref()) {
             Ok(request) => request,
+            // What cannot be repeated says nothing of the call in doubt.
+            Err(message) if is_in_doubt(&live, index) => return Ok(Paid::HeldBack(message)),
             Err(message) => return self.not_sent(live, index, "InvalidConfiguration", message).await,
         };
         let Some(client) = self.desk.client(&account.name) else { return held("the account was not looked at yet") };
@@ -341,6 +343,10 @@ fn may_pass(category: Category) -> bool {
 
 fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {
     order.status.as_ref()?.lines.iter().find(|line| line.index == index)
+}
+
+fn is_in_doubt(order: &PackOrder, index: i32) -> bool {
+    line_of(order, index).is_some_and(|line| line.state == LineState::Unknown)
 }
 
 fn with_status(order: PackOrder, status: carpack_api::PackOrderStatus) -> PackOrder {

@@ -134,8 +134,10 @@ async fn a_call_that_keeps_getting_lost_is_left_to_a_person_with_the_command_to_
         world.advance_minutes(8);
     }
     let name = world.order_name("concert", "buy-1");
-    let command =
-        format!("kubectl annotate packorder {name} -n {} carpack.io/settle-line-0=NotExecuted", world.treasury);
+    let command = format!(
+        "kubectl annotate packorder {name} -n {} carpack.io/settle-line-0-attempt-3=NotExecuted",
+        world.treasury
+    );
     let pack = world.until("concert", |pack| message(pack, "Ready").contains(&command)).await;
     assert_eq!(reason_of(&pack), "OrderAmbiguous");
     world.advance(5);

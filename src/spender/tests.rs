@@ -175,7 +175,7 @@ struct World {
 }
 
 impl World {
-    async fn new(names: &[&str], limits: Value, held_up: HeldUp) -> Self {
+    async fn new(names: &[&str], account: CarAccount, held_up: HeldUp) -> Self {
         let tasks = Tasks::default();
         let server = Server::start(&tasks).await;
         let kube = server.kube();
@@ -195,7 +195,6 @@ impl World {
         });
         let queues =
             Queues { packs: unbounded().0, orders: unbounded().0, accounts: unbounded().0, unreadable: unbounded().0 };
-        let account = account(limits);
         let looked = Observation { started: after(10), instances: Default::default(), projects: Default::default() };
         let snapshot = Snapshot { observation: Some(Arc::new(looked)), health: Health::Ready, ..Snapshot::first() };
         let orders: Vec<PackOrder> = names.iter().map(|name| decided(order(name), name, &account, &snapshot)).collect();
@@ -233,7 +232,7 @@ impl World {
     }
 
     async fn held_up(held_up: HeldUp) -> Self {
-        Self::new(&["concert"], Value::Null, held_up).await
+        Self::new(&["concert"], account(Value::Null), held_up).await
     }
 
     /// What was asked of the API server and of the cloud, in its order, once everything is over.
@@ -340,6 +339,23 @@ async fn a_call_does_not_leave_when_its_intent_has_grown_old_although_the_lease_
 }
 
 #[tokio::test]
+async fn a_call_in_doubt_that_cannot_be_repeated_stays_in_doubt() {
+    for (template, sent) in [("{}", 1), ("no JSON", 0)] {
+        let mut account = account(Value::Null);
+        let api = account.spec.purchase.api.as_mut().unwrap();
+        (api.client_token_honored_minutes, api.parameter_template) = (Some(60), template.to_owned());
+        let world = World::new(&["concert"], account, HeldUp::No).await;
+        world.server.change::<PackOrder>(ORDER, |order| {
+            let lost = Outcome::Unknown { category: "NoAnswer", message: "no answer".to_owned() };
+            order.status = Some(order::intend(order, 0, begin()));
+            order.status = Some(order::settle(order, 0, &lost, begin(), &Timing::default()));
+        });
+        assert_eq!(self::sent(&world.submit(&["concert"]).await), sent, "{template}");
+        assert_eq!(world.line().state == LineState::Unknown, sent == 0, "{template}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_is_recorded_although_somebody_changes_the_order_meanwhile() {
     let world = World::leading().await;
     world.server.refuse_writes_after(1, 2, 409);
@@ -350,7 +366,7 @@ async fn an_answer_is_recorded_although_somebody_changes_the_order_meanwhile() {
 #[tokio::test]
 async fn of_two_orders_sent_at_once_only_the_one_that_fits_into_the_limit_is_sent() {
     let limits = json!({"spendPerDay": "1000.00"});
-    let world = World::new(&["concert", "theatre"], limits, HeldUp::No).await;
+    let world = World::new(&["concert", "theatre"], account(limits), HeldUp::No).await;
     world.server.delay_writes(Duration::from_millis(200));
     let log = world.submit(&["concert", "theatre"]).await;
     assert_eq!(sent(&log), 1, "{log:#?}");
@@ -359,7 +375,7 @@ async fn of_two_orders_sent_at_once_only_the_one_that_fits_into_the_limit_is_sen
 #[tokio::test]
 async fn what_the_caches_have_not_seen_yet_counts_against_the_limit() {
     let limits = json!({"spendPerDay": "1000.00"});
-    let world = World::new(&["concert"], limits, HeldUp::No).await;
+    let world = World::new(&["concert"], account(limits), HeldUp::No).await;
     let mut other = order("theatre");
     other.status = Some(order::intend(&other, 0, after(19)));
     world.server.put(&other);

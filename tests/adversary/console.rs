@@ -31,8 +31,10 @@ async fn what_a_person_buys_while_our_lost_purchase_is_in_doubt_is_not_taken_for
     );
     world.advance_minutes(QUARANTINE);
     let name = world.order_name("concert", "buy-1");
-    let command =
-        format!("kubectl annotate packorder {name} -n {} carpack.io/settle-line-0=NotExecuted", world.treasury);
+    let command = format!(
+        "kubectl annotate packorder {name} -n {} carpack.io/settle-line-0-attempt-1=NotExecuted",
+        world.treasury
+    );
     world.until("concert", |pack| message(pack, "Ready").contains(&command)).await;
     assert_eq!((world.bought(), world.asked("CreateInstance")), (0, 1));
     let words: Vec<&str> = command.split_whitespace().skip(1).collect();

@@ -144,7 +144,7 @@ fn an_absence_that_three_attempts_do_not_explain_asks_a_person_with_the_command(
     let status = world.orders[0].status.clone().unwrap();
     assert_eq!(status.lines[0].attempts, 3);
     assert!(status.message.unwrap().contains(
-        "kubectl annotate packorder events.concert.buy-1 -n carpack-system carpack.io/settle-line-0=NotExecuted"
+        "kubectl annotate packorder events.concert.buy-1 -n carpack-system carpack.io/settle-line-0-attempt-3=NotExecuted"
     ));
     assert_eq!((world.bought(), world.orders.len()), (0, 1));
 }

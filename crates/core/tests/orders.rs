@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use carpack_api::common::Time;
 use carpack_api::order::LineState;
 use carpack_core::observation::{DealsLook, Observation};
-use carpack_core::order::{Effect, Outcome, intend, settle};
+use carpack_core::order::{Effect, Outcome, intend, settle, settle_annotation};
 use jiff::SignedDuration;
 use serde_json::json;
 use world::{Reply, World, pack};
@@ -155,7 +155,8 @@ fn what_was_paid_and_not_delivered_is_never_sent_again() {
 }
 
 fn say(world: &mut World, word: &str) {
-    let annotation = [("carpack.io/settle-line-0".to_owned(), word.to_owned())];
+    let key = settle_annotation(&world.orders[0].status.as_ref().unwrap().lines[0]);
+    let annotation = [(key, word.to_owned())];
     world.orders[0].metadata.annotations = Some(annotation.into());
 }
 
@@ -178,7 +179,7 @@ fn a_person_can_close_an_order_that_was_paid_and_never_delivered() {
     let (state, message) = undelivered("Maybe");
     assert_eq!(state, LineState::Committed);
     assert!(
-        message.contains(r#" --overwrite carpack.io/settle-line-0=NotExecuted ("Maybe" is not understood)"#),
+        message.contains(r#" --overwrite carpack.io/settle-line-0-attempt-1=NotExecuted ("Maybe" is not understood)"#),
         "{message}"
     );
 }
@@ -199,7 +200,7 @@ fn a_person_is_asked_about_what_was_paid_once_a_look_that_should_show_it_does_no
     look_in_vain(&mut world);
     world.step_order(0);
     let message = world.orders[0].status.clone().unwrap().message.unwrap();
-    assert!(message.contains("carpack.io/settle-line-0=NotExecuted"), "{message}");
+    assert!(message.contains("carpack.io/settle-line-0-attempt-1=NotExecuted"), "{message}");
     say(&mut world, "NotExecuted");
     assert_eq!(within_a_minute(&mut world).0, LineState::Rejected);
 }

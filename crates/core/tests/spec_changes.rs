@@ -12,7 +12,7 @@ use carpack_api::common::{Money, Time};
 use carpack_api::order::{LineState, LineStatus, OrderAction};
 use carpack_api::pack::{Adopt, DeletionPolicy, PurchaseWindow, Renewal, RenewalMode, RenewalStrategy};
 use carpack_api::{ConcurrencyPackSpec, Mode, PackOrder};
-use carpack_core::order::SETTLE_ANNOTATION;
+use carpack_core::order::settle_annotation;
 use carpack_core::pack as packs;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -289,12 +289,13 @@ fn follow(world: &mut World) -> bool {
     let asked = |wanted: String| words.iter().any(|message| message.contains(&wanted));
     let name = |order: &PackOrder| order.metadata.name.clone().unwrap();
     if let Some(order) = world.orders.iter_mut().find(|o| asked(format!("kubectl annotate packorder {} ", name(o)))) {
-        let unknown = |l: &&LineStatus| matches!(l.state, LineState::Unknown | LineState::Submitting);
-        let index = order.status.iter().flat_map(|s| &s.lines).find(unknown).unwrap().index;
+        let asked = |l: &&LineStatus| matches!(l.state, LineState::Unknown | LineState::Submitting | LineState::Committed);
+        let line = order.status.iter().flat_map(|s| &s.lines).find(asked).unwrap();
+        let (index, key) = (line.index, settle_annotation(line));
         let token = &order.spec.lines.iter().find(|line| line.index == index).unwrap().client_token;
         let executed = world.charges.iter().any(|charge| charge.token == *token);
         let word = if executed { "Executed" } else { "NotExecuted" };
-        order.metadata.annotations = Some([(format!("{SETTLE_ANNOTATION}{index}"), word.to_owned())].into());
+        order.metadata.annotations = Some([(key, word.to_owned())].into());
         return true;
     }
     let before = world.orders.len();

@@ -6,7 +6,7 @@ use carpack_api::{ORDER_FINALIZER, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::evidence::{self, may_repeat, quarantine_end};
-use super::gate::{Gate, gate, hold};
+use super::gate::{Gate, covers_later_renewals, gate, hold};
 use super::lines::{exhausted, is_paid, is_settled, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
@@ -90,9 +90,6 @@ fn close_gate(input: &Input<'_>, status: &mut PackOrderStatus, deleting: bool) -
 }
 
 fn next_effect(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> Option<Effect> {
-    if let Some(since) = needs_deals(input, status) {
-        return Some(Effect::LookAtDeals { since });
-    }
     let in_doubt = status.lines.iter().any(|line| matches!(line.state, LineState::Unknown | LineState::Submitting));
     let due = |line: &&LineStatus| match line.state {
         LineState::Pending => !in_doubt && line.retry_time.as_ref().is_none_or(|t| input.now >= t.0),
@@ -107,6 +104,10 @@ fn next_effect(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> Opti
         if let Some(line) = status.lines.iter().filter(due).find(open) {
             return Some(Effect::Submit { index: line.index });
         }
+    }
+    // After what is due: books that cannot be read delay no renewal.
+    if let Some(since) = needs_deals(input, status) {
+        return Some(Effect::LookAtDeals { since });
     }
     prune(input, status)
 }
@@ -154,14 +155,15 @@ fn is_cost_wanted(input: &Input<'_>, line: &LineStatus) -> bool {
         && line.last_look_time.as_ref().is_none_or(|last| last.0 < in_time)
 }
 
-/// Old settled orders go, never the newest of their action.
+/// Old settled orders go, never the newest of their action, nor one whose approval later renewals rest on.
 fn prune(input: &Input<'_>, status: &PackOrderStatus) -> Option<Effect> {
     let spec = &input.order.spec;
     let settled = status.lines.iter().all(is_settled);
     let old = input.now.duration_since(spec.decision_time.0) > input.timing.order_retention;
     let newest = !input.siblings.iter().any(|o| o.spec.action == spec.action && o.spec.ordinal > spec.ordinal);
     let leaving = input.order.metadata.deletion_timestamp.is_some();
-    (settled && old && !newest && !leaving).then_some(Effect::Prune)
+    let needed = input.pack.is_some() && covers_later_renewals(spec, input.now);
+    (settled && old && !newest && !leaving && !needed).then_some(Effect::Prune)
 }
 
 fn wake_at(input: &Input<'_>, status: &PackOrderStatus, changed: bool) -> Option<Timestamp> {

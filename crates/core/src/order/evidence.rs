@@ -8,7 +8,7 @@ use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::{SignedDuration, Timestamp};
 
 use super::lines::{CLEAR_LOOKS, DOUBTS, UNDELIVERED, UNPAID, doubt, exhausted, is_unpaid, list, note};
-use super::{Input, SETTLE_ANNOTATION};
+use super::{Input, settle_annotation};
 use crate::money::Amount;
 use crate::names::is_named;
 use crate::observation::{Deal, DealAction, DealState, Instance, Observation};
@@ -39,19 +39,28 @@ fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Op
         // Only the books can tell that it was paid after all.
         LineState::Committed if is_unpaid(line) => None,
         LineState::Committed => deliver(input, spec, line).or_else(|| settle_by_hand(input, line)),
+        // What was believed absent, and shows after all.
+        LineState::Pending if line.doubts > 0 => adopt(input, spec, line, line.submit_time.as_ref()?.0),
         LineState::Pending | LineState::Done | LineState::Rejected | LineState::Void => None,
     }
 }
 
+/// A call that is proven by what it left behind was executed.
+fn adopt(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus, submitted: Timestamp) -> Option<String> {
+    line.instance_ids = trace(input, spec, submitted)?;
+    line.state = LineState::Committed;
+    line.in_doubt_since = None;
+    line.retry_time = None;
+    let seen = format!("found in the cloud: {}", list(&line.instance_ids));
+    let rest = deliver(input, spec, line);
+    line.category = None;
+    Some(rest.map_or_else(|| seen.clone(), |rest| format!("{seen}; {rest}")))
+}
+
 fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
     let submitted = line.submit_time.as_ref()?.0;
-    if let Some(ids) = trace(input, spec, submitted) {
-        line.state = LineState::Committed;
-        line.instance_ids = ids;
-        let seen = format!("found in the cloud: {}", list(&line.instance_ids));
-        let rest = deliver(input, spec, line);
-        line.category = None;
-        return Some(rest.map_or_else(|| seen.clone(), |rest| format!("{seen}; {rest}")));
+    if let Some(found) = adopt(input, spec, line, submitted) {
+        return Some(found);
     }
     let earliest = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |look| look.0);
     let (observation, deals) = (input.observation?, input.deals?);
@@ -74,7 +83,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     Some(format!("complete look {} of {CLEAR_LOOKS} found no trace", line.clear_looks))
 }
 
-/// A person's word settles the line that it names, once a person is asked about it.
+/// A person's word settles the line and the attempt that it names, once a person is asked about it.
 fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
     let (state, said) = match word(input, line)? {
         "NotExecuted" => (LineState::Rejected, "settled by hand: not executed"),
@@ -93,7 +102,7 @@ fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
 /// What a person said of the line.
 pub(super) fn word<'a>(input: &Input<'a>, line: &LineStatus) -> Option<&'a str> {
     let annotations = input.order.metadata.annotations.as_ref()?;
-    annotations.get(&format!("{SETTLE_ANNOTATION}{}", line.index)).map(String::as_str)
+    annotations.get(&settle_annotation(line)).map(String::as_str)
 }
 
 /// True while the cloud is known to answer the line's token with what the call in doubt came to: sending the same again is safe.

@@ -2,8 +2,8 @@
 
 use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine, OrderState};
 use carpack_api::pack::{RenewalMode, RenewalStrategy};
-use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder};
-use jiff::Timestamp;
+use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder, PackOrderSpec};
+use jiff::{SignedDuration, Timestamp};
 
 use super::Input;
 use super::lines::is_paid;
@@ -12,7 +12,7 @@ use crate::brake;
 use crate::limits::{self, is_first};
 use crate::names::{carries_hash, is_named};
 use crate::observation::{Observation, seen_off};
-use crate::time::renewal_duration;
+use crate::time::{plus, renewal_duration};
 
 /// The look in hand is not new enough.
 pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
@@ -47,11 +47,16 @@ pub(super) fn hold(input: &Input<'_>) -> Gate {
     if spec.approval.as_ref().is_some_and(|a| a.decision == Word::Denied) {
         return Gate::Reject("Denied", "denied by a person".to_owned());
     }
-    if spec.deadline.as_ref().is_some_and(|deadline| input.now >= deadline.0) {
+    if spec.deadline.as_ref().is_some_and(|deadline| is_past(input, deadline.0)) {
         return Gate::Reject("DeadlinePassed", "the order's deadline has passed".to_owned());
     }
     let wanted = [check_wanted(input), check_siblings(input), check_account(input), check_ladder(input)];
     first(wanted.into_iter().chain([check_price(input), check_brake(input), check_limits(input)]))
+}
+
+/// True when a moment is past by our clock and by the cloud's: what it ends is over for good, and clocks are set right again.
+fn is_past(input: &Input<'_>, moment: Timestamp) -> bool {
+    plus(input.now, input.clock_ahead.max(SignedDuration::ZERO).saturating_mul(-1)) >= moment
 }
 
 /// What stands between one unsent line and its call, given what stands before the whole order.
@@ -62,7 +67,7 @@ pub(super) fn gate(
     line: &OrderLine,
     state: &LineStatus,
 ) -> Gate {
-    first([hold.clone(), check_observed(input, cleared, line, state)].into_iter())
+    first([hold.clone(), check_bought(input, line), check_observed(input, cleared, line, state)].into_iter())
 }
 
 /// What ends a line goes before what delays it.
@@ -92,7 +97,7 @@ fn check_wanted(input: &Input<'_>) -> Gate {
     };
     if is_first(spec) {
         let window = pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
-        if window.is_some_and(|not_after| input.now >= not_after.0) {
+        if window.is_some_and(|not_after| is_past(input, not_after.0)) {
             return Gate::Reject("DeadlinePassed", "the pack's purchaseWindow has closed".to_owned());
         }
         if pack.status.as_ref().is_some_and(|status| !status.instances.is_empty()) {
@@ -134,6 +139,34 @@ fn check_siblings(input: &Input<'_>) -> Gate {
         Some(other) => Gate::Void(format!("the pack was bought by order {}", name(other))),
         None => Gate::Open,
     }
+}
+
+/// An expiry is renewed once: by the order that paid for it, whatever the cloud's lists show.
+fn check_bought(input: &Input<'_>, line: &OrderLine) -> Gate {
+    let Some(from) = &line.renews_from else { return Gate::Open };
+    match paid_for(others(input), input.order.spec.action, line.instance_id.as_deref(), from.0) {
+        Some(other) => {
+            Gate::Void(format!("order {} has renewed it", other.metadata.name.as_deref().unwrap_or_default()))
+        }
+        None => Gate::Open,
+    }
+}
+
+/// The order that paid for the renewal of this expiry of an instance, or, by a purchase, of a lineage.
+pub(crate) fn paid_for<'a>(
+    mut orders: impl Iterator<Item = &'a PackOrder>,
+    action: OrderAction,
+    instance: Option<&str>,
+    from: Timestamp,
+) -> Option<&'a PackOrder> {
+    let wanted = |line: &&OrderLine| {
+        line.instance_id.as_deref() == instance && line.renews_from.as_ref().is_some_and(|t| t.0 == from)
+    };
+    orders.find(|order| {
+        let status = order.status.iter().flat_map(|status| &status.lines);
+        let paid: Vec<i32> = status.filter(|line| is_paid(line)).map(|line| line.index).collect();
+        order.spec.action == action && order.spec.lines.iter().filter(wanted).any(|line| paid.contains(&line.index))
+    })
 }
 
 /// The other orders for the same namespace and name.
@@ -214,18 +247,24 @@ fn is_renewal(order: &PackOrder) -> bool {
 /// True when the approval of an earlier order reaches to this renewal: same pack, same terms, no higher price, in time.
 fn covers(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> bool {
     let (a, b) = (&earlier.spec, &renewal.spec);
-    let Some(approval) = a.approval.as_ref() else { return false };
     let price = match (&b.quote, &a.quote) {
         (Some(new), Some(old)) => check_max_price(new, Some(old)).is_ok(),
         _ => false,
     };
-    approval.decision == Word::Approved
-        && approval.scope == ApprovalScope::ThisAndLaterRenewals
-        && approval.until.as_ref().is_none_or(|until| now < until.0)
+    covers_later_renewals(a, now)
         && a.pack_ref == b.pack_ref
         && a.account_ref == b.account_ref
         && same_terms(earlier, renewal)
         && price
+}
+
+/// True while the approval of an order reaches to later renewals.
+pub(super) fn covers_later_renewals(spec: &PackOrderSpec, now: Timestamp) -> bool {
+    spec.approval.as_ref().is_some_and(|approval| {
+        approval.decision == Word::Approved
+            && approval.scope == ApprovalScope::ThisAndLaterRenewals
+            && approval.until.as_ref().is_none_or(|until| now < until.0)
+    })
 }
 
 fn same_terms(earlier: &PackOrder, renewal: &PackOrder) -> bool {
@@ -335,7 +374,7 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
             return Gate::Void("the expiry that it renews from has moved".to_owned());
         }
         None => return wait("ExpiryUnknown", format!("the cloud does not say when instance {id} expires")),
-        Some(_) if input.now >= from.0 || instance.isolated => {
+        Some(_) if is_past(input, from.0) || instance.isolated => {
             return Gate::Reject("DeadlinePassed", format!("instance {id} has expired"));
         }
         Some(_) => {}

@@ -8,6 +8,7 @@ mod report;
 
 use std::collections::BTreeSet;
 
+use carpack_api::order::LineStatus;
 use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,12 +18,18 @@ use crate::observation::{DealsLook, Observation};
 use crate::{Event, Timing};
 
 pub use decide::decide;
-pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered};
+pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered, paid_for};
 pub use lines::{Outcome, intend, is_paid, may_leave, settle};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 
-/// A person's last word on a line whose outcome no evidence settles, `NotExecuted` or `Executed`. The line's index follows.
+/// Begins the annotations by which a person settles a call; see [`settle_annotation`].
 pub const SETTLE_ANNOTATION: &str = "carpack.io/settle-line-";
+
+/// The annotation for a person's last word, `NotExecuted` or `Executed`, on a call whose outcome no evidence settles. It names
+/// the line and the attempt: what was said of one call settles no other.
+pub fn settle_annotation(line: &LineStatus) -> String {
+    format!("{SETTLE_ANNOTATION}{}-attempt-{}", line.index, line.attempts)
+}
 
 /// Everything that a decision about an order depends on.
 #[derive(Debug, Clone, Copy)]

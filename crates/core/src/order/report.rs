@@ -1,14 +1,14 @@
 //! What an order's status says.
 
-use carpack_api::order::{LineState, LineStatus, OrderState};
+use carpack_api::order::{LineState, LineStatus, OrderAction, OrderState};
 use carpack_api::{PackOrder, PackOrderStatus};
 
 use super::Input;
-use super::SETTLE_ANNOTATION;
 use super::decide::is_handed_over;
 use super::evidence::{asks_a_person, word};
 use super::gate::{AWAITING_OBSERVATION, Gate};
 use super::lines::{UNPAID, is_paid, is_settled, is_unpaid, list};
+use super::settle_annotation;
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
 
@@ -80,10 +80,15 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         let orders = list(&line.order_ids);
         return if asks_a_person(input, line) {
             let words = line.message.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
-            let message = format!(
-                "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {}, or =Executed to let it be",
-                settling(input, line)
-            );
+            let settling = settling(input, line);
+            let message = match input.order.spec.action {
+                OrderAction::Return => format!(
+                    "the cloud took the return (order {orders}){words} and still lists the instance: ask its support; when it stays, run: {settling}, or =Executed when it was refunded"
+                ),
+                OrderAction::Buy | OrderAction::Renew => format!(
+                    "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {settling}, or =Executed to let it be"
+                ),
+            };
             (OrderState::InProgress, "PaidNotDelivered", message)
         } else {
             (
@@ -123,7 +128,7 @@ fn settling(input: &Input<'_>, line: &LineStatus) -> String {
         Some(word) => (" --overwrite", format!(" ({word:?} is not understood)")),
         None => ("", String::new()),
     };
-    let key = format!("{SETTLE_ANNOTATION}{}", line.index);
+    let key = settle_annotation(line);
     format!("kubectl annotate packorder {name} -n {namespace}{again} {key}=NotExecuted{heard}")
 }
 

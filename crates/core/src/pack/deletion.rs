@@ -6,11 +6,13 @@ use carpack_api::pack::{DeletionPolicy, InstanceState, RenewFlag};
 use carpack_api::{ConcurrencyPackStatus, Mode, PackOrder};
 use jiff::SignedDuration;
 
+use super::claim::Claimed;
 use super::orders::{self, Draft};
 use super::view::View;
 use super::{Change, Decision, Effect, Input};
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
+use crate::observation::seen_off;
 use crate::time::{plus, since};
 
 const DELETING: &str = "Deleting";
@@ -51,8 +53,10 @@ fn lapse(view: &View<'_>) -> Decision {
     let on = view.usable().filter(|c| c.flag() == RenewFlag::Auto);
     let off = on.map(|c| Change::SetAutoRenew { id: c.id.clone(), region: region.clone(), on: false });
     let Some(change) = view.first_awake(off.collect()) else {
-        let known = view.usable().next().is_none() || view.fresh;
-        if known {
+        let off = |c: &Claimed<'_>| seen_off(c.flag(), input.pack.spec.billing_mode);
+        let alive = |c: &&Claimed<'_>| c.state != InstanceState::Expired;
+        let alive: Vec<_> = view.claimed.iter().filter(alive).collect();
+        if alive.is_empty() || view.fresh && alive.into_iter().all(off) {
             return release(input, false, "Lapsing", "the cloud's own renewal is off: the pack runs out".to_owned());
         }
         return hold(view, None, "waits for a look at the account to see the cloud's own renewal off");

@@ -11,6 +11,7 @@ use crate::account::wants_auto_renew;
 use crate::money;
 use crate::names::{client_token, cloud_name, order_name};
 pub(super) use crate::order::is_open;
+pub(super) use crate::order::paid_for;
 use crate::order::{self, ABOUT_TO_BE_SENT, is_unresolved, reason_of};
 use crate::time::whole_up;
 

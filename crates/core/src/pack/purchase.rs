@@ -190,7 +190,7 @@ pub(super) fn check_project(view: &View<'_>, account: &Account, project: &str) -
 }
 
 /// Rule 8: what already stands under the wanted name is never bought a second time.
-fn name_taken(view: &View<'_>) -> Option<Finding> {
+pub(super) fn name_taken(view: &View<'_>) -> Option<Finding> {
     let observation = view.input.observation?;
     let claimed = |id: &str| view.claimed.iter().any(|c| c.id == id && c.state != InstanceState::Missing);
     let other = observation.instances.values().find(|i| {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::claim::Claimed;
 use super::finding::Finding;
 use super::orders::{self, Draft};
-use super::purchase::usable_account;
+use super::purchase::{name_taken, usable_account};
 use super::view::View;
 use crate::account::PriceProblem;
 use crate::condition::RENEWAL_ON_TRACK;
@@ -187,13 +187,12 @@ fn renewal_in_words(view: &View<'_>, due: Timestamp, quote: &Money) -> String {
 
 fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: Money, next: String) -> Finding {
     let input = view.input;
-    let refusal = |c: &&Claimed<'_>| {
-        let from = c.expiration?;
-        orders::refused(orders::own(&input, OrderAction::Renew), Some(&c.id), from)
-    };
-    let open: Vec<&&Claimed<'_>> = due.iter().filter(|c| refusal(c).is_none()).collect();
-    if open.is_empty() {
-        return refused(view, due.iter().find_map(refusal));
+    let barred = |c: &&Claimed<'_>| barred(view, OrderAction::Renew, Some(&c.id), c.expiration?);
+    let open: Vec<&&Claimed<'_>> = due.iter().filter(|c| barred(c).is_none()).collect();
+    if open.is_empty()
+        && let Some(finding) = due.iter().find_map(barred)
+    {
+        return finding;
     }
     let spec = &input.pack.spec;
     let quantity = open.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
@@ -231,8 +230,12 @@ fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
         let half = plus(ends, length.checked_div(2).unwrap_or(SignedDuration::ZERO).saturating_mul(-1));
         return Finding::stuck(RENEWAL_ON_TRACK, "SuccessorGainsTooLittle", message).wake(half);
     }
-    if let Some(order) = orders::refused(orders::own(&input, OrderAction::Buy), None, latest) {
-        return refused(view, Some(order));
+    if let Some(finding) = barred(view, OrderAction::Buy, None, latest) {
+        return finding;
+    }
+    // A successor that nobody claims: the order that would be made is void, and so is each after it.
+    if let Some(finding) = name_taken(view) {
+        return finding.about(RENEWAL_ON_TRACK);
     }
     let draft = Draft {
         action: OrderAction::Buy,
@@ -245,15 +248,31 @@ fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
     Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).effect(orders::create(&input, draft)).next(next)
 }
 
-fn refused(view: &View<'_>, order: Option<&PackOrder>) -> Finding {
-    let Some(order) = order else {
-        return Finding::stuck(RENEWAL_ON_TRACK, "Rejected", "the renewal was refused");
+/// Why this expiry is not renewed by another order: one was paid for it, or one was refused for good.
+fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Timestamp) -> Option<Finding> {
+    let input = view.input;
+    let way_out = |order| {
+        let name = orders::name_of(order);
+        format!("delete PackOrder {name} in namespace {}", input.operator_namespace)
     };
+    if let Some(order) = orders::paid_for(orders::own(&input, action), action, instance, from) {
+        let lines = order.status.iter().flat_map(|status| &status.lines);
+        let sent = lines.filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).max().unwrap_or(from);
+        let late = plus(sent, input.timing.delivery_grace);
+        let name = orders::name_of(order);
+        if input.now < late {
+            let message = format!("order {name} has renewed it; waits until the cloud shows it again");
+            return Some(Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message).wake(late).wants_sweep());
+        }
+        let message = format!(
+            "order {name} has renewed it, and the cloud does not show it: ask the cloud's support; only if it was not, {}: then it is renewed once more",
+            way_out(order)
+        );
+        return Some(Finding::stuck(RENEWAL_ON_TRACK, "PaidNotDelivered", message));
+    }
+    let order = orders::refused(orders::own(&input, action), instance, from)?;
     let (reason, message) = orders::standing(order);
-    let name = orders::name_of(order);
-    let message =
-        format!("{message}; to try again, delete PackOrder {name} in namespace {}", view.input.operator_namespace);
-    Finding::stuck(RENEWAL_ON_TRACK, reason, message)
+    Some(Finding::stuck(RENEWAL_ON_TRACK, reason, format!("{message}; to try again, {}", way_out(order))))
 }
 
 fn deadline(spec: &ConcurrencyPackSpec, expiration: Option<Timestamp>) -> Option<Timestamp> {

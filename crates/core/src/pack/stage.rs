@@ -1,5 +1,6 @@
 //! The stages of a pack's life: not bought, bought, undelivered, expired. Each gathers the findings of its concerns.
 
+use carpack_api::PackOrder;
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{InstanceState, RenewFlag, RenewalMode};
 
@@ -10,7 +11,7 @@ use super::view::{View, is_stale};
 use super::{Decision, Input, assignment, flags, orders, purchase, renewal};
 use crate::account::wants_auto_renew;
 use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, Verdict, verdict};
-use crate::time::short;
+use crate::time::{plus, short};
 
 /// Decides about a pack that has our finalizer and is not being deleted.
 pub(super) fn decide(input: &Input<'_>) -> Decision {
@@ -135,16 +136,31 @@ fn undelivered(view: &View<'_>) -> Decision {
         || ("Vanished", "bought, and none of it is listed by the cloud; nothing is bought in its place".to_owned()),
         orders::standing,
     );
+    let fulfilled = order.filter(|order| !orders::is_open(order) && is_paid(order));
     let finding = match reason {
+        _ if fulfilled.is_some_and(|order| is_overdue(view, order)) => {
+            let message = format!(
+                "bought by order {}, and none of it is listed by the cloud; nothing is bought in its place: to buy anew, run kubectl delete concurrencypack {} -n {} and apply it again",
+                fulfilled.map(orders::name_of).unwrap_or_default(),
+                view.name,
+                view.namespace
+            );
+            Finding::stuck(READY, "PaidNotDelivered", message)
+        }
         "AwaitingDelivery" | "Fulfilled" => Finding::working(READY, "AwaitingDelivery", message).wants_sweep(),
         _ => Finding::stuck(READY, reason, message),
     };
-    // The books may take back what the cloud's answer made us say.
+    // The books, or a person, may take back what the cloud's answer made us say.
     let purchased = match reason {
-        "Unpaid" | "Cancelled" => verdict(PURCHASED, Some(false), reason, finding.message.clone()),
+        "Unpaid" | "Cancelled" | "SettledByHand" => verdict(PURCHASED, Some(false), reason, finding.message.clone()),
         _ => verdict(PURCHASED, Some(true), "Paid", "bought and paid for"),
     };
     finish(view, vec![purchased, finding.verdict()], vec![finding], None)
+}
+
+fn is_overdue(view: &View<'_>, order: &PackOrder) -> bool {
+    let sent = order.status.iter().flat_map(|status| &status.lines).filter_map(|line| line.submit_time.as_ref());
+    sent.map(|t| t.0).max().is_some_and(|sent| view.input.now >= plus(sent, view.input.timing.delivery_grace))
 }
 
 /// Every instance is past its expiry: as planned, or not.
