@@ -465,3 +465,26 @@ fn old_settled_orders_are_pruned_but_never_the_newest_of_their_action() {
     }
     assert_eq!(pruned, (1..count - 1).collect::<Vec<_>>(), "all but the only purchase and the newest renewal");
 }
+
+#[test]
+fn a_renewal_that_another_order_has_paid_for_is_void() {
+    for (state, renewed) in [(LineState::Done, 0), (LineState::Rejected, 1)] {
+        let mut world = due(json!({}));
+        let mut other = world.orders[1].clone();
+        other.metadata.name = Some("events.concert.renew-0".into());
+        let status = other.status.as_mut().unwrap();
+        status.state = Some(carpack_api::order::OrderState::Fulfilled);
+        status.lines[0].state = state;
+        world.orders.insert(1, other);
+        run(&mut world);
+        assert_eq!(
+            world
+                .charges
+                .iter()
+                .filter(|c| c.instances == [world.orders[2].spec.lines[0].instance_id.clone().unwrap()])
+                .count(),
+            renewed
+        );
+        assert_eq!(line(&world).0 == LineState::Void, renewed == 0);
+    }
+}

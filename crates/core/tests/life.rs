@@ -4,9 +4,10 @@
 mod world;
 
 use carpack_api::Mode;
-use carpack_api::order::{LineState, OrderAction};
+use carpack_api::order::{LineState, OrderAction, OrderState};
 use carpack_api::pack::{RenewFlag, RenewalMode};
 use carpack_core::observation::{Binding, DealState};
+use carpack_core::order::{Effect, settle_annotation};
 use carpack_core::pack::Change;
 use jiff::SignedDuration;
 use rstest::rstest;
@@ -787,4 +788,141 @@ fn a_purchase_in_flight_is_waited_for_before_the_policy_is_carried_out_but_not_f
     world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(5));
     assert!(world.pack.is_none());
     assert!(world.events.iter().any(|e| e.warning && e.reason == "ReleasedUnconfirmed"));
+}
+
+/// All its renewals are paid, and the cloud's lists show the old expiry, again or still.
+fn renewed_and_not_shown(spec: serde_json::Value) -> World {
+    let mut world = active(spec);
+    let before = world.instances.clone();
+    world.run_until("2026-12-03T18:10:00Z", HOUR);
+    assert_eq!((world.renewed(), world.ready()), (3, "True Active".into()));
+    world.instances = before;
+    world.instances.values_mut().next().unwrap().expiration = Some(time("2026-12-04T00:00:00Z"));
+    world.settle();
+    world
+}
+
+#[test]
+fn an_expiry_that_was_paid_for_is_not_renewed_again_though_the_cloud_shows_it_again() {
+    let mut world = renewed_and_not_shown(json!({}));
+    assert_eq!((world.renewed(), world.orders.len()), (3, 2));
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "AwaitingDelivery".into())));
+    world.run_until("2026-12-03T21:00:00Z", HOUR);
+    assert_eq!((world.renewed(), world.orders.len()), (3, 2));
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "PaidNotDelivered".into())));
+    let asked = world.status().conditions.iter().any(|c| {
+        c.type_ == "Stalled"
+            && c.message.contains("delete PackOrder events.concert.renew-1 in namespace carpack-system")
+    });
+    assert!(asked, "{:?}", world.status().conditions);
+    world.orders.retain(|order| order.spec.action != OrderAction::Renew);
+    world.settle();
+    assert_eq!(world.renewed(), 6, "a person said that it was not renewed");
+}
+
+#[test]
+fn a_successor_that_was_paid_for_and_is_not_shown_is_not_bought_again() {
+    let replace = json!({"mode": "Operator", "duration": 2, "renewBefore": "6h", "strategy": "Replace"});
+    let mut world = active(json!({"renewal": replace}));
+    let first: Vec<String> = world.instances.keys().cloned().collect();
+    world.replies = vec![Reply::Delayed];
+    world.run_until("2026-12-03T18:10:00Z", HOUR);
+    let order = world.orders.last_mut().unwrap();
+    assert_eq!((order.spec.action, order.spec.ordinal), (OrderAction::Buy, 2));
+    let status = order.status.as_mut().unwrap();
+    (status.state, status.lines[0].state) = (Some(OrderState::Fulfilled), LineState::Done);
+    world.settle();
+    assert_eq!((world.bought(), world.orders.len()), (2, 2));
+
+    // The order is taken away, and the successor shows: it is named, and no order is made that would be void.
+    world.orders.pop();
+    world.deliver();
+    world.settle();
+    assert!(world.instances.keys().any(|id| !first.contains(id)));
+    assert_eq!((world.bought(), world.orders.len()), (2, 1));
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "NameTaken".into())));
+}
+
+#[test]
+fn a_first_purchase_that_a_person_says_was_refunded_can_be_bought_anew() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::Delayed];
+    world.run_until("2026-12-01T01:30:00Z", SignedDuration::from_mins(10));
+    assert_eq!((world.ready().as_str(), world.bought()), ("False PaidNotDelivered", 1));
+    settle_by_hand(&mut world, "NotExecuted");
+    world.settle();
+    assert_eq!(world.condition("Purchased"), Some(("False".into(), "SettledByHand".into())));
+    let words = world.status().conditions.iter().find(|c| c.type_ == "Stalled").unwrap().message.clone();
+    assert!(words.contains("delete PackOrder events.concert.buy-1"), "{words}");
+    world.orders.clear();
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 2));
+}
+
+#[test]
+fn a_first_purchase_that_never_came_and_is_let_be_names_the_way_to_buy_anew() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::Delayed];
+    world.run_until("2026-12-01T01:30:00Z", SignedDuration::from_mins(10));
+    settle_by_hand(&mut world, "Executed");
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("False PaidNotDelivered", 1));
+    let words = world.status().conditions.iter().find(|c| c.type_ == "Stalled").unwrap().message.clone();
+    assert!(words.contains("kubectl delete concurrencypack concert -n events"), "{words}");
+}
+
+/// A person says of the newest order's line what it asks for.
+fn settle_by_hand(world: &mut World, word: &str) {
+    let order = world.orders.last_mut().unwrap();
+    let status = order.status.as_ref().unwrap();
+    let key = settle_annotation(&status.lines[0]);
+    assert!(status.message.as_ref().unwrap().contains(&key), "{:?}", status.message);
+    order.metadata.annotations = Some([(key, word.to_owned())].into());
+}
+
+#[test]
+fn an_approval_on_which_later_renewals_rest_is_kept_however_old() {
+    for (scope, kept) in [("ThisAndLaterRenewals", true), ("ThisOrder", false)] {
+        let mut world = active(json!({}));
+        world.spec(|spec| spec.mode = Mode::ApprovalRequired);
+        let approve_what_waits = |world: &mut World, scope: &str| {
+            world.run_until("2026-12-03T18:10:00Z", HOUR);
+            let index = world.orders.len() - 1;
+            world.approve(index, scope);
+            world.settle();
+        };
+        approve_what_waits(&mut world, scope);
+        assert_eq!(world.renewed(), 3);
+        let mut newer = world.orders[1].clone();
+        newer.metadata.name = Some("events.concert.renew-2".into());
+        newer.spec.ordinal = 2;
+        newer.spec.approval = None;
+        world.orders.push(newer);
+        world.pass(SignedDuration::from_hours(24 * 91));
+        let pruned = (0..3).any(|_| world.step_order(1) == Some(Effect::Prune));
+        assert_eq!(pruned, !kept, "{scope}");
+    }
+}
+
+#[test]
+fn a_pack_is_let_go_only_when_the_clouds_own_renewal_is_seen_off() {
+    let spec =
+        json!({"billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": "Lapse"});
+    for hide in [
+        |world: &mut World, id: &String| world.instances.get_mut(id).unwrap().renew_flag = RenewFlag::Unknown,
+        |world: &mut World, id: &String| {
+            world.instances.remove(id);
+        },
+    ] {
+        let mut world = World::new(pack(spec.clone()));
+        world.settle();
+        let first = world.instances.keys().next().unwrap().clone();
+        hide(&mut world, &first);
+        world.delete_pack();
+        world.settle();
+        assert!(world.pack.is_some(), "one look misses the row: nobody knows whether it is off");
+        world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(10));
+        assert!(world.pack.is_none());
+        assert!(world.events.iter().any(|e| e.warning && e.reason == "ReleasedUnconfirmed"));
+    }
 }

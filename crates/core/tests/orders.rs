@@ -368,3 +368,90 @@ fn a_pack_that_was_bought_is_not_bought_again_when_its_order_was_deleted_and_its
     world.settle();
     assert_eq!((world.ready().as_str(), world.bought(), world.orders.len()), ("False Vanished", 1, 0));
 }
+
+#[test]
+fn what_was_believed_absent_and_shows_after_all_is_adopted() {
+    let mut world = sent(Reply::LostAfterCommit);
+    world.pass(LONGER_THAN_THE_QUARANTINE);
+    look_in_vain(&mut world);
+    // The books lag too.
+    for _ in 0..2 {
+        look_in_vain(&mut world);
+        let deals = DealsLook { started: world.now, deals: Vec::new() };
+        world.orders[0].status = Some(world.decide_order(0, Some(&deals)).status);
+    }
+    assert_eq!(line(&world), (LineState::Pending, 1));
+    let refused = Outcome::Rejected { category: "RateLimited", message: "not now".into(), may_pass: true };
+    world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
+    world.orders[0].status = Some(settle(&world.orders[0], 0, &refused, world.now, &world.timing));
+    assert_eq!(line(&world), (LineState::Pending, 2));
+    world.settle();
+    assert_eq!((line(&world), world.ready()), ((LineState::Done, 2), "True Active".into()));
+    assert_eq!(world.bought(), 1);
+}
+
+#[test]
+fn what_stood_there_before_a_call_in_doubt_is_not_adopted() {
+    let mut world = ordered();
+    let refused = Outcome::Rejected { category: "RateLimited", message: "not now".into(), may_pass: true };
+    world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
+    world.orders[0].status = Some(settle(&world.orders[0], 0, &refused, world.now, &world.timing));
+    let mut others = World::new(pack(json!({})));
+    others.settle();
+    world.instances = others.instances;
+    world.settle();
+    assert_eq!((line(&world), world.bought()), ((LineState::Pending, 1), 0));
+}
+
+#[test]
+fn what_was_said_of_one_attempt_does_not_settle_the_next() {
+    let mut world = in_doubt(Reply::LostBeforeCommit, None);
+    say(&mut world, "NotExecuted");
+    world.replies = vec![Reply::LostBeforeCommit];
+    world.run_until("2026-12-01T00:12:00Z", SignedDuration::from_secs(30));
+    assert_eq!(line(&world), (LineState::Unknown, 2));
+    world.pass(SignedDuration::from_mins(20));
+    look_in_vain(&mut world);
+    world.step_order(0);
+    let message = world.orders[0].status.clone().unwrap().message.unwrap();
+    assert_eq!(line(&world).0, LineState::Unknown, "{message}");
+}
+
+#[test]
+fn a_clock_that_is_ahead_ends_no_order_before_its_deadline() {
+    for (ahead, state) in [(48, LineState::Pending), (0, LineState::Rejected)] {
+        let mut world = ordered();
+        world.account = None;
+        world.orders[0].spec.deadline = Some(Time(world.now + SignedDuration::from_hours(24)));
+        world.pass(SignedDuration::from_hours(48));
+        world.clock_ahead = SignedDuration::from_hours(ahead);
+        world.step_order(0);
+        assert_eq!(line(&world).0, state, "{ahead}");
+    }
+}
+
+#[test]
+fn books_that_cannot_be_read_do_not_delay_the_next_line() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    let due = world.status().next_renewal_time.clone().unwrap().0;
+    world.pass(due.duration_since(world.now));
+    world.sweep();
+    world.pass(SECOND);
+    world.step_pack();
+    let paid = Outcome::Committed { order_ids: vec!["ours".into()], instance_ids: Vec::new(), request_id: None };
+    world.pass(SECOND);
+    world.orders[1].status = Some(intend(&world.orders[1], 0, world.now));
+    world.orders[1].status = Some(settle(&world.orders[1], 0, &paid, world.now, &world.timing));
+    let effects: Vec<_> = (0..4)
+        .filter_map(|_| {
+            world.pass(SECOND);
+            world.sweep();
+            world.pass(SECOND);
+            let decision = world.decide_order(1, None);
+            world.orders[1].status = Some(decision.status);
+            decision.effect
+        })
+        .collect();
+    assert_eq!(effects.first(), Some(&Effect::Submit { index: 1 }), "{effects:?}");
+}

@@ -289,7 +289,8 @@ fn follow(world: &mut World) -> bool {
     let asked = |wanted: String| words.iter().any(|message| message.contains(&wanted));
     let name = |order: &PackOrder| order.metadata.name.clone().unwrap();
     if let Some(order) = world.orders.iter_mut().find(|o| asked(format!("kubectl annotate packorder {} ", name(o)))) {
-        let asked = |l: &&LineStatus| matches!(l.state, LineState::Unknown | LineState::Submitting | LineState::Committed);
+        let asked =
+            |l: &&LineStatus| matches!(l.state, LineState::Unknown | LineState::Submitting | LineState::Committed);
         let line = order.status.iter().flat_map(|s| &s.lines).find(asked).unwrap();
         let (index, key) = (line.index, settle_annotation(line));
         let token = &order.spec.lines.iter().find(|line| line.index == index).unwrap().client_token;

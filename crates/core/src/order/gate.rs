@@ -152,7 +152,8 @@ fn check_bought(input: &Input<'_>, line: &OrderLine) -> Gate {
     }
 }
 
-/// The order that paid for the renewal of this expiry of an instance, or, by a purchase, of a lineage.
+/// The order that paid for a renewal of an instance (or, by a purchase, of a lineage) from this expiry or a later one. Expiries
+/// only grow: an older one is an old list.
 pub(crate) fn paid_for<'a>(
     mut orders: impl Iterator<Item = &'a PackOrder>,
     action: OrderAction,
@@ -160,7 +161,7 @@ pub(crate) fn paid_for<'a>(
     from: Timestamp,
 ) -> Option<&'a PackOrder> {
     let wanted = |line: &&OrderLine| {
-        line.instance_id.as_deref() == instance && line.renews_from.as_ref().is_some_and(|t| t.0 == from)
+        line.instance_id.as_deref() == instance && line.renews_from.as_ref().is_some_and(|t| t.0 >= from)
     };
     orders.find(|order| {
         let status = order.status.iter().flat_map(|status| &status.lines);
