@@ -37,6 +37,8 @@ pub enum Rule {
     MissedRenewal,
     /// I8: two paid calls for one pack at the same time.
     TwoAtOnce,
+    /// A person is asked although nothing has happened that needs one.
+    NeedlessQuestion,
     /// Not settled in time after the last fault.
     NotSettled,
     /// Something was written or paid although nothing happened.
@@ -126,7 +128,7 @@ impl Oracle {
     }
 
     /// A paid call leaves a process.
-    pub fn leaves(&mut self, world: &World, process: usize, parameters: &Value) {
+    pub fn leaves(&mut self, world: &World, process: usize, parameters: &Value, signed: Timestamp) {
         self.paid_calls = self.paid_calls.saturating_add(1);
         let token = text(parameters, "ClientToken");
         self.note(world, &token);
@@ -139,14 +141,14 @@ impl Oracle {
             self.breach(Rule::NoIntent, what);
         }
         let uid = order.spec.pack_ref.uid.clone();
-        let signed = world.clock.now();
-        let flies =
-            |flight: &Flight| signed.duration_since(flight.signed) <= SIGNATURE && world.is_alive(flight.process);
-        self.flights.retain(flies);
+        let now = world.clock.now();
+        // Also what a killed process has sent arrives while its signature is young.
+        self.flights.retain(|flight| now.duration_since(flight.signed) <= SIGNATURE);
         // Where tokens are known to be honoured, what arrives after its like is answered, and changes nothing.
         let known = world.plan.has(Trouble::TokensKnown);
-        let harmless = |flight: &Flight| known && self.charges.iter().any(|charge| charge.token == flight.token);
-        let clashes = |f: &&Flight| f.uid == uid && (f.process == process || f.token != token) && !harmless(f);
+        let charged = |flight: &Flight| self.charges.iter().any(|charge| charge.token == flight.token);
+        let harmless = |flight: &Flight| known && (flight.token == token || charged(flight));
+        let clashes = |f: &&Flight| f.uid == uid && !harmless(f);
         let clash = self.flights.iter().find(clashes).cloned();
         if let Some(flight) = clash {
             let what = format!(
@@ -160,7 +162,7 @@ impl Oracle {
         self.flights.push(Flight { process, token, uid, signed });
     }
 
-    /// A paid call has arrived, or its process does not wait for it any more.
+    /// A paid call has arrived, or never will.
     pub fn is_over(&mut self, process: usize, parameters: &Value) {
         let token = text(parameters, "ClientToken");
         self.flights.retain(|flight| flight.process != process || flight.token != token);

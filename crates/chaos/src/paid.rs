@@ -1,6 +1,7 @@
 //! Paid calls as a process makes them: one attempt each, at the end of a way with faults.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use carpack_cloud::outcome::{PaidFailure, classify};
 use carpack_cloud::port::{CreateInstance, Deadline, Receipt, RefundInstance, RenewFlag, RenewInstance};
@@ -37,14 +38,18 @@ impl CloudWire {
                 let error = CallError::new(action, Category::HeldBack, why);
                 return carpack_cloud::Outcome::Rejected(error);
             }
-            world.oracle().leaves(world, self.0.process, &parameters);
+            world.oracle().leaves(world, self.0.process, &parameters, signed);
             let request = PaidRequest { action, parameters, signed, process: self.0.process };
             let carry_out = || request.carry_out(world);
-            let stray = || request.clone().go_astray(Arc::clone(world));
+            let astray = AtomicBool::new(false);
+            let stray = || astray.store(request.clone().go_astray(Arc::clone(world)), Ordering::Relaxed);
             let call = Call { site, persists: false, patience: PATIENCE };
             let spoilt = |point, outcome| Err(paid_failure(action, point, outcome));
             let mut result = self.0.travel(call, carry_out, stray, spoilt).await;
-            world.oracle().is_over(self.0.process, &request.parameters);
+            // What is astray is under way until it arrives, or its signature is too old.
+            if !astray.into_inner() {
+                world.oracle().is_over(self.0.process, &request.parameters);
+            }
             if world.plan.is(Sabotage::TransportRetries) && matches!(result, Err(PaidFailure::NoVerdict(_))) {
                 result = request.carry_out(world);
             }
@@ -154,11 +159,11 @@ impl PaidRequest {
         if now.duration_since(self.signed).abs() > SIGNATURE {
             return Err(refused(ApiError::new(EXPIRED, "the signature has expired")));
         }
+        // It has arrived: whatever else happens to its sender, it is not under way any more.
+        world.oracle().is_over(self.process, &self.parameters);
         if world.is_stormy() {
             return Err(refused(ApiError::new(TOO_MANY, "too many requests")));
         }
-        // It has arrived: whatever else happens to its sender, it is not under way any more.
-        world.oracle().is_over(self.process, &self.parameters);
         let mut cloud = world.cloud();
         let before = cloud.ledger().len();
         if world.plan.is(Sabotage::SentTwice) {
@@ -218,8 +223,8 @@ impl PaidRequest {
     }
 
     /// Nobody waits for it any more: it arrives later, while its signature is young enough or not, or never.
-    fn go_astray(self, world: Arc<World>) {
-        let Some(late) = world.straying() else { return };
+    fn go_astray(self, world: Arc<World>) -> bool {
+        let Some(late) = world.straying() else { return false };
         let place = Arc::clone(&world);
         place.spawn_trouble(async move {
             tokio::time::sleep(late).await;
@@ -227,5 +232,6 @@ impl PaidRequest {
             // Whatever comes of it, nobody hears of it.
             let _ = self.carry_out(&world);
         });
+        true
     }
 }

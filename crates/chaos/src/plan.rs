@@ -128,6 +128,11 @@ impl Plan {
         self.troubles.contains(&trouble)
     }
 
+    /// True when something happens that leaves a person something to do, however well everything goes.
+    pub fn needs_a_person(&self) -> bool {
+        self.troubles.iter().any(|trouble| trouble.needs_a_person())
+    }
+
     /// True when packs are moved too: only where a fault waits for it.
     pub fn moves(&self) -> bool {
         self.faults.is_empty() || self.faults.iter().any(|(fault, _)| fault.site.is_about_moves())

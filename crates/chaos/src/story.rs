@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carpack_api::{ConcurrencyPack, PackOrder};
+use carpack_core::names::carries_hash;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -59,6 +60,9 @@ pub async fn tell(world: &Arc<World>) -> Ending {
     let mut teller = Teller { world, asked: None, project: world.plan.project() };
     let _ = teller.lives().await;
     let asked = teller.asked.take();
+    if let Some((reason, words)) = asked.as_ref().filter(|_| !world.plan.needs_a_person()) {
+        world.oracle().breach(Rule::NeedlessQuestion, format!("{reason}: {words}"));
+    }
     account_for_everything(world, asked.is_some());
     let reached = world.faults().fired();
     let oracle = world.oracle();
@@ -209,6 +213,9 @@ impl Teller<'_> {
             self.world.oracle().breach(Rule::RepeatedRenewal, format!("{name} was renewed after it had expired"));
         }
         self.asked = asks(&self.world.packs(), &self.world.orders());
+        if !renewed && self.asked.is_none() {
+            self.world.oracle().breach(Rule::MissedRenewal, format!("{name} was not renewed, and nobody is told"));
+        }
         Err(Stop)
     }
 
@@ -356,7 +363,10 @@ fn account_for_everything(world: &World, asked: bool) {
         let owned = packs.iter().filter_map(|pack| pack.status.as_ref()).flat_map(|status| &status.instances);
         let claimed = owned.into_iter().any(|i| i.id == instance.id);
         let reported = unclaimed.iter().any(|row| row.id == instance.id);
-        if !claimed && !reported {
+        // What was bought for a pack that is there is its own, not merely reported.
+        let ours = packs.iter().any(|pack| carries_hash(TENANT, name_of(pack), &instance.name));
+        let wanted = ours && !asked && instance.expires > world.clock.now();
+        if !claimed && (!reported || wanted) {
             world.oracle().breach(Rule::LostPack, format!("nobody has {} ({})", instance.id, instance.name));
         }
     }

@@ -165,7 +165,7 @@ impl Trouble {
 
     /// True for what leaves a person something to do, however well everything goes.
     pub fn needs_a_person(self) -> bool {
-        matches!(self, Self::Recreated | Self::Undelivered)
+        matches!(self, Self::Recreated | Self::Undelivered | Self::Outage)
     }
 }
 

@@ -170,11 +170,6 @@ impl World {
         lock(&self.processes).push(process);
     }
 
-    /// True while a process is not dead.
-    pub fn is_alive(&self, number: usize) -> bool {
-        lock(&self.processes).get(number).is_some_and(|process| !process.life.is_over())
-    }
-
     /// Processes that are not dead.
     pub fn alive(&self) -> usize {
         lock(&self.processes).iter().filter(|process| !process.life.is_over()).count()
