@@ -92,7 +92,7 @@ impl Plan {
         };
         let quantity = if schedule.seed == 0 { 3 } else { random.random_range(1..=3) };
         let mut within = |trouble, low: i64, high: i64| if has(trouble) { random.random_range(low..=high) } else { 0 };
-        let (lag, long_lag) = (within(Trouble::Lag, 1, 110), within(Trouble::LongLag, 480, 900));
+        let (lag, long_lag) = (within(Trouble::Lag, 1, LAG), within(Trouble::LongLag, 480, 900));
         let (lag, missed_rows) = (lag + long_lag, within(Trouble::MissedRows, 1, 3));
         let skew = within(Trouble::Skew, -240, 240);
         let (first, rest) = (within(Trouble::Partial, 0, i64::from(quantity) - 1), within(Trouble::Partial, 5, 300));
@@ -151,7 +151,8 @@ impl Plan {
         // What is paid and shows nowhere is asked about after a second quarantine.
         let doubt = if self.has(Trouble::Undelivered) { Duration::from_secs(480) } else { Duration::ZERO };
         // What a predecessor wrote lies in the future of a process whose clock is behind: no look of its own is newer yet.
-        doubt + seconds(self.lag.as_secs()) * 4 + late + seconds(self.skew.abs().as_secs()) * 2
+        let behind = if self.has(Trouble::Replicas) { LAG } else { self.lag.as_secs() };
+        doubt + seconds(behind) * 4 + late + seconds(self.skew.abs().as_secs()) * 2
     }
 
     /// The expiry after a renewal from this one.
@@ -160,6 +161,9 @@ impl Plan {
         Term { period: 1, unit }.end(from, &TimeZone::fixed(Offset::constant(8)))
     }
 }
+
+/// How far lists and books lag behind at most, in seconds.
+pub const LAG: i64 = 110;
 
 /// FNV-1a over the schedule's text: the same on every machine.
 fn luck(schedule: &Schedule) -> u64 {

@@ -20,7 +20,7 @@ pub fn spoil(world: &World, rows: &mut Vec<state::Instance>) {
     }
 }
 
-/// Lists and books show what was a while ago.
+/// Lists and books show what was a while ago, and not always the same while.
 pub fn view(world: &World, cloud: &State) -> View {
     let lag = if world.plan.is(Sabotage::OldLooks) { SignedDuration::from_mins(15) } else { world.lag() };
     let as_of = (!lag.is_zero()).then(|| cloud.now().saturating_sub(lag).unwrap_or(Timestamp::MIN));

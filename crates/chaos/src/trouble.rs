@@ -35,6 +35,8 @@ pub enum Trouble {
     Lag,
     /// Lists and books lag behind by 8 to 15 minutes: longer than any quarantine, so that only tokens help.
     LongLag,
+    /// Each look may be answered by a replica that is up to 110 s behind: what was seen once goes away and comes back.
+    Replicas,
     /// A frozen process sleeps for 8 to 12 minutes: longer than any quarantine.
     LongFreeze,
     /// The same, and with it its machine: it does not notice that its lease ran out.
@@ -89,7 +91,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::TokensIgnored,
         Self::TokensExpire,
         Self::TokensKnown,
@@ -98,6 +100,7 @@ impl Trouble {
         Self::Replace,
         Self::Lag,
         Self::LongLag,
+        Self::Replicas,
         Self::LongFreeze,
         Self::Suspended,
         Self::OrdersDeleted,
@@ -135,6 +138,7 @@ impl Trouble {
             Self::Replace => "replace",
             Self::Lag => "lag",
             Self::LongLag => "long-lag",
+            Self::Replicas => "replicas",
             Self::LongFreeze => "long-freeze",
             Self::Suspended => "suspended",
             Self::OrdersDeleted => "orders-deleted",

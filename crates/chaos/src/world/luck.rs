@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use rand::Rng;
 
 use super::{World, lock};
+use crate::plan::LAG;
 use crate::trouble::Trouble;
 
 impl World {
@@ -31,8 +32,11 @@ impl World {
         self.between(1, 6)
     }
 
-    /// How far lists and books lag behind.
+    /// How far lists and books lag behind this time.
     pub fn lag(&self) -> SignedDuration {
+        if self.plan.has(Trouble::Replicas) && self.chance(3) {
+            return SignedDuration::from_millis(lock(&self.random).random_range(1000..=LAG.saturating_mul(1000)));
+        }
         self.plan.lag
     }
 
