@@ -283,23 +283,11 @@ impl Spender {
             None => orders::look(operator, name).await?,
         };
         let Some(current) = current else { return Ok(()) };
-        if !line_of(&current, index).is_some_and(|line| adds_to(line, attempts, outcome)) {
+        if !line_of(&current, index).is_some_and(|line| order::adds_to(line, attempts, outcome)) {
             return Ok(());
         }
         let status = order::settle(&current, index, outcome, operator.clock.second(), &operator.settings.timing);
         replace_status(&operator.kube, "recording a paid call", &with_status(current, status)).await.map(drop)
-    }
-}
-
-/// Whether an answer still adds to what is recorded: evidence, or another leader, may have been faster.
-fn adds_to(line: &LineStatus, attempts: i32, outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Committed { .. } | Outcome::PaidNotDelivered { .. } => {
-            !matches!(line.state, LineState::Committed | LineState::Done)
-        }
-        Outcome::Rejected { .. } | Outcome::Unknown { .. } => {
-            matches!(line.state, LineState::Submitting | LineState::Unknown) && line.attempts == attempts
-        }
     }
 }
 

@@ -28,27 +28,6 @@ const TREASURY: &str = "carpack-system";
 const ORDER: &str = "events.concert.buy-1";
 const CALL: Duration = Duration::from_secs(5);
 
-fn line(state: LineState) -> LineStatus {
-    serde_json::from_value(json!({"index": 0, "state": state, "attempts": 2})).unwrap()
-}
-
-#[test]
-fn a_refusal_never_covers_what_was_settled_meanwhile() {
-    let refused = Outcome::Rejected { category: "RateLimited", message: String::new(), may_pass: true };
-    assert!(adds_to(&line(LineState::Submitting), 2, &refused));
-    assert!(!adds_to(&line(LineState::Submitting), 1, &refused), "an answer to an earlier attempt");
-    assert!(!adds_to(&line(LineState::Committed), 2, &refused));
-    assert!(!adds_to(&line(LineState::Done), 2, &refused));
-}
-
-#[test]
-fn a_payment_is_recorded_even_over_a_later_attempt() {
-    let paid = Outcome::Committed { order_ids: Vec::new(), instance_ids: Vec::new(), request_id: None };
-    assert!(adds_to(&line(LineState::Unknown), 1, &paid));
-    assert!(adds_to(&line(LineState::Pending), 1, &paid));
-    assert!(!adds_to(&line(LineState::Done), 2, &paid));
-}
-
 fn begin() -> Timestamp {
     "2026-12-01T00:00:00Z".parse().unwrap()
 }
@@ -344,11 +323,12 @@ async fn a_call_in_doubt_that_cannot_be_repeated_stays_in_doubt() {
         let mut account = account(Value::Null);
         let api = account.spec.purchase.api.as_mut().unwrap();
         (api.client_token_honored_minutes, api.parameter_template) = (Some(60), template.to_owned());
-        let world = World::new(&["concert"], account, HeldUp::No).await;
+        let world = World::new(&["concert"], account.clone(), HeldUp::No).await;
         world.server.change::<PackOrder>(ORDER, |order| {
             let lost = Outcome::Unknown { category: "NoAnswer", message: "no answer".to_owned() };
             order.status = Some(order::intend(order, 0, begin()));
             order.status = Some(order::settle(order, 0, &lost, begin(), &Timing::default()));
+            *order = decided(order.clone(), "concert", &account, &world.snapshot);
         });
         assert_eq!(self::sent(&world.submit(&["concert"]).await), sent, "{template}");
         assert_eq!(world.line().state == LineState::Unknown, sent == 0, "{template}");

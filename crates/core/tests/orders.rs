@@ -6,9 +6,9 @@ mod world;
 use std::collections::BTreeMap;
 
 use carpack_api::common::Time;
-use carpack_api::order::LineState;
+use carpack_api::order::{LineState, LineStatus};
 use carpack_core::observation::{DealsLook, Observation};
-use carpack_core::order::{Effect, Outcome, intend, settle, settle_annotation};
+use carpack_core::order::{Effect, Outcome, adds_to, intend, settle, settle_annotation};
 use jiff::SignedDuration;
 use serde_json::json;
 use world::{Reply, World, pack};
@@ -454,4 +454,25 @@ fn books_that_cannot_be_read_do_not_delay_the_next_line() {
         })
         .collect();
     assert_eq!(effects.first(), Some(&Effect::Submit { index: 1 }), "{effects:?}");
+}
+
+fn tried_twice(state: LineState) -> LineStatus {
+    serde_json::from_value(json!({"index": 0, "state": state, "attempts": 2})).unwrap()
+}
+
+#[test]
+fn a_refusal_never_covers_what_was_settled_meanwhile() {
+    let refused = Outcome::Rejected { category: "RateLimited", message: String::new(), may_pass: true };
+    assert!(adds_to(&tried_twice(LineState::Submitting), 2, &refused));
+    assert!(!adds_to(&tried_twice(LineState::Submitting), 1, &refused), "an answer to an earlier attempt");
+    assert!(!adds_to(&tried_twice(LineState::Committed), 2, &refused));
+    assert!(!adds_to(&tried_twice(LineState::Done), 2, &refused));
+}
+
+#[test]
+fn a_payment_is_recorded_even_over_a_later_attempt() {
+    let paid = Outcome::Committed { order_ids: Vec::new(), instance_ids: Vec::new(), request_id: None };
+    assert!(adds_to(&tried_twice(LineState::Unknown), 1, &paid));
+    assert!(adds_to(&tried_twice(LineState::Pending), 1, &paid));
+    assert!(!adds_to(&tried_twice(LineState::Done), 2, &paid));
 }

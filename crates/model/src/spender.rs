@@ -1,6 +1,5 @@
 //! The spender of an operator, step by step as in `src/spender.rs` of the operator: look, intend, sign, send, record.
 
-use carpack_api::order::{LineState, LineStatus};
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{self, Effect, Outcome};
 
@@ -194,7 +193,7 @@ impl State {
             }
             None => return Some(next),
         };
-        if !line_of(&current.object, task.line).is_some_and(|line| adds_to(line, task.attempt, outcome))
+        if !line_of(&current.object, task.line).is_some_and(|line| order::adds_to(line, task.attempt, outcome))
             && !scene.world.is(Mutant::IntentAfterCall)
         {
             return Some(next);
@@ -208,17 +207,5 @@ impl State {
             next.remember_order(operator, name, recorded);
         }
         Some(next)
-    }
-}
-
-/// As in the operator's spender, where this stands beside the loop that records; it is no decision of `carpack_core` yet.
-fn adds_to(line: &LineStatus, attempts: i32, outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Committed { .. } | Outcome::PaidNotDelivered { .. } => {
-            !matches!(line.state, LineState::Committed | LineState::Done)
-        }
-        Outcome::Rejected { .. } | Outcome::Unknown { .. } => {
-            matches!(line.state, LineState::Submitting | LineState::Unknown) && line.attempts == attempts
-        }
     }
 }

@@ -161,6 +161,18 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
     status
 }
 
+/// Whether an answer still adds to what is recorded: evidence, or another leader, may have been faster.
+pub fn adds_to(line: &LineStatus, attempts: i32, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Committed { .. } | Outcome::PaidNotDelivered { .. } => {
+            !matches!(line.state, LineState::Committed | LineState::Done)
+        }
+        Outcome::Rejected { .. } | Outcome::Unknown { .. } => {
+            matches!(line.state, LineState::Submitting | LineState::Unknown) && line.attempts == attempts
+        }
+    }
+}
+
 /// From here on nobody knows what became of the line's last call. It counts once, whoever says so.
 pub(super) fn doubt(line: &mut LineStatus, category: &str, message: &str) {
     if line.state != LineState::Unknown {
