@@ -275,3 +275,95 @@ fn an_order_gets_its_finalizer_first_and_none_when_it_is_being_deleted() {
     world.orders[index].metadata.deletion_timestamp = Some(Time(world.now));
     assert_eq!(world.decide_order(index, None).effect, None);
 }
+
+/// What the books say of our own order.
+fn ours(state: DealState, instance_ids: &[&str]) -> Deal {
+    Deal { order_id: "ours".into(), state, ..deal(DealAction::Purchase, instance_ids) }
+}
+
+#[test]
+fn a_renewal_that_the_books_call_closed_is_refused_unless_the_cloud_shows_it() {
+    let (mut world, index) = unsent(OrderAction::Renew);
+    send(&mut world, index, &committed());
+    let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
+    let state = |world: &mut World| {
+        world.pass(SECOND);
+        world.sweep();
+        world.pass(SECOND);
+        first_line(&look(world, index, vec![ours(DealState::WithoutEffect, &[&id])])).state
+    };
+    assert_eq!(state(&mut world), LineState::Rejected);
+    let instance = world.instances.get_mut(&id).unwrap();
+    instance.expiration = instance.expiration.map(|at| at + SignedDuration::from_hours(24));
+    assert_eq!(state(&mut world), LineState::Done);
+}
+
+#[test]
+fn a_purchase_that_the_books_call_closed_is_not_refused_while_anything_of_it_is_listed() {
+    for (named, listed_by_id, refused) in [(false, false, true), (true, false, false), (false, true, false)] {
+        let (mut world, index) = unsent(OrderAction::Buy);
+        let paid = Outcome::Committed {
+            order_ids: vec!["ours".into()],
+            instance_ids: if listed_by_id { vec!["i-x".into()] } else { Vec::new() },
+            request_id: None,
+        };
+        send(&mut world, index, &paid);
+        let (mut settled, _) = unsent(OrderAction::Renew);
+        let mut row = settled.instances.pop_first().unwrap().1;
+        row.id = "i-x".into();
+        row.name = named.then(|| world.orders[index].spec.pack_name.clone());
+        world.instances.insert("i-x".into(), row);
+        world.pass(SECOND);
+        world.sweep();
+        world.pass(SECOND);
+        let state = first_line(&look(&world, index, vec![ours(DealState::WithoutEffect, &[])])).state;
+        assert_eq!(state == LineState::Rejected, refused, "named: {named}, listed by its id: {listed_by_id}");
+    }
+}
+
+#[test]
+fn that_an_order_is_unpaid_or_closed_is_noted_once() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    send(&mut world, index, &committed());
+    world.pass(SECOND);
+    world.sweep();
+    world.pass(SECOND);
+    let mut notes_after = |state: DealState| {
+        world.orders[index].status = Some(look(&world, index, vec![ours(state, &[])]).status);
+        let trail = world.orders[index].status.as_ref().unwrap().trail.iter();
+        trail.filter(|entry| entry.message.contains("order ours")).count()
+    };
+    let before = notes_after(DealState::InEffect);
+    assert_eq!([DealState::Unpaid, DealState::Unpaid].map(&mut notes_after), [before + 1; 2]);
+    assert_eq!([DealState::WithoutEffect, DealState::WithoutEffect].map(&mut notes_after), [before + 2; 2]);
+}
+
+#[test]
+fn a_call_that_was_found_by_its_instance_takes_the_one_deal_that_can_be_its_own() {
+    let (mut world, index) = in_doubt(OrderAction::Renew);
+    let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
+    let instance = world.instances.get_mut(&id).unwrap();
+    instance.expiration = instance.expiration.map(|at| at + SignedDuration::from_hours(24));
+    world.sweep();
+    world.pass(SECOND);
+    let renews = |order: &str| Deal { order_id: order.into(), ..deal(DealAction::Renew, &[&id]) };
+    let taken = |deals: Vec<Deal>| first_line(&look(&world, index, deals)).order_ids.clone();
+    let closed = Deal { state: DealState::WithoutEffect, ..renews("closed") };
+    let of_another = Deal { instance_ids: vec!["i-other".into()], ..renews("of another") };
+    let bought = Deal { action: DealAction::Purchase, ..renews("bought") };
+    assert_eq!(taken(vec![closed, of_another, bought, renews("a")]), ["a"]);
+    assert_eq!(taken(vec![renews("a"), renews("b")]), [""; 0], "two candidates prove nothing");
+}
+
+#[test]
+fn what_has_no_currency_in_the_books_is_in_that_of_the_quote_or_of_the_account() {
+    for action in [OrderAction::Buy, OrderAction::Return] {
+        let (mut world, index) = unsent(action);
+        send(&mut world, index, &committed());
+        let line = &mut world.orders[index].status.as_mut().unwrap().lines[0];
+        line.state = LineState::Done;
+        let deal = Deal { currency: None, ..ours(DealState::InEffect, &[]) };
+        let paid = look(&world, index, vec![deal]).status.paid.unwrap();
+        assert_eq!((paid.amount.as_str(), paid.currency.as_str()), ("105.00", "USD"), "{action:?}");
+    }
+}
