@@ -1,13 +1,13 @@
 # Everything a contributor types. `make` alone shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo test model chaos chaos-real mutants fmt lint generate check-generated
+.PHONY: help tools demo test model chaos chaos-real mutants core-mutants fmt lint generate check-generated
 
 # Arguments for the demo: make demo ARGS='--help'
 ARGS ?=
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 tools: ## Build kube-apiserver, kube-controller-manager, kubectl, etcd and helm (about 8 minutes, once per version)
 	@tools/build all
@@ -32,6 +32,10 @@ chaos-real: tools ## The same for real: the operator, kube-apiserver and etcd ar
 
 mutants: tools ## Show that a test notices each of the faults in tests/mutants: make mutants ARGS='lease token'
 	@tests/mutants/run $(ARGS)
+
+core-mutants: ## The same for every line of crates/core, by cargo-mutants (about two hours)
+	@cargo mutants --version || { echo "run: cargo install --locked cargo-mutants"; exit 1; }
+	cargo mutants -p carpack-core --baseline skip --timeout 120 -j 2 -o target $(ARGS) -- --lib --test evidence --test gate --test limits --test orders --test life
 
 fmt: ## Format the code
 	cargo fmt --all
