@@ -14,6 +14,7 @@ use carpack_core::order::{Decision, Effect, Input, decide};
 use carpack_core::time::plus;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
@@ -36,6 +37,7 @@ struct Gathered<'a> {
     order: &'a PackOrder,
     siblings: Vec<Arc<PackOrder>>,
     elsewhere: BTreeSet<String>,
+    unreadable: BTreeSet<String>,
     commitments: Commitments,
     pack: Option<ConcurrencyPack>,
     account: Option<Account>,
@@ -48,6 +50,7 @@ impl Gathered<'_> {
         decide(&Input {
             order: self.order,
             siblings: &siblings,
+            unreadable: &self.unreadable,
             pack: self.pack.as_ref(),
             account: self.account.as_ref(),
             observation: self.snapshot.observation.as_deref(),
@@ -84,6 +87,7 @@ pub async fn reconcile(
         order: &order,
         siblings: operator.siblings(&order),
         elsewhere: operator.elsewhere(&order),
+        unreadable: operator.stores.orders.unreadable(),
         commitments: operator.commitments(account.as_ref()),
         pack: pack_of(&operator, &order).await?,
         account,
@@ -187,9 +191,19 @@ pub async fn live_pack(operator: &Operator, wanted: &PackReference) -> Result<Op
     Ok(pack.filter(|pack| pack.uid().as_ref() == Some(&wanted.uid)))
 }
 
-/// All orders as the API server has them now.
-pub async fn list(operator: &Operator) -> Result<Vec<PackOrder>, StepError> {
-    answer("listing the orders", api(operator).list(&ListParams::default())).await.map(|list| list.items)
+/// All orders as the API server has them now, and the names of those that cannot be read.
+pub async fn list(operator: &Operator) -> Result<(Vec<PackOrder>, BTreeSet<String>), StepError> {
+    let api: Api<DeserializeGuard<PackOrder>> =
+        Api::namespaced(operator.kube.once.clone(), &operator.settings.namespace);
+    let list = answer("listing the orders", api.list(&ListParams::default())).await?;
+    let (mut orders, mut unreadable) = (Vec::new(), BTreeSet::new());
+    for order in list.items {
+        match order.0 {
+            Ok(order) => orders.push(order),
+            Err(invalid) => drop(unreadable.insert(invalid.metadata.name.unwrap_or_default())),
+        }
+    }
+    Ok((orders, unreadable))
 }
 
 /// The order as the API server has it now.

@@ -3,7 +3,7 @@
 //! For one line of one order: look at order and pack live, decide again, write the intent, send once, record the answer.
 //! All of it runs in a task that shutdown waits for; while it runs, nobody else decides about the order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +59,14 @@ pub struct Evidence {
     pub snapshot: Arc<Snapshot>,
     /// The look into the cloud's books, if one was made.
     pub deals: Option<DealsLook>,
+}
+
+/// What counts against an account's limits.
+struct Counted {
+    turn: Option<OwnedMutexGuard<()>>,
+    commitments: Commitments,
+    /// Names of the orders that could not be counted.
+    unreadable: BTreeSet<String>,
 }
 
 /// How the work on a line ended.
@@ -132,7 +140,7 @@ impl Spender {
         let Some(live) = orders::look(operator, name).await? else { return held("the order is gone") };
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
         let of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
-        let (of_account, commitments) = self.count(account.as_ref()).await?;
+        let Counted { turn: of_account, commitments, unreadable } = self.count(account.as_ref()).await?;
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
         let siblings = operator.siblings(&live);
         let siblings: Vec<&PackOrder> = siblings.iter().map(Arc::as_ref).chain([&live]).collect();
@@ -140,6 +148,7 @@ impl Spender {
         let input = order::Input {
             order: &live,
             siblings: &siblings,
+            unreadable: &unreadable,
             pack: pack.as_ref(),
             account: account.as_ref(),
             observation: evidence.snapshot.observation.as_deref(),
@@ -191,13 +200,15 @@ impl Spender {
 
     /// What counts against the account's limits, as the API server has it now. The turn is held until the intent is
     /// written and counts in its turn: two orders must not both take the last room. Without limits there is nothing to count.
-    async fn count(&self, account: Option<&Account>) -> Result<(Option<OwnedMutexGuard<()>>, Commitments), StepError> {
+    async fn count(&self, account: Option<&Account>) -> Result<Counted, StepError> {
         let Some(account) = account.filter(|account| account.has_limits()) else {
-            return Ok((None, Commitments::default()));
+            let unreadable = self.operator.stores.orders.unreadable();
+            return Ok(Counted { turn: None, commitments: Commitments::default(), unreadable });
         };
         let turn = self.turn(account.name.clone()).await;
-        let orders = orders::list(&self.operator).await?;
-        Ok((Some(turn), self.operator.commitments_of(account, &orders)))
+        let (orders, unreadable) = orders::list(&self.operator).await?;
+        let commitments = self.operator.commitments_of(account, &orders);
+        Ok(Counted { turn: Some(turn), commitments, unreadable })
     }
 
     /// Asked once the call is signed: does this process still lead, and is the intent still young?

@@ -1,13 +1,13 @@
 //! One watch per kind for the whole process: it feeds a store and tells the controllers what was touched.
 //!
-//! An object that cannot be read (written by a newer version, say) is logged and left out; it cannot stop the watch, and
-//! whoever listens is told of it.
+//! An object that cannot be read (written by a newer version, say) is logged and left out; it cannot stop the watch,
+//! whoever listens is told of it, and its name stays known.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
@@ -29,6 +29,7 @@ where
 {
     /// The objects.
     pub store: Store<K>,
+    unreadable: Arc<Mutex<HashSet<ObjectRef<K>>>>,
     complete: Arc<AtomicBool>,
 }
 
@@ -48,6 +49,11 @@ where
         objects.sort_by_cached_key(|object| name(object));
         objects
     }
+
+    /// Names of the objects that are there and cannot be read. The store may still hold an earlier form of one.
+    pub fn unreadable(&self) -> BTreeSet<String> {
+        lock(&self.unreadable).iter().map(|object| object.name.clone()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -59,7 +65,7 @@ where
     pub fn of(objects: Vec<K>) -> Self {
         let (store, mut writer) = store();
         objects.into_iter().for_each(|object| writer.apply_watcher_event(&Event::Apply(object)));
-        Self { store, complete: Arc::new(AtomicBool::new(true)) }
+        Self { store, unreadable: Arc::default(), complete: Arc::new(AtomicBool::new(true)) }
     }
 }
 
@@ -151,7 +157,11 @@ where
     pub fn new(watches: usize) -> Self {
         let (reader, mut writer) = store();
         writer.apply_watcher_event(&Event::Init);
-        Self { parts: Parts::new(watches), writer, seen: Seen { store: reader, complete: Arc::default() } }
+        Self {
+            parts: Parts::new(watches),
+            writer,
+            seen: Seen { store: reader, unreadable: Arc::default(), complete: Arc::default() },
+        }
     }
 
     /// What it will have seen.
@@ -161,11 +171,23 @@ where
 
     /// Takes in what one of the watches has shown, and tells what was touched by it.
     pub fn take(&mut self, part: usize, event: Event<DeserializeGuard<K>>, mut touched: impl FnMut(Touched<'_, K>)) {
-        if let Event::Apply(DeserializeGuard(Err(invalid))) | Event::InitApply(DeserializeGuard(Err(invalid))) = &event
-        {
-            touched(Touched::Unreadable(&invalid.metadata));
+        match &event {
+            Event::Apply(object) | Event::InitApply(object) => match &object.0 {
+                Ok(_) => drop(lock(&self.seen.unreadable).remove(&reference(object))),
+                Err(invalid) => {
+                    lock(&self.seen.unreadable).insert(reference(object));
+                    touched(Touched::Unreadable(&invalid.metadata));
+                }
+            },
+            Event::Delete(object) => drop(lock(&self.seen.unreadable).remove(&reference(object))),
+            Event::Init | Event::InitDone => {}
         }
-        for event in self.parts.take(part, event, &self.seen.store) {
+        let listed = matches!(event, Event::InitDone);
+        let events = self.parts.take(part, event, &self.seen.store);
+        if listed {
+            lock(&self.seen.unreadable).retain(|object| self.parts.shows(object));
+        }
+        for event in events {
             let done = matches!(event, Event::InitDone);
             let before = match &event {
                 Event::Apply(object) => self.seen.store.get(&ObjectRef::from_obj(object)),
@@ -217,8 +239,12 @@ where
 
     /// What the store holds and no namespace shows: it went while another namespace was still being listed.
     fn stale(&self, store: &Store<K>) -> Vec<Arc<K>> {
-        let here = |object: &K| self.parts.iter().any(|listing| listing.present.contains(&ObjectRef::from_obj(object)));
-        store.state_filter(|object| !here(object))
+        store.state_filter(|object| !self.shows(&ObjectRef::from_obj(object)))
+    }
+
+    /// True when a namespace shows the object, or is just being listed and has shown it.
+    fn shows(&self, object: &ObjectRef<K>) -> bool {
+        self.parts.iter().any(|listing| listing.present.contains(object) || listing.listed.contains(object))
     }
 
     /// The events for the joined store.
@@ -260,6 +286,10 @@ where
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn reference<K: Resource<DynamicType = ()>>(object: &DeserializeGuard<K>) -> ObjectRef<K> {
     let meta = object.meta();
     let reference = ObjectRef::new(meta.name.as_deref().unwrap_or_default());
@@ -277,5 +307,53 @@ fn readable<K: Resource<DynamicType = ()>>(object: DeserializeGuard<K>) -> Optio
             tracing::error!(kind = %K::kind(&()), ?namespace, ?name, error = invalid.error, "an object cannot be read and is left out");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carpack_api::PackOrder;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// An order, of which the spec can be read or not.
+    fn order(name: &str, readable: bool) -> DeserializeGuard<PackOrder> {
+        let spec = if readable { readable_spec() } else { json!({"action": "Prolong"}) };
+        serde_json::from_value(json!({
+            "apiVersion": "carpack.io/v1alpha1", "kind": "PackOrder",
+            "metadata": {"namespace": "treasury", "name": name}, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    fn readable_spec() -> Value {
+        json!({
+            "packRef": {"namespace": "events", "name": "concert", "uid": "u"}, "accountRef": {"name": "default"},
+            "action": "Buy", "ordinal": 1, "packName": "concert", "decisionTime": "2026-11-26T00:00:00Z",
+            "terms": {"applicationType": "Cloud3D", "billingMode": "Daily", "region": "r", "concurrencyScale": "s", "quantity": 1, "duration": 1, "autoRenew": false},
+            "lines": [],
+        })
+    }
+
+    fn feed(events: Vec<Event<DeserializeGuard<PackOrder>>>) -> Vec<String> {
+        let mut feed = Feed::new(1);
+        events.into_iter().for_each(|event| feed.take(0, event, |_| {}));
+        feed.seen().unreadable().into_iter().collect()
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_is_known_until_it_is_gone_or_can_be_read() {
+        let (bad, good) = (|| order("bad", false), || order("good", true));
+        assert!(good().0.is_ok());
+        let listed = || vec![Event::Init, Event::InitApply(bad()), Event::InitApply(good()), Event::InitDone];
+        let then = |more: Vec<_>| feed(listed().into_iter().chain(more).collect());
+        assert_eq!(feed(listed()), ["bad"]);
+        assert_eq!(then(vec![Event::Apply(order("good", false))]), ["bad", "good"]);
+        assert_eq!(then(vec![Event::Apply(order("bad", true))]), [""; 0]);
+        assert_eq!(then(vec![Event::Delete(bad())]), [""; 0]);
+        assert_eq!(then(vec![Event::Init, Event::InitApply(good())]), ["bad"], "a list under way proves no absence");
+        assert_eq!(then(vec![Event::Init, Event::InitApply(good()), Event::InitDone]), [""; 0]);
+        assert_eq!(then(listed()), ["bad"]);
     }
 }

@@ -4,15 +4,15 @@
 
 mod harness;
 
-use carpack_api::ConcurrencyPack;
+use carpack_api::{ConcurrencyPack, PackOrder};
 use carpack_simulator::{Effect, Fault, FaultId, When};
 use carpack_testkit::{Exit, eventually};
-use harness::{PATIENCE, PROJECT, Setup, World, expiration, own_plane};
+use harness::{PATIENCE, PROJECT, Setup, World, expiration, message, own_plane};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
 async fn world() -> World {
@@ -106,46 +106,52 @@ async fn a_restart_of_the_api_server_between_the_renewals_of_three_instances_ren
 
 // Objects whose spec is no longer valid.
 
-/// Puts a pack's spec past the rules, as an older version of them had allowed it.
-async fn force(world: &World, spec: Value) {
-    let name = "concurrencypacks.carpack.io";
+/// Puts the spec of an object past the rules, as another version of them had allowed it.
+async fn force<K: Resource<DynamicType = ()>>(world: &World, namespace: &str, name: &str, spec: Value) {
+    let definition = format!("{}.carpack.io", K::plural(&()));
     let definitions: Api<CustomResourceDefinition> = Api::all(world.client.clone());
-    let rules = definitions.get(name).await.unwrap().spec;
-    let mut loose = definitions.get(name).await.unwrap();
+    let rules = definitions.get(&definition).await.unwrap().spec;
+    let mut loose = definitions.get(&definition).await.unwrap();
     for version in &mut loose.spec.versions {
         version.selectable_fields = None;
         let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
         let properties = version.schema.as_mut().unwrap().open_api_v3_schema.as_mut().unwrap().properties.as_mut();
         properties.unwrap().insert("spec".to_owned(), serde_json::from_value(schema).unwrap());
     }
-    definitions.replace(name, &PostParams::default(), &loose).await.unwrap();
+    definitions.replace(&definition, &PostParams::default(), &loose).await.unwrap();
+    let objects = raw::<K>(world, namespace);
     let merge = Patch::Merge(json!({"spec": spec}));
-    // The rules are loosened a moment after they are written.
-    let look = async || raw(world).patch("concert", &PatchParams::default(), &merge).await;
+    // The rules are loosened, and hold again, a moment after they are written.
+    let look = async || objects.patch(name, &PatchParams::default(), &merge).await;
     eventually(PATIENCE, "an object that the rules do not allow", look).await.unwrap();
-    let mut strict = definitions.get(name).await.unwrap();
+    let mut strict = definitions.get(&definition).await.unwrap();
     strict.spec = rules;
-    definitions.replace(name, &PostParams::default(), &strict).await.unwrap();
-    let look = async || match world.try_apply("probe", json!({"quantity": 0})).await {
+    definitions.replace(&definition, &PostParams::default(), &strict).await.unwrap();
+    let probe = DynamicObject::new("probe", &ApiResource::erase::<K>(&())).data(json!({"spec": {}}));
+    let rehearsal = PostParams { dry_run: true, ..PostParams::default() };
+    let look = async || match objects.create(&rehearsal, &probe).await {
         Err(_) => Ok(()),
-        Ok(_) => {
-            world.delete("probe").await;
-            Err("the rules are still loose")
-        }
+        Ok(_) => Err("the rules are still loose"),
     };
     eventually(PATIENCE, "the rules hold again", look).await.unwrap();
-    world.gone("probe").await;
 }
 
-/// The pack as it is, whatever it is.
-fn raw(world: &World) -> Api<kube::core::DynamicObject> {
-    let resource = kube::api::ApiResource::erase::<ConcurrencyPack>(&());
-    Api::namespaced_with(world.client.clone(), &world.tenant, &resource)
+/// Objects as they are, whatever they are.
+fn raw<K: Resource<DynamicType = ()>>(world: &World, namespace: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(world.client.clone(), namespace, &ApiResource::erase::<K>(&()))
+}
+
+async fn force_pack(world: &World, spec: Value) {
+    force::<ConcurrencyPack>(world, &world.tenant, "concert", spec).await;
+}
+
+async fn force_order(world: &World, suffix: &str, spec: Value) {
+    force::<PackOrder>(world, &world.treasury, &world.order_name("concert", suffix), spec).await;
 }
 
 async fn is_deleted_and_left_in_the_cloud(world: &World) {
-    raw(world).delete("concert", &kube::api::DeleteParams::default()).await.unwrap();
-    let look = async || match raw(world).get_opt("concert").await.unwrap() {
+    raw::<ConcurrencyPack>(world, &world.tenant).delete("concert", &kube::api::DeleteParams::default()).await.unwrap();
+    let look = async || match raw::<ConcurrencyPack>(world, &world.tenant).get_opt("concert").await.unwrap() {
         None => Ok(()),
         Some(pack) => Err(format!("{:?} {:?}", pack.metadata.deletion_timestamp, pack.finalizers())),
     };
@@ -158,7 +164,7 @@ async fn is_deleted_and_left_in_the_cloud(world: &World) {
 async fn an_object_that_newer_rules_would_refuse_is_deleted_all_the_same() {
     let world = world().await;
     three(&world).await;
-    force(&world, json!({"renewal": {"mode": "AutoRenew"}, "quantity": 101})).await;
+    force_pack(&world, json!({"renewal": {"mode": "AutoRenew"}, "quantity": 101})).await;
     is_deleted_and_left_in_the_cloud(&world).await;
 }
 
@@ -167,7 +173,7 @@ async fn an_object_that_cannot_even_be_read_is_deleted_all_the_same() {
     // As a newer version writes it, before this one is put back.
     let world = world().await;
     three(&world).await;
-    force(&world, json!({"billingMode": "Weekly"})).await;
+    force_pack(&world, json!({"billingMode": "Weekly"})).await;
     is_deleted_and_left_in_the_cloud(&world).await;
 }
 
@@ -176,8 +182,54 @@ async fn an_object_that_cannot_even_be_read_is_deleted_after_a_restart_too() {
     let mut world = world().await;
     three(&world).await;
     world.kill_operator();
-    force(&world, json!({"deletionPolicy": "Archive", "mode": "Cautious"})).await;
+    force_pack(&world, json!({"deletionPolicy": "Archive", "mode": "Cautious"})).await;
     world.start_operator();
     world.until_log("leading").await;
     is_deleted_and_left_in_the_cloud(&world).await;
+}
+
+/// Waits until an order that cannot be read holds the pack's renewal, and returns what the pack says of it.
+async fn until_held_by_an_unreadable_order(world: &World) -> String {
+    let pack = world.until_condition("concert", "RenewalOnTrack", "False OrderUnreadable").await;
+    message(&pack, "RenewalOnTrack")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_on_its_way_whose_order_cannot_be_read_after_a_restart_is_not_paid_twice() {
+    let mut world = world().await;
+    let expiry = three(&world).await;
+    let held = held(&world, "RenewInstance", When::BeforeCommit).await;
+    world.go_to(expiry - SignedDuration::from_hours(5));
+    world.until_cloud("the first renewal is held", |simulator| simulator.holding(held) == 1).await;
+    world.kill_operator();
+    force_order(&world, "renew-1", json!({"action": "Prolong"})).await;
+    world.start_operator();
+    until_held_by_an_unreadable_order(&world).await;
+    world.sweeps(2).await;
+    assert_eq!(world.asked("RenewInstance"), 1);
+    world.simulator.release(held).unwrap();
+    force_order(&world, "renew-1", json!({"action": "Renew"})).await;
+    world.until_order("concert", "renew-1", "Fulfilled").await;
+    world.sweeps(2).await;
+    assert_eq!(world.charged_each("RenewInstance"), [1, 1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_cannot_be_read_is_removed_by_the_commands_that_the_pack_prints() {
+    let mut world = world().await;
+    let expiry = three(&world).await;
+    world.kill_operator();
+    force_order(&world, "buy-1", json!({"action": "Acquire"})).await;
+    world.start_operator();
+    world.go_to(expiry - SignedDuration::from_hours(5));
+    let said = until_held_by_an_unreadable_order(&world).await;
+    assert_eq!(world.asked("RenewInstance"), 0);
+    let commands: Vec<&str> = said.split("kubectl ").skip(1).map(|command| command.trim_end_matches(" and ")).collect();
+    assert_eq!(commands.len(), 2, "{said}");
+    for command in commands {
+        let args: Vec<&str> = command.split(' ').map(|arg| arg.trim_matches('\'')).collect();
+        world.plane.kubectl(&args).await.unwrap().success().unwrap();
+    }
+    world.until_order("concert", "renew-1", "Fulfilled").await;
+    assert_eq!(world.charged_each("RenewInstance"), [1, 1, 1]);
 }

@@ -236,6 +236,7 @@ fn decided(mut order: PackOrder, name: &str, account: &CarAccount, snapshot: &Sn
         let decision = order::decide(&order::Input {
             order: &order,
             siblings: &[&order],
+            unreadable: &Default::default(),
             pack: Some(&pack(name)),
             account: Some(&account),
             observation: snapshot.observation.as_deref(),

@@ -14,6 +14,13 @@ pub fn order_name(namespace: &str, name: &str, action: OrderAction, ordinal: i64
     format!("{namespace}.{name}.{action}-{ordinal}")
 }
 
+/// True when an order of this name is for this namespace and name: all that is known of an order that cannot be read.
+pub fn is_order_of(namespace: &str, name: &str, order: &str) -> bool {
+    let rest = order.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.'));
+    let rest = rest.and_then(|rest| rest.strip_prefix(name)).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|action_and_ordinal| !action_and_ordinal.contains('.'))
+}
+
 /// The name in the cloud: `<pack name>-<hash>`, for later purchases of the lineage `<pack name>-002-<hash>`.
 ///
 /// The hash is of namespace and name alone: tenants cannot collide, and a rebuilt cluster recognises its own.
@@ -96,6 +103,17 @@ mod tests {
         assert_ne!(order_name("a-b", "c", OrderAction::Buy, 1), order_name("a", "b-c", OrderAction::Buy, 1));
         assert_ne!(cloud_name("a-b", "c", None, 1), cloud_name("a", "b-c", None, 1));
         assert_ne!(cloud_name("a", "c", Some("same"), 1), cloud_name("b", "c", Some("same"), 1));
+    }
+
+    #[test]
+    fn an_order_is_known_by_its_name_for_that_of_its_pack() {
+        let order = order_name("events", "concert.hall", OrderAction::Renew, 12);
+        assert!(is_order_of("events", "concert.hall", &order), "{order}");
+        for (namespace, name) in
+            [("events", "concert"), ("events", "hall"), ("event", "s.concert.hall"), ("other", "concert.hall")]
+        {
+            assert!(!is_order_of(namespace, name, &order), "{namespace}/{name}");
+        }
     }
 
     #[test]

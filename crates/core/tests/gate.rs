@@ -54,6 +54,15 @@ fn run(world: &mut World) {
     }
 }
 
+/// The same, with a look at the cloud that is newer than whatever held the order.
+fn run_after_a_look(world: &mut World) {
+    run(world);
+    world.pass(SignedDuration::from_secs(1));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    run(world);
+}
+
 fn line(world: &World) -> (LineState, i32) {
     let line = world.orders.last().unwrap().status.as_ref().unwrap().lines[0].clone();
     (line.state, line.attempts)
@@ -133,6 +142,37 @@ fn of_two_open_orders_of_a_pack_the_earlier_goes_first_and_the_other_buys_nothin
     assert_eq!(world.bought(), 0, "it waits for the earlier one");
     world.settle();
     assert_eq!((world.bought(), line(&world)), (1, (LineState::Void, 0)));
+}
+
+#[test]
+fn nothing_is_spent_on_a_pack_of_which_an_order_cannot_be_read() {
+    for mut world in [ordered(json!({})), due(json!({}))] {
+        let before = world.charges.len();
+        world.unreadable = ["tenant.other.buy-1".into(), "events.concert.renew-7".into()].into();
+        run(&mut world);
+        assert_eq!((world.charges.len(), line(&world)), (before, (LineState::Pending, 0)));
+        let status = world.orders.last().unwrap().status.clone().unwrap();
+        let message = status.message.unwrap();
+        assert!(message.contains("PackOrder events.concert.renew-7 cannot be read"), "{message}");
+        world.step_pack();
+        assert!(world.status().conditions.iter().any(|c| c.reason == "OrderUnreadable" && c.status != "True"));
+        world.unreadable = ["tenant.other.buy-1".into()].into();
+        run_after_a_look(&mut world);
+        assert!(world.charges.len() > before, "the order of another pack holds nothing");
+    }
+}
+
+#[test]
+fn where_there_are_limits_nothing_is_spent_while_any_order_cannot_be_counted() {
+    let mut world = ordered(json!({}));
+    let account = world.account.as_mut().unwrap();
+    account.spec.limits = Some(serde_json::from_value(json!({"spendPerMonth": "1000000"})).unwrap());
+    world.unreadable = ["tenant.other.buy-1".into()].into();
+    run(&mut world);
+    assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)));
+    world.unreadable.clear();
+    run_after_a_look(&mut world);
+    assert_eq!(world.bought(), 1);
 }
 
 #[test]

@@ -151,7 +151,7 @@ proptest! {
             let mut order = stored.clone();
             let decide = |order: &carpack_api::PackOrder| order::decide(&order::Input {
                 order, siblings: &orders, pack: world.pack.as_ref(), account: world.account.as_ref(),
-                observation: world.observation.as_ref(), deals: None, elsewhere: &world.elsewhere, commitments: &Commitments::default(), installation_mode: world.installation_mode,
+                observation: world.observation.as_ref(), deals: None, elsewhere: &world.elsewhere, unreadable: &world.unreadable, commitments: &Commitments::default(), installation_mode: world.installation_mode,
                 now: world.now, clock_ahead: world.clock_ahead, timing: &world.timing,
             });
             let first = decide(&order);

@@ -197,6 +197,7 @@ impl State {
                 observation: sweep.map(|sweep| sweep.observation.as_ref()),
                 deals: deals.as_ref(),
                 elsewhere: &elsewhere,
+                unreadable: &BTreeSet::new(),
                 commitments: &commitments.unwrap_or_default(),
                 installation_mode: Mode::Automatic,
                 now: at(self.now),

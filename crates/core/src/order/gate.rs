@@ -10,7 +10,7 @@ use super::lines::is_paid;
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
 use crate::limits::{self, is_first};
-use crate::names::{carries_hash, is_named};
+use crate::names::{carries_hash, is_named, is_order_of};
 use crate::observation::{Observation, seen_off};
 use crate::time::{plus, renewal_duration};
 
@@ -50,8 +50,10 @@ pub(super) fn hold(input: &Input<'_>) -> Gate {
     if spec.deadline.as_ref().is_some_and(|deadline| is_past(input, deadline.0)) {
         return Gate::Reject("DeadlinePassed", "the order's deadline has passed".to_owned());
     }
-    let wanted = [check_wanted(input), check_siblings(input), check_account(input), check_ladder(input)];
-    first(wanted.into_iter().chain([check_price(input), check_brake(input), check_limits(input)]))
+    let wanted = [check_wanted(input), check_siblings(input), check_unreadable(input)];
+    let allowed = [check_account(input), check_ladder(input)];
+    let affordable = [check_price(input), check_brake(input), check_limits(input)];
+    first(wanted.into_iter().chain(allowed).chain(affordable))
 }
 
 /// True when a moment is past by our clock and by the cloud's: what it ends is over for good, and clocks are set right again.
@@ -137,6 +139,26 @@ fn check_siblings(input: &Input<'_>) -> Gate {
     };
     match others(input).find(bought).filter(|_| is_first(spec)) {
         Some(other) => Gate::Void(format!("the pack was bought by order {}", name(other))),
+        None => Gate::Open,
+    }
+}
+
+/// An order that cannot be read may have bought what this one is about to buy, and has cost nobody knows how much.
+fn check_unreadable(input: &Input<'_>) -> Gate {
+    let pack = &input.order.spec.pack_ref;
+    let hold = |order: &String, why: &str| {
+        let namespace = input.order.metadata.namespace.as_deref().unwrap_or_default();
+        let message = format!(
+            "PackOrder {order} cannot be read, so {why}: run the version of carpack that wrote it, or settle by hand what it bought, then kubectl delete packorder {order} -n {namespace} --wait=false and kubectl patch packorder {order} -n {namespace} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+        );
+        wait("OrderUnreadable", message)
+    };
+    let sibling = input.unreadable.iter().find(|order| is_order_of(&pack.namespace, &pack.name, order));
+    if let Some(order) = sibling {
+        return hold(order, "nobody knows what it has bought for this pack");
+    }
+    match input.unreadable.first().filter(|_| input.account.is_some_and(Account::has_limits)) {
+        Some(order) => hold(order, "what it has cost cannot be counted against the account's limits"),
         None => Gate::Open,
     }
 }

@@ -38,6 +38,8 @@ pub struct Input<'a> {
     pub order: &'a PackOrder,
     /// All orders for the same namespace and name, this one included.
     pub siblings: &'a [&'a PackOrder],
+    /// Names of all orders that are there and cannot be read, because they were written under other rules.
+    pub unreadable: &'a BTreeSet<String>,
     /// The pack, if it still exists under the same UID.
     pub pack: Option<&'a ConcurrencyPack>,
     /// The account; none when there is no such CarAccount.

@@ -188,7 +188,7 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 }
 
 /// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 48] = [
+const REASONS: [&str; 49] = [
     "Fulfilled",
     "FulfilledInPart",
     "PartiallyDelivered",
@@ -210,6 +210,7 @@ const REASONS: [&str; 48] = [
     "ExpiryUnknown",
     "AutoRenewStillOn",
     "EarlierOrderUnresolved",
+    "OrderUnreadable",
     "AccountMissing",
     "NamespaceNotGranted",
     "BillingModeNotOffered",

@@ -81,6 +81,7 @@ pub struct World {
     pub events: Vec<Event>,
     pub timing: Timing,
     pub elsewhere: BTreeSet<String>,
+    pub unreadable: BTreeSet<String>,
     /// Other packs of the account: their renewals count against its limits.
     pub neighbours: Vec<ConcurrencyPack>,
     /// Their orders, which nobody drives here.
@@ -163,6 +164,7 @@ impl World {
             events: Vec::new(),
             timing: Timing::default(),
             elsewhere: BTreeSet::new(),
+            unreadable: BTreeSet::new(),
             neighbours: Vec::new(),
             neighbours_orders: Vec::new(),
             counter: 0,
@@ -306,6 +308,7 @@ impl World {
         order::decide(&order::Input {
             order,
             siblings: &self.orders.iter().collect::<Vec<_>>(),
+            unreadable: &self.unreadable,
             pack: self.pack.as_ref().filter(|p| p.metadata.uid.as_deref() == uid),
             account: self.account.as_ref(),
             observation: self.observation.as_ref(),
