@@ -299,6 +299,43 @@ fn a_renewal_that_the_books_call_closed_is_refused_unless_the_cloud_shows_it() {
 }
 
 #[test]
+fn books_close_nothing_without_a_look_that_began_after_the_call() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    send(&mut world, index, &committed());
+    let submitted = world.orders[index].status.as_ref().unwrap().lines[0].submit_time.clone().unwrap().0;
+    let mut state = |began| {
+        world.now = submitted + SECOND;
+        world.sweep();
+        world.observation.as_mut().unwrap().started = began;
+        first_line(&look(&world, index, vec![ours(DealState::WithoutEffect, &[])])).state
+    };
+    assert_eq!([submitted, submitted + SECOND].map(&mut state), [LineState::Committed, LineState::Rejected]);
+}
+
+#[test]
+fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
+    let (mut world, index) = in_doubt(OrderAction::Buy);
+    world.orders[index].status.as_mut().unwrap().lines[0].doubts = 3;
+    let mut asked = || {
+        let decision = look(&world, index, Vec::new());
+        world.orders[index].status = Some(decision.status.clone());
+        world.pass(SECOND * 20);
+        world.sweep();
+        world.pass(SECOND);
+        decision.status.message.unwrap().contains("carpack.io/settle-line-0-attempt-1")
+    };
+    assert_eq!([asked(), asked()], [false, true]);
+}
+
+#[test]
+fn books_that_were_just_read_are_not_read_again_for_the_same_decision() {
+    let (mut world, index) = in_doubt(OrderAction::Buy);
+    world.orders[index].status = Some(world.decide_order(index, None).status);
+    assert!(matches!(world.decide_order(index, None).effect, Some(Effect::LookAtDeals { .. })));
+    assert_eq!(look(&world, index, Vec::new()).effect, None);
+}
+
+#[test]
 fn a_purchase_that_the_books_call_closed_is_not_refused_while_anything_of_it_is_listed() {
     for (named, listed_by_id, refused) in [(false, false, true), (true, false, false), (false, true, false)] {
         let (mut world, index) = unsent(OrderAction::Buy);

@@ -4,7 +4,7 @@
 mod world;
 
 use carpack_api::account::Channel;
-use carpack_api::order::LineState;
+use carpack_api::order::{LineState, OrderState};
 use carpack_api::pack::{RenewFlag, RenewalMode, RenewalStrategy};
 use carpack_api::{ConcurrencyPackSpec, Mode};
 use carpack_core::account::Health;
@@ -321,6 +321,91 @@ fn an_approval_for_later_renewals_does_not_reach_to_a_higher_price_or_beyond_its
             Some(carpack_api::common::Time(time("2026-12-01T12:00:00Z")))
     };
     assert_eq!(covered(&until), 0);
+    let later = |w: &mut World| {
+        until(w);
+        w.orders[0].spec.approval.as_mut().unwrap().until =
+            Some(carpack_api::common::Time(time("2026-12-05T00:00:00Z")))
+    };
+    assert_eq!(covered(&later), 3);
+}
+
+#[test]
+fn an_approval_for_later_renewals_reaches_to_successors_until_its_date_and_to_no_other_purchase() {
+    let mut world = World::new(pack(json!({
+        "mode": "ApprovalRequired", "renewal": {"mode": "Operator", "strategy": "Replace"}})));
+    world.settle();
+    world.approve(0, "ThisAndLaterRenewals");
+    world.settle();
+    world.run_until("2026-12-03T23:00:00Z", SignedDuration::from_hours(1));
+    assert_eq!(world.bought(), 2, "the pack and its successor");
+
+    let held = |until: Option<SignedDuration>, successor: bool| {
+        let mut world = ordered(json!({
+            "mode": "ApprovalRequired", "renewal": {"mode": "Operator", "strategy": "Replace"}}));
+        world.approve(0, "ThisAndLaterRenewals");
+        let mut second = world.orders[0].clone();
+        second.metadata.name = Some("events.concert.buy-2".into());
+        second.spec.approval = None;
+        second.spec.lines[0].renews_from = successor.then(|| carpack_api::common::Time(world.now));
+        let until = until.map(|until| carpack_api::common::Time(world.now + until));
+        world.orders[0].spec.approval.as_mut().unwrap().until = until;
+        world.orders[0].status.as_mut().unwrap().state = Some(OrderState::Failed);
+        world.orders.push(second);
+        world.decide_order(1, None).status.message.unwrap().contains("waits for approval")
+    };
+    assert!(held(None, false), "a purchase that renews nothing needs a word of its own");
+    assert!(!held(None, true));
+    assert!(!held(Some(SignedDuration::from_secs(1)), true));
+    assert!(held(Some(SignedDuration::ZERO), true), "its date has come");
+}
+
+#[test]
+fn an_order_without_a_quote_is_void() {
+    let mut world = ordered(json!({}));
+    world.orders[0].spec.quote = None;
+    run(&mut world);
+    assert_eq!((world.bought(), line(&world)), (0, (LineState::Void, 0)));
+}
+
+#[test]
+fn a_look_counts_from_the_moment_after_the_order_until_it_is_stale() {
+    // When a look began, and how old it is when the order is about to be sent.
+    let sent = |after_the_order: SignedDuration, age: SignedDuration| {
+        let mut world = ordered(json!({}));
+        let made = world.orders[0].spec.decision_time.clone();
+        world.now = made.0 + after_the_order + age;
+        world.observation.as_mut().unwrap().started = made.0 + after_the_order;
+        world.orders[0].status.as_mut().unwrap().cleared_time = Some(made);
+        run(&mut world);
+        world.bought() == 1
+    };
+    let (second, stale) = (SignedDuration::from_secs(1), World::new(pack(json!({}))).timing.stale_after);
+    assert!(sent(second, second));
+    assert!(!sent(SignedDuration::ZERO, second), "it began together with the order");
+    assert!(sent(second, stale - second));
+    assert!(!sent(second, stale), "it is too old");
+}
+
+#[test]
+fn an_instance_that_is_isolated_or_past_its_own_expiry_is_not_renewed_while_others_are() {
+    let first = |world: &World| world.orders.last().unwrap().spec.lines[0].instance_id.clone().unwrap();
+    let mut isolated = due(json!({}));
+    let id = first(&isolated);
+    isolated.instances.get_mut(&id).unwrap().isolated = true;
+    isolated.sweep();
+    isolated.pass(SignedDuration::from_secs(1));
+    run(&mut isolated);
+    assert_eq!((isolated.renewed(), line(&isolated)), (2, (LineState::Rejected, 0)));
+
+    let mut expired = due(json!({}));
+    let id = first(&expired);
+    let earlier = expired.now;
+    expired.instances.get_mut(&id).unwrap().expiration = Some(earlier);
+    expired.orders.last_mut().unwrap().spec.lines[0].renews_from = Some(carpack_api::common::Time(earlier));
+    expired.sweep();
+    expired.pass(SignedDuration::from_secs(1));
+    run(&mut expired);
+    assert_eq!((expired.renewed(), line(&expired)), (2, (LineState::Rejected, 0)));
 }
 
 #[test]
@@ -372,9 +457,18 @@ fn an_account_that_is_missing_unready_not_granted_or_cannot_buy_keeps_the_money(
     by_hand.account.as_mut().unwrap().spec.purchase.channel = Channel::Console;
     let mut monthly_only = ordered(json!({}));
     monthly_only.account.as_mut().unwrap().spec.purchase.api.as_mut().unwrap().period_units.remove("Daily");
-    for mut world in [missing, unready, foreign, by_hand, monthly_only] {
+    let cases = [
+        (missing, "there is no CarAccount default in the operator's namespace: create it"),
+        (unready, "no"),
+        (foreign, "namespace events may not spend from account default: add it to the account's tenants"),
+        (by_hand, "account default cannot buy Daily packs"),
+        (monthly_only, "account default cannot buy Daily packs: add Daily to purchase.api.periodUnits"),
+    ];
+    for (mut world, said) in cases {
         run(&mut world);
         assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)));
+        let message = world.orders[0].status.clone().unwrap().message.unwrap();
+        assert!(message.contains(said), "{message}");
     }
 }
 

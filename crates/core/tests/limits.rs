@@ -285,6 +285,18 @@ fn an_account_says_which_tenants_brakes_are_on() {
 }
 
 #[test]
+fn a_release_covers_what_was_decided_up_to_it_and_nothing_after() {
+    let world = World::new(pack(json!({})));
+    let flood: Vec<PackOrder> = (0..4).map(|number| decided(&world, number, 5)).collect();
+    let ago = |minutes| world.now.checked_sub(SignedDuration::from_mins(minutes)).unwrap();
+    let engaged = |released| {
+        let account = braked(Some(released));
+        all_engaged(&account, "carpack-system", &Commitments::gather(&account, &flood, [], world.now)).len()
+    };
+    assert_eq!([6, 5, 4].map(|minutes| engaged(ago(minutes))), [1, 0, 0]);
+}
+
+#[test]
 fn a_brake_never_holds_a_renewal_and_renewals_are_not_counted() {
     let mut world = World::new(pack(json!({})));
     world.settle();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, LineStatus};
 use carpack_core::observation::{DealsLook, Observation};
-use carpack_core::order::{Effect, Outcome, adds_to, intend, settle, settle_annotation};
+use carpack_core::order::{Effect, Outcome, adds_to, intend, may_leave, settle, settle_annotation};
 use jiff::SignedDuration;
 use serde_json::json;
 use world::{Reply, World, pack};
@@ -475,4 +475,34 @@ fn a_payment_is_recorded_even_over_a_later_attempt() {
     assert!(adds_to(&tried_twice(LineState::Unknown), 1, &paid));
     assert!(adds_to(&tried_twice(LineState::Pending), 1, &paid));
     assert!(!adds_to(&tried_twice(LineState::Done), 2, &paid));
+}
+
+#[test]
+fn a_call_may_leave_only_within_the_validity_of_its_own_intent() {
+    let mut world = ordered();
+    let valid = world.timing.intent_valid;
+    let leaves = |world: &World, index, after| may_leave(&world.orders[0], index, world.now + after, &world.timing);
+    assert!(!leaves(&world, 0, SignedDuration::ZERO), "nothing was intended");
+    world.now = world.now.round(jiff::Unit::Second).unwrap();
+    world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
+    assert!(leaves(&world, 0, valid));
+    assert!(!leaves(&world, 0, valid + SignedDuration::from_secs(1)));
+    assert!(!leaves(&world, 1, SignedDuration::ZERO), "of another line");
+}
+
+#[test]
+fn a_paid_renewal_is_recorded_for_the_instance_of_its_own_line() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    let due = world.status().next_renewal_time.clone().unwrap().0;
+    world.pass(due.duration_since(world.now));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world.step_pack();
+    let order = world.orders.last().unwrap();
+    let paid = Outcome::Committed { order_ids: vec!["o".into()], instance_ids: Vec::new(), request_id: None };
+    for (line, index) in order.spec.lines.iter().zip(0_usize..) {
+        let status = settle(order, line.index, &paid, world.now, &world.timing);
+        assert_eq!(status.lines[index].instance_ids, line.instance_id.clone().into_iter().collect::<Vec<_>>());
+    }
 }
