@@ -10,6 +10,7 @@ use super::lines::is_paid;
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
 use crate::limits::{self, is_first};
+use crate::money;
 use crate::names::{carries_hash, is_named, is_order_of};
 use crate::observation::{Observation, seen_off};
 use crate::time::{plus, renewal_duration};
@@ -248,9 +249,12 @@ fn check_ladder(input: &Input<'_>) -> Gate {
         Mode::Observe | Mode::DryRun => wait("HeldByMode", format!("held back: the mode is {mode:?}")),
         _ if needs_word && !is_approved(input) => {
             let name = input.order.metadata.name.as_deref().unwrap_or_default();
+            let earlier = falls_short(input).unwrap_or_default();
             wait(
                 "AwaitingApproval",
-                format!("waits for approval: set spec.approval.decision of PackOrder {name} to Approved or Denied"),
+                format!(
+                    "waits for approval: set spec.approval.decision of PackOrder {name} to Approved or Denied{earlier}"
+                ),
             )
         }
         Mode::ApprovalRequired | Mode::Automatic => Gate::Open,
@@ -269,16 +273,37 @@ fn is_renewal(order: &PackOrder) -> bool {
 
 /// True when the approval of an earlier order reaches to this renewal: same pack, same terms, no higher price, in time.
 fn covers(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> bool {
+    is_meant_for(earlier, renewal, now) && same_terms(earlier, renewal) && no_higher_price(earlier, renewal)
+}
+
+/// Why the newest approval that was given for later renewals too does not reach to this one.
+fn falls_short(input: &Input<'_>) -> Option<String> {
+    let meant = input.siblings.iter().filter(|other| is_meant_for(other, input.order, input.now));
+    let newest = meant.filter(|_| is_renewal(input.order)).max_by_key(|other| other.spec.decision_time.0)?;
+    let name = newest.metadata.name.as_deref().unwrap_or_default();
+    let (a, b) = (&newest.spec, &input.order.spec);
+    let price = |spec: &PackOrderSpec| spec.quote.as_ref().map(money::display).unwrap_or_default();
+    let why = match () {
+        () if a.terms.duration != b.terms.duration => {
+            format!("its duration is {}, this one's {}", a.terms.duration, b.terms.duration)
+        }
+        () if !same_terms(newest, input.order) => "its terms are others".to_owned(),
+        () => format!("it was given for {}, and this one costs {}", price(a), price(b)),
+    };
+    Some(format!("; the approval of PackOrder {name} for later renewals does not reach to it: {why}"))
+}
+
+/// True while the approval of an earlier order is for later renewals of the same pack too.
+fn is_meant_for(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> bool {
     let (a, b) = (&earlier.spec, &renewal.spec);
-    let price = match (&b.quote, &a.quote) {
+    covers_later_renewals(a, now) && a.pack_ref == b.pack_ref && a.account_ref == b.account_ref
+}
+
+fn no_higher_price(earlier: &PackOrder, renewal: &PackOrder) -> bool {
+    match (&renewal.spec.quote, &earlier.spec.quote) {
         (Some(new), Some(old)) => check_max_price(new, Some(old)).is_ok(),
         _ => false,
-    };
-    covers_later_renewals(a, now)
-        && a.pack_ref == b.pack_ref
-        && a.account_ref == b.account_ref
-        && same_terms(earlier, renewal)
-        && price
+    }
 }
 
 /// True while the approval of an order reaches to later renewals.

@@ -1,6 +1,6 @@
 //! The state of an order's lines: the intent before a call, the outcome after it.
 
-use carpack_api::order::{LineState, LineStatus, TrailEntry};
+use carpack_api::order::{LineState, LineStatus, OrderAction, TrailEntry};
 use carpack_api::{PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
@@ -130,7 +130,7 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
             };
             line.category = None;
             line.message = None;
-            format!("paid: order {}", list(order_ids))
+            format!("{}: order {}", taken(order.spec.action), list(order_ids))
         }
         // What is refused may be the repetition only: it says nothing of the call before.
         Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
@@ -224,6 +224,14 @@ fn wait(first: SignedDuration, attempts: i32, left: Option<SignedDuration>) -> S
     let doubled = first.checked_mul(factor).unwrap_or(SignedDuration::MAX).min(SignedDuration::from_hours(1));
     let share = left.and_then(|left| left.checked_div(8)).unwrap_or(SignedDuration::MAX);
     doubled.min(share.max(first))
+}
+
+/// What it is called that the cloud took a call: a return is not paid for.
+pub(super) fn taken(action: OrderAction) -> &'static str {
+    match action {
+        OrderAction::Buy | OrderAction::Renew => "paid",
+        OrderAction::Return => "taken",
+    }
 }
 
 pub(super) fn list(items: &[String]) -> String {

@@ -7,7 +7,7 @@ use super::Input;
 use super::decide::is_handed_over;
 use super::evidence::{asks_a_person, word};
 use super::gate::{AWAITING_OBSERVATION, Gate};
-use super::lines::{UNPAID, is_paid, is_settled, is_unpaid, list};
+use super::lines::{UNPAID, is_paid, is_settled, is_unpaid, list, taken};
 use super::settle_annotation;
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
@@ -38,7 +38,7 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gat
         )),
         (None, _) => {}
     }
-    let submitted = format!("{paid} of {} lines paid", lines.len());
+    let submitted = format!("{paid} of {} lines {}", lines.len(), taken(input.order.spec.action));
     verdicts.push(verdict("Submitted", Some(sent), if sent { "Sent" } else { "NotSent" }, submitted));
     let fulfilled = verdict("Fulfilled", Some(state == OrderState::Fulfilled), reason, message.clone());
     verdicts.push(fulfilled);
@@ -91,11 +91,15 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
             };
             (OrderState::InProgress, "PaidNotDelivered", message)
         } else {
-            (
-                OrderState::InProgress,
-                "AwaitingDelivery",
-                format!("paid (order {orders}); waits until the cloud shows the delivery"),
-            )
+            let message = match input.order.spec.action {
+                OrderAction::Return => {
+                    format!("taken (order {orders}); waits until the cloud no longer lists the instance")
+                }
+                OrderAction::Buy | OrderAction::Renew => {
+                    format!("paid (order {orders}); waits until the cloud shows the delivery")
+                }
+            };
+            (OrderState::InProgress, "AwaitingDelivery", message)
         };
     }
     // That a look is not new enough passes within moments: it is not worth a write of its own.

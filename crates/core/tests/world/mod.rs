@@ -79,6 +79,7 @@ pub struct World {
     /// The cloud refuses every change that names this instance.
     pub stubborn: Option<String>,
     pub events: Vec<Event>,
+    pub order_events: Vec<Event>,
     pub timing: Timing,
     pub elsewhere: BTreeSet<String>,
     pub unreadable: BTreeSet<String>,
@@ -161,6 +162,7 @@ impl World {
             last_change: None,
             failures: Vec::new(),
             stubborn: None,
+            order_events: Vec::new(),
             events: Vec::new(),
             timing: Timing::default(),
             elsewhere: BTreeSet::new(),
@@ -341,6 +343,7 @@ impl World {
             let decision = self.decide_order(index, deals.as_ref());
             assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");
             self.orders[index].status = Some(stored_form(&decision.status));
+            self.order_events.extend(decision.events);
             match decision.effect {
                 Some(order::Effect::LookAtDeals { .. }) => {
                     deals = Some(DealsLook { started: self.now, deals: self.deals() });

@@ -1,0 +1,272 @@
+//! What packs and orders say of themselves, step by step: what people read when they wait for capacity, or for their money.
+//!
+//! A diary holds every change of a status and every event, in their order. After a change of the words run the test with
+//! `INSTA_UPDATE=always`, and read the difference as a user would.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use carpack_api::common::Time;
+use carpack_core::observation::DealState;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use world::{Reply, World, pack};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// A world, and all that was said in it.
+struct Diary {
+    world: World,
+    text: String,
+    known: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Diary {
+    fn of(spec: Value) -> Self {
+        Self { world: World::new(pack(spec)), text: String::new(), known: BTreeMap::new() }
+    }
+
+    /// Lives on for so many steps.
+    fn go(&mut self, steps: usize, step: SignedDuration) -> &mut Self {
+        for _ in 0..steps {
+            self.world.pass(step);
+            self.world.sweep();
+            self.world.pass(SignedDuration::from_secs(1));
+            self.world.step_pack();
+            self.note_pack();
+            for index in 0..self.world.orders.len() {
+                self.step_order(index);
+                self.step_order(index);
+            }
+        }
+        self
+    }
+
+    fn step_order(&mut self, index: usize) {
+        self.world.step_order(index);
+        let order = &self.world.orders[index];
+        let (name, status) = (order.metadata.name.clone().unwrap(), json!(order.status));
+        self.note(&name, &status);
+        for event in std::mem::take(&mut self.world.order_events) {
+            self.write_event(&event);
+        }
+    }
+
+    /// Somebody does something.
+    fn then(&mut self, what: &str, act: impl FnOnce(&mut World)) -> &mut Self {
+        writeln!(self.text, "\n-- {what}").unwrap();
+        act(&mut self.world);
+        self
+    }
+
+    fn note_pack(&mut self) {
+        let status = json!(self.world.pack.as_ref().map(|pack| pack.status.clone()));
+        self.note("the pack", &status);
+        for event in std::mem::take(&mut self.world.events) {
+            self.write_event(&event);
+        }
+    }
+
+    fn write_event(&mut self, event: &carpack_core::Event) {
+        let kind = if event.warning { "Warning" } else { "Normal" };
+        writeln!(self.text, "  {kind} event {}: {}", event.reason, event.message).unwrap();
+    }
+
+    /// Writes down what has changed.
+    fn note(&mut self, who: &str, status: &Value) {
+        let mut now = BTreeMap::new();
+        flatten("", status, &mut now);
+        let before = self.known.insert(who.to_owned(), now.clone()).unwrap_or_default();
+        let changed = now.iter().filter(|(path, value)| before.get(*path) != Some(value));
+        let mut lines: Vec<String> = changed.map(|(path, value)| format!("  {path}: {value}")).collect();
+        lines.extend(before.keys().filter(|path| !now.contains_key(*path)).map(|path| format!("  {path}: (none)")));
+        if !lines.is_empty() {
+            writeln!(self.text, "\n{} {who}\n{}", self.world.now.strftime("%m-%d %H:%M:%S"), lines.join("\n")).unwrap();
+        }
+    }
+}
+
+/// One line for each value; a condition is one value. Moments of observation are left out.
+fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(fields) if fields.contains_key("reason") && fields.contains_key("type") => {
+            let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
+            into.insert(path.to_owned(), format!("{} {}: {}", text("status"), text("reason"), text("message")));
+        }
+        Value::Object(fields) => {
+            let told =
+                fields.iter().filter(|(key, _)| !["lastObservedTime", "observedGeneration"].contains(&key.as_str()));
+            told.for_each(|(key, value)| flatten(&below(key), value, into));
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let key = item.get("type").and_then(Value::as_str).map_or(index.to_string(), str::to_owned);
+                flatten(&below(&key), item, into);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => drop(into.insert(path.to_owned(), text.clone())),
+        other => drop(into.insert(path.to_owned(), other.to_string())),
+    }
+}
+
+fn told(name: &str, diary: &Diary) {
+    insta::assert_snapshot!(name, diary.text.trim_start());
+}
+
+fn annotate(world: &mut World, key: &str, word: &str) {
+    world.orders[0].metadata.annotations.get_or_insert_default().insert(key.to_owned(), word.to_owned());
+}
+
+#[test]
+fn a_pack_that_is_approved_delivered_renewed_and_ends() {
+    let mut diary = Diary::of(json!({
+        "mode": "ApprovalRequired", "project": "cap-a", "duration": 1,
+        "renewal": {"mode": "Operator", "duration": 1, "renewBefore": "6h", "until": "2026-12-03T00:00:00Z"}}));
+    diary.go(3, MINUTE).then("the purchase is approved, and later renewals with it", |world| {
+        world.approve(0, "ThisAndLaterRenewals");
+    });
+    diary.go(8, MINUTE).go(75, HOUR);
+    told("approved", &diary);
+}
+
+#[test]
+fn an_approval_that_does_not_reach_to_the_renewal() {
+    let mut diary = Diary::of(json!({"mode": "ApprovalRequired"}));
+    diary.go(3, MINUTE).then("the purchase for three days is approved, and later renewals with it", |world| {
+        world.approve(0, "ThisAndLaterRenewals");
+    });
+    diary.go(8, MINUTE).go(80, HOUR);
+    told("approval_falls_short", &diary);
+}
+
+#[test]
+fn a_purchase_that_is_denied() {
+    let mut diary = Diary::of(json!({"mode": "ApprovalRequired"}));
+    diary.go(3, MINUTE).then("denied", |world| {
+        world.approve(0, "ThisOrder");
+        world.orders[0].spec.approval = serde_json::from_value(json!({"decision": "Denied"})).unwrap();
+    });
+    diary.go(3, MINUTE);
+    told("denied", &diary);
+}
+
+#[test]
+fn a_purchase_that_is_refused_and_later_taken() {
+    let mut diary = Diary::of(json!({"renewal": {"mode": "None"}}));
+    diary.world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }, Reply::Delayed];
+    diary.go(8, MINUTE).then("it is delivered", World::deliver).go(3, MINUTE);
+    told("refused_for_now", &diary);
+}
+
+#[test]
+fn a_purchase_that_is_refused_for_good() {
+    let mut diary = Diary::of(json!({}));
+    diary.world.replies = vec![Reply::Refused { category: "InvalidRequest", may_pass: false }];
+    diary.go(5, MINUTE);
+    told("refused_for_good", &diary);
+}
+
+#[test]
+fn a_purchase_whose_answers_are_lost_until_a_person_is_asked() {
+    let mut diary = Diary::of(json!({}));
+    diary.world.replies = vec![Reply::LostBeforeCommit; 3];
+    diary.go(45, MINUTE).then("a word that is not understood", |world| {
+        annotate(world, "carpack.io/settle-line-0-attempt-3", "Maybe");
+    });
+    diary.go(2, MINUTE).then("the console shows nothing", |world| {
+        annotate(world, "carpack.io/settle-line-0-attempt-3", "NotExecuted");
+    });
+    diary.go(4, MINUTE);
+    told("lost", &diary);
+}
+
+#[test]
+fn a_purchase_that_is_paid_and_never_delivered() {
+    let mut diary = Diary::of(json!({}));
+    diary.world.replies = vec![Reply::Delayed];
+    diary.go(75, MINUTE).then("a person lets it be", |world| {
+        annotate(world, "carpack.io/settle-line-0-attempt-1", "Executed");
+    });
+    diary.go(3, MINUTE);
+    told("never_delivered", &diary);
+}
+
+#[test]
+fn a_purchase_that_is_taken_and_not_paid() {
+    let mut diary = Diary::of(json!({}));
+    diary.world.replies = vec![Reply::Unpaid];
+    diary.go(5, MINUTE).then("it is cancelled in the console", |world| {
+        world.charges[0].state = DealState::WithoutEffect;
+    });
+    diary.go(3, MINUTE);
+    told("unpaid", &diary);
+}
+
+#[test]
+fn a_purchase_of_which_a_part_is_delivered() {
+    let mut diary = Diary::of(json!({}));
+    diary.world.replies = vec![Reply::Partial(1)];
+    diary.go(4, MINUTE).go(3, HOUR);
+    told("delivered_in_part", &diary);
+}
+
+#[test]
+fn a_renewal_of_which_one_line_is_refused() {
+    let mut diary = Diary::of(json!({}));
+    diary.go(6, MINUTE).then("the second of three renewals will be refused", |world| {
+        world.replies = vec![Reply::Honest, Reply::Refused { category: "NotFound", may_pass: false }, Reply::Honest];
+    });
+    diary.go(68, HOUR).go(3, MINUTE).go(8, HOUR);
+    told("renewed_in_part", &diary);
+}
+
+#[test]
+fn a_pack_that_is_deleted_before_its_order_was_sent() {
+    let mut diary = Diary::of(json!({"mode": "ApprovalRequired"}));
+    diary.go(3, MINUTE).then("deleted", World::delete_pack).go(2, MINUTE);
+    told("deleted_before", &diary);
+}
+
+#[test]
+fn a_pack_that_is_returned() {
+    let mut diary = Diary::of(json!({"deletionPolicy": "Return"}));
+    diary.go(6, MINUTE).then("deleted", World::delete_pack).go(3, MINUTE).then("approved", |world| {
+        let last = world.orders.len() - 1;
+        world.approve(last, "ThisOrder");
+    });
+    diary.go(5, MINUTE);
+    told("returned", &diary);
+}
+
+#[test]
+fn an_order_that_is_deleted_while_only_it_knows_what_was_bought() {
+    let mut diary = Diary::of(json!({"renewal": {"mode": "None"}}));
+    diary.world.replies = vec![Reply::Delayed];
+    diary.go(4, MINUTE).then("the order is deleted, and the delivery comes", |world| {
+        world.orders[0].metadata.deletion_timestamp = Some(Time(world.now));
+        world.deliver();
+    });
+    for _ in 0..3 {
+        diary.world.pass(MINUTE);
+        diary.world.sweep();
+        diary.world.pass(SignedDuration::from_secs(1));
+        diary.step_order(0);
+    }
+    diary.go(2, MINUTE);
+    told("deleted_order", &diary);
+}
+
+#[test]
+fn a_pack_that_is_only_watched() {
+    for (mode, name) in [("Observe", "observed"), ("DryRun", "dry_run")] {
+        let mut diary = Diary::of(json!({"mode": mode, "project": "cap-a"}));
+        diary.go(3, MINUTE);
+        told(name, &diary);
+    }
+}
