@@ -9,8 +9,11 @@ mod world;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use carpack_api::Mode;
 use carpack_api::common::Time;
-use carpack_core::observation::DealState;
+use carpack_api::pack::RenewFlag;
+use carpack_core::account::Health;
+use carpack_core::observation::{Binding, DealState};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use world::{Reply, World, pack};
@@ -64,8 +67,10 @@ impl Diary {
     }
 
     fn note_pack(&mut self) {
-        let status = json!(self.world.pack.as_ref().map(|pack| pack.status.clone()));
-        self.note("the pack", &status);
+        match &self.world.pack {
+            Some(pack) => self.note("the pack", &json!(pack.status)),
+            None => drop(self.known.remove("the pack").map(|_| self.text.push_str("\nthe pack is gone\n"))),
+        }
         for event in std::mem::take(&mut self.world.events) {
             self.write_event(&event);
         }
@@ -269,4 +274,144 @@ fn a_pack_that_is_only_watched() {
         diary.go(3, MINUTE);
         told(name, &diary);
     }
+}
+
+#[test]
+fn a_pack_that_waits_for_its_window_and_one_whose_window_has_closed() {
+    let mut diary = Diary::of(json!({
+        "renewal": {"mode": "None"},
+        "purchaseWindow": {"notBefore": "2026-12-01T02:00:00Z", "notAfter": "2026-12-01T05:00:00Z"}}));
+    diary.world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }; 9];
+    diary.go(8, HOUR);
+    told("window", &diary);
+}
+
+#[test]
+fn a_pack_that_cannot_be_bought_yet_for_one_reason_after_another() {
+    let mut diary = Diary::of(json!({"maxPrice": {"amount": "900.00", "currency": "USD"}, "project": "cap-a"}));
+    let account = diary.world.account.take();
+    diary.go(2, MINUTE).then("the account is there, and not ready", |world| {
+        world.account = account;
+        let health = Health::NotReady { reason: "WrongCredentials", message: "the key is refused".into() };
+        world.account.as_mut().unwrap().health = health;
+    });
+    diary.go(1, MINUTE).then("ready, and grants nothing", |world| {
+        let account = world.account.as_mut().unwrap();
+        account.health = Health::Ready;
+        account.spec.tenants[0].namespaces = vec!["others".into()];
+    });
+    diary.go(1, MINUTE).then("grants it, and has no price", |world| {
+        let account = world.account.as_mut().unwrap();
+        account.spec.tenants[0].namespaces = vec!["events".into()];
+        account.spec.price_list.prices[0].concurrency_scale = "L9".into();
+    });
+    diary.go(1, MINUTE).then("it has a price, above maxPrice", |world| {
+        world.account.as_mut().unwrap().spec.price_list.prices[0].concurrency_scale = "L1".into();
+    });
+    diary.go(1, MINUTE).then("a project that is not granted", |world| {
+        world.spec(|spec| {
+            spec.max_price = None;
+            spec.project = Some("cap-x".into());
+        });
+    });
+    for (what, project) in [("of another scale", "cap-small"), ("that is not there", "cap-nowhere")] {
+        diary.go(1, MINUTE).then(&format!("a project {what}"), |world| {
+            world.spec(|spec| spec.project = Some(project.into()));
+        });
+    }
+    diary.go(1, MINUTE).then("nothing is sold by the day", |world| {
+        let api = world.account.as_mut().unwrap().spec.purchase.api.as_mut().unwrap();
+        api.period_units.remove("Daily");
+    });
+    diary.go(1, MINUTE);
+    told("obstacles", &diary);
+}
+
+#[test]
+fn a_pack_that_is_replaced_by_a_successor() {
+    let mut diary = Diary::of(json!({
+        "project": "cap-a",
+        "renewal": {"mode": "Operator", "strategy": "Replace", "duration": 3, "renewBefore": "6h"}}));
+    diary.go(7, MINUTE).go(75, HOUR);
+    told("replaced", &diary);
+}
+
+#[test]
+fn a_pack_that_the_cloud_renews_until_it_is_left_to_lapse() {
+    let mut diary = Diary::of(json!({
+        "billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": "Lapse"}));
+    diary.go(6, MINUTE).then("somebody switches it off in the console", |world| {
+        world.instances.values_mut().for_each(|instance| instance.renew_flag = RenewFlag::Manual);
+    });
+    diary.go(4, MINUTE).then("deleted", World::delete_pack).go(6, MINUTE);
+    told("renewed_by_the_cloud", &diary);
+}
+
+#[test]
+fn a_pack_that_is_moved_renamed_and_moved_by_somebody_else() {
+    let mut diary = Diary::of(json!({"project": "cap-a", "renewal": {"mode": "None"}}));
+    diary.go(6, MINUTE).then("to another project, under another name", |world| {
+        world.spec(|spec| {
+            spec.project = Some("cap-b".into());
+            spec.pack_name = Some("gala".into());
+        });
+    });
+    diary.go(12, MINUTE).then("somebody unbinds it in the console", |world| {
+        world.instances.values_mut().for_each(|instance| instance.project = Binding::Unbound);
+    });
+    diary.go(4, MINUTE).then("to a project of another scale", |world| {
+        world.spec(|spec| spec.project = Some("cap-small".into()));
+    });
+    diary.go(2, MINUTE).then("the cloud refuses every change, and it goes back", |world| {
+        world.refuse_changes = true;
+        world.spec(|spec| spec.project = Some("cap-a".into()));
+    });
+    diary.go(4, MINUTE);
+    told("moved", &diary);
+}
+
+#[test]
+fn a_pack_that_cannot_be_seen_for_a_while_and_then_has_vanished() {
+    let mut diary = Diary::of(json!({}));
+    diary.go(6, MINUTE).then("one instance has run out, one is gone", |world| {
+        world.instances.pop_first();
+        world.instances.values_mut().next().unwrap().expiration = Some(world.now);
+    });
+    diary.go(2, MINUTE).then("all are gone", |world| world.instances.clear());
+    diary.go(2, MINUTE).then("nobody looks any more", |world| world.sweeps = false);
+    diary.go(2, HOUR).then("the account is deleted", |world| world.account = None);
+    diary.go(2, MINUTE);
+    told("vanished", &diary);
+}
+
+#[test]
+fn a_renewal_that_is_held_by_the_mode_the_price_and_the_clouds_own_renewal() {
+    let mut diary = Diary::of(json!({}));
+    diary.go(6, MINUTE).then("only rehearse", |world| world.spec(|spec| spec.mode = Mode::DryRun));
+    diary.go(70, HOUR).then("for real again, and too dear", |world| {
+        world.spec(|spec| {
+            spec.mode = Mode::Automatic;
+            spec.max_price = Some(serde_json::from_value(json!({"amount": "300.00", "currency": "USD"})).unwrap());
+        });
+    });
+    diary.go(1, MINUTE).then("no longer too dear, and the cloud renews it too", |world| {
+        world.spec(|spec| spec.max_price = None);
+        world.instances.values_mut().for_each(|instance| instance.renew_flag = RenewFlag::Auto);
+    });
+    diary.go(1, MINUTE).then("the price list is empty, and the cloud no longer does", |world| {
+        world.account.as_mut().unwrap().spec.price_list.prices.clear();
+        world.instances.values_mut().for_each(|instance| instance.renew_flag = RenewFlag::Manual);
+    });
+    diary.go(2, MINUTE).go(3, HOUR);
+    told("renewal_held", &diary);
+}
+
+#[test]
+fn a_pack_under_whose_name_something_stands_already() {
+    let mut other = World::new(pack(json!({})));
+    other.settle();
+    let mut diary = Diary::of(json!({}));
+    diary.world.instances = other.instances;
+    diary.go(3, MINUTE);
+    told("name_taken", &diary);
 }

@@ -115,13 +115,16 @@ fn moved_event(view: &View<'_>, old: &ConcurrencyPackStatus, effect: Option<&Eff
     let declared = view.input.pack.spec.project.as_deref()?;
     let was_there = old.project.as_deref() == Some(declared) && is_true(&old.conditions, ASSIGNED);
     let seen = old.observed_generation == view.input.pack.metadata.generation;
-    let moving = match effect {
-        Some(Effect::Change(Change::Unbind { project, .. })) => {
-            format!("was moved to project {project} by another hand")
+    let (ids, moving) = match effect {
+        Some(Effect::Change(Change::Unbind { ids, project })) => {
+            (ids, format!("was moved to project {project} by another hand"))
         }
-        Some(Effect::Change(Change::Bind { .. })) => "was unbound by another hand".to_owned(),
+        Some(Effect::Change(Change::Bind { ids, .. })) => (ids, "was unbound by another hand".to_owned()),
         _ => return None,
     };
+    // What was only just delivered was never there.
+    let was_there =
+        was_there && old.instances.iter().any(|i| ids.contains(&i.id) && i.project.as_deref() == Some(declared));
     (was_there && seen).then(|| Event {
         warning: true,
         reason: "MovedBack",

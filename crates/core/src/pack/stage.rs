@@ -109,7 +109,7 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
         };
         return verdict(READY, Some(false), reason, format!("{usable} of {wanted} concurrencies are usable: {why}"));
     }
-    if assignment.progress != Progress::Good {
+    if assignment.progress != Progress::Good && view.bound_concurrencies() < wanted {
         return Verdict { kind: READY, ..assignment.verdict() };
     }
     if view.carrying.iter().any(|c| c.expiration.is_none()) {

@@ -64,6 +64,13 @@ impl<'a> View<'a> {
         self.usable().fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
     }
 
+    /// Concurrencies of the usable instances that are bound as declared: those of a successor join them.
+    pub fn bound_concurrencies(&self) -> i32 {
+        let declared = self.input.pack.spec.project.as_deref();
+        let bound = self.usable().filter(|c| declared.is_some() && c.project() == declared);
+        bound.fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
+    }
+
     /// The first of these that may be tried now; while all of them rest, the first. One that is refused holds back none
     /// of the others.
     pub fn first_awake(&self, changes: Vec<Change>) -> Option<Change> {
