@@ -11,9 +11,10 @@ use std::fmt::Write;
 
 use carpack_api::Mode;
 use carpack_api::common::Time;
-use carpack_api::pack::RenewFlag;
+use carpack_api::pack::{RenewFlag, RenewalMode};
 use carpack_core::account::Health;
 use carpack_core::observation::{Binding, DealState};
+use carpack_core::pack::owns_instance;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use world::{Reply, World, pack};
@@ -73,6 +74,9 @@ impl Diary {
         }
         for event in std::mem::take(&mut self.world.events) {
             self.write_event(&event);
+        }
+        for change in self.world.changes.drain(..) {
+            writeln!(self.text, "  in the cloud: {change:?}").unwrap();
         }
     }
 
@@ -414,4 +418,190 @@ fn a_pack_under_whose_name_something_stands_already() {
     diary.world.instances = other.instances;
     diary.go(3, MINUTE);
     told("name_taken", &diary);
+}
+
+/// A Monthly pack that the cloud renews, bought; to be deleted like this.
+fn to_be_deleted(policy: &str) -> Diary {
+    let mut diary = Diary::of(json!({
+        "billingMode": "Monthly", "duration": 1, "renewal": {"mode": "AutoRenew"}, "deletionPolicy": policy}));
+    diary.go(6, MINUTE).go(2, HOUR);
+    diary.text.clear();
+    diary
+}
+
+#[test]
+fn a_pack_that_is_deleted_and_retained() {
+    let mut diary = to_be_deleted("Retain");
+    diary.then("deleted, while the cloud renews it", World::delete_pack).go(1, MINUTE);
+    let mut other = to_be_deleted("Retain");
+    other.world.spec(|spec| spec.renewal.mode = RenewalMode::None);
+    other.go(4, MINUTE).then("deleted, when the cloud does not renew it", World::delete_pack).go(1, MINUTE);
+    diary.text += &other.text;
+    told("retained", &diary);
+}
+
+#[test]
+fn a_pack_that_cannot_be_left_to_lapse() {
+    let mut diary = to_be_deleted("Lapse");
+    diary.then("deleted, and the cloud refuses", |world| {
+        world.refuse_changes = true;
+        world.delete_pack();
+    });
+    diary.go(70, MINUTE);
+    let mut orphan = to_be_deleted("Lapse");
+    orphan.then("deleted, without an account", |world| {
+        world.account = None;
+        world.delete_pack();
+    });
+    orphan.go(1, MINUTE);
+    let mut held = to_be_deleted("Lapse");
+    held.then("deleted, and the mode allows nothing", |world| {
+        world.installation_mode = Mode::DryRun;
+        world.delete_pack();
+    });
+    held.go(1, MINUTE);
+    let mut blind = to_be_deleted("Lapse");
+    blind.then("deleted, and nobody looks at the cloud for a while", |world| {
+        world.pass(HOUR);
+        world.sweeps = false;
+        world.delete_pack();
+    });
+    blind.go(2, MINUTE).then("somebody looks again", |world| world.sweeps = true).go(5, MINUTE);
+    diary.text += &[orphan.text, held.text, blind.text].concat();
+    told("lapse_in_vain", &diary);
+}
+
+#[test]
+fn a_pack_that_is_deleted_while_its_purchase_is_asked_for_or_under_way() {
+    let mut diary = Diary::of(json!({"mode": "ApprovalRequired", "deletionPolicy": "Lapse"}));
+    diary.go(3, MINUTE);
+    diary.text.clear();
+    diary.then("deleted before it was approved", World::delete_pack).go(2, MINUTE);
+    let mut sent = Diary::of(json!({"deletionPolicy": "Return"}));
+    sent.world.replies = vec![Reply::Delayed];
+    sent.go(4, MINUTE);
+    sent.text.clear();
+    sent.then("deleted while the delivery is awaited", World::delete_pack).go(2, MINUTE);
+    sent.then("it is delivered", World::deliver).go(3, MINUTE);
+    diary.text += &sent.text;
+    told("deleted_in_purchase", &diary);
+}
+
+#[test]
+fn a_return_of_nothing_and_a_return_that_the_mode_forbids() {
+    let mut diary = to_be_deleted("Return");
+    diary.then("all is gone, and it is deleted", |world| {
+        world.instances.clear();
+        world.delete_pack();
+    });
+    diary.go(1, MINUTE);
+    let mut held = to_be_deleted("Return");
+    held.then("deleted, and the mode allows nothing", |world| {
+        world.installation_mode = Mode::DryRun;
+        world.delete_pack();
+    });
+    held.go(1, MINUTE);
+    diary.text += &held.text;
+    told("return_in_vain", &diary);
+}
+
+#[test]
+fn the_clouds_own_renewal_is_switched_on_only_where_that_was_allowed() {
+    let bought = |mode: &str, renewal: &str| {
+        let mut diary = Diary::of(json!({
+            "billingMode": "Monthly", "duration": 1, "mode": mode, "renewal": {"mode": renewal}}));
+        diary.go(3, MINUTE);
+        if mode != "Automatic" {
+            diary.world.approve(0, "ThisOrder");
+        }
+        diary.go(6, MINUTE);
+        diary.text.clear();
+        diary
+    };
+    let mut diary = bought("ApprovalRequired", "None");
+    diary.then("AutoRenew is declared, which nobody approved", |world| {
+        world.spec(|spec| spec.renewal.mode = RenewalMode::AutoRenew);
+    });
+    diary.go(2, MINUTE).then("the mode is raised", |world| world.spec(|spec| spec.mode = Mode::Automatic));
+    diary.go(4, MINUTE).then("rehearsal only, and no renewal declared any more", |world| {
+        world.spec(|spec| {
+            spec.mode = Mode::DryRun;
+            spec.renewal.mode = RenewalMode::None;
+            spec.pack_name = Some("gala".into());
+        });
+    });
+    diary.go(2, MINUTE);
+    let mut approved = bought("ApprovalRequired", "AutoRenew");
+    approved.then("switched off in the console; it was approved with the purchase", |world| {
+        world.instances.values_mut().for_each(|instance| instance.renew_flag = RenewFlag::Manual);
+    });
+    approved.go(4, MINUTE).then("the cloud no longer says", |world| {
+        world.instances.values_mut().for_each(|instance| instance.renew_flag = RenewFlag::Unknown);
+    });
+    approved.go(2, MINUTE);
+    diary.text += &approved.text;
+    told("switches", &diary);
+}
+
+#[test]
+fn names_that_were_changed_in_the_console_are_given_back() {
+    let bought = |spec: Value| {
+        let mut diary = Diary::of(spec);
+        diary.go(6, MINUTE);
+        diary.text.clear();
+        diary
+    };
+    let rename = |world: &mut World, which: &[usize]| {
+        for (index, instance) in world.instances.values_mut().enumerate() {
+            if which.contains(&index) {
+                instance.name = Some(format!("mine {index}"));
+            }
+        }
+    };
+    let mut diary = bought(json!({}));
+    diary.then("two of three are renamed", |world| rename(world, &[0, 2])).go(4, MINUTE);
+    let mut one = bought(json!({"quantity": 1}));
+    one.then("the only one is renamed", |world| rename(world, &[0])).go(3, MINUTE);
+    let mut replaced = bought(
+        json!({"quantity": 2, "renewal": {"mode": "Operator", "strategy": "Replace", "duration": 3, "renewBefore": "6h"}}),
+    );
+    replaced.go(69, HOUR);
+    replaced.text.clear();
+    replaced.then("one of each generation is renamed, and the pack too", |world| {
+        rename(world, &[0, 3]);
+        world.spec(|spec| spec.pack_name = Some("gala".into()));
+    });
+    replaced.go(6, MINUTE);
+    diary.text += &[one.text, replaced.text].concat();
+    told("names", &diary);
+}
+
+#[test]
+fn a_pack_in_one_instance_whose_expiry_the_cloud_no_longer_says() {
+    let mut diary = Diary::of(json!({}));
+    diary.world.replies = vec![Reply::Delayed];
+    diary.go(4, MINUTE);
+    diary.text.clear();
+    diary.then("three concurrencies come in one instance, and one more", |world| {
+        world.deliver();
+        world.instances.pop_last();
+        world.instances.values_mut().next().unwrap().concurrencies = 3;
+        let last = world.instances.values_mut().last().unwrap();
+        last.expiration = last.expiration.map(|at| at + HOUR * 24);
+    });
+    diary.go(3, MINUTE).then("the cloud no longer says when they expire", |world| {
+        world.instances.values_mut().for_each(|instance| instance.expiration = None);
+    });
+    diary.go(2, MINUTE).then("they are gone", |world| world.instances.clear());
+    diary.go(2, MINUTE);
+    told("one_instance", &diary);
+}
+
+#[test]
+fn an_instance_is_owned_by_the_pack_that_has_it_on_record() {
+    let mut world = World::new(pack(json!({"quantity": 1})));
+    world.settle();
+    let pack = world.pack.as_ref().unwrap();
+    let id = world.instances.keys().next().unwrap();
+    assert!(owns_instance(pack, id) && !owns_instance(pack, "i-of-another"));
 }

@@ -56,7 +56,10 @@ fn lapse(view: &View<'_>) -> Decision {
         let off = |c: &Claimed<'_>| seen_off(c.flag(), input.pack.spec.billing_mode);
         let alive = |c: &&Claimed<'_>| c.state != InstanceState::Expired;
         let alive: Vec<_> = view.claimed.iter().filter(alive).collect();
-        if alive.is_empty() || view.fresh && alive.into_iter().all(off) {
+        if alive.is_empty() {
+            return release(input, false, "Released", retained(view));
+        }
+        if view.fresh && alive.into_iter().all(off) {
             return release(input, false, "Lapsing", "the cloud's own renewal is off: the pack runs out".to_owned());
         }
         return hold(view, None, "waits for a look at the account to see the cloud's own renewal off");
@@ -93,7 +96,11 @@ fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
     }
     let failure = change.as_ref().and_then(|change| view.failure(change));
     let message = failure.map_or_else(|| doing.to_owned(), |f| format!("{doing}: {}", f.message));
-    let verdicts = [verdict(DELETING, Some(true), "Lapsing", message)];
+    let reason = match input.pack.spec.deletion_policy {
+        DeletionPolicy::Return => "Returning",
+        DeletionPolicy::Lapse | DeletionPolicy::Retain => "Lapsing",
+    };
+    let verdicts = [verdict(DELETING, Some(true), reason, message)];
     let may_act = view.fresh && change.as_ref().is_some_and(|change| !view.rests(change));
     Decision {
         effect: change.filter(|_| may_act).map(Effect::Change),
