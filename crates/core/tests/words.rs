@@ -605,3 +605,23 @@ fn an_instance_is_owned_by_the_pack_that_has_it_on_record() {
     let id = world.instances.keys().next().unwrap();
     assert!(owns_instance(pack, id) && !owns_instance(pack, "i-of-another"));
 }
+
+#[test]
+fn a_refused_name_or_binding_of_a_successor_takes_nothing_from_what_is_usable() {
+    let mut diary = Diary::of(json!({
+        "project": "cap-a", "quantity": 1,
+        "renewal": {"mode": "Operator", "strategy": "Replace", "duration": 3, "renewBefore": "6h"}}));
+    diary.go(7, MINUTE);
+    diary.text.clear();
+    diary.then("the pack is renamed, and the cloud refuses every change", |world| {
+        world.refuse_changes = true;
+        world.spec(|spec| spec.pack_name = Some("gala".into()));
+    });
+    diary.go(2, MINUTE);
+    assert_eq!(diary.world.ready(), "True Active");
+    diary.go(70, HOUR);
+    assert_eq!((diary.world.bought(), diary.world.ready().as_str()), (2, "True Active"));
+    let assigned = diary.world.condition("Assigned").unwrap();
+    assert_eq!(assigned, ("False".into(), "CloudInternal".into()));
+    told("refused_changes", &diary);
+}

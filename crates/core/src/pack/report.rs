@@ -27,7 +27,9 @@ pub(super) fn finish(
     let old = input.pack.status.clone().unwrap_or_default();
     let (effect, failed) = choose(view, &findings);
     if let Some((kind, reason, message)) = failed {
-        for verdict in verdicts.iter_mut().filter(|v| v.kind == kind || (kind == ASSIGNED && v.kind == READY)) {
+        // What is usable as declared stays Ready, although a successor cannot be bound or a name not given.
+        let unready = |v: &Verdict| kind == ASSIGNED && v.kind == READY && v.status != Some(true);
+        for verdict in verdicts.iter_mut().filter(|v| v.kind == kind || unready(v)) {
             *verdict = Verdict { kind: verdict.kind, status: Some(false), reason, message: message.clone() };
         }
     }

@@ -117,12 +117,9 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
     }
     let scale = &input.pack.spec.concurrency_scale;
     let until = view.expiration.map(|at| at.to_string()).unwrap_or_default();
-    verdict(
-        READY,
-        Some(true),
-        "Active",
-        format!("{usable} of {wanted} concurrencies of {scale} are usable until {until}"),
-    )
+    let unbound = if assignment.progress == Progress::Good { "" } else { &format!("; {}", assignment.message) };
+    let message = format!("{usable} of {wanted} concurrencies of {scale} are usable until {until}{unbound}");
+    verdict(READY, Some(true), "Active", message)
 }
 
 fn delivery_pending(view: &View<'_>) -> bool {
