@@ -625,3 +625,55 @@ fn a_refused_name_or_binding_of_a_successor_takes_nothing_from_what_is_usable() 
     assert_eq!(assigned, ("False".into(), "CloudInternal".into()));
     told("refused_changes", &diary);
 }
+
+/// A pack of one that is about to be renewed: what the cloud does with that.
+fn renewed(strategy: &str, replies: Vec<Reply>) -> Diary {
+    let mut diary = Diary::of(json!({
+        "quantity": 1, "renewal": {"mode": "Operator", "strategy": strategy, "duration": 3, "renewBefore": "6h"}}));
+    diary.go(6, MINUTE).go(65, HOUR);
+    diary.world.replies = replies;
+    diary.text.clear();
+    diary
+}
+
+#[test]
+fn a_renewal_whose_answer_is_lost_and_one_that_is_left_unpaid() {
+    let mut diary = renewed("Extend", vec![Reply::LostBeforeCommit]);
+    diary.go(1, HOUR).go(14, MINUTE);
+    let mut successor = renewed("Replace", vec![Reply::Unpaid]);
+    successor.go(1, HOUR).go(5, MINUTE).then("it is paid, and delivered", |world| {
+        world.charges.last_mut().unwrap().state = DealState::InEffect;
+        world.deliver();
+    });
+    successor.go(3, MINUTE);
+    diary.text += &successor.text;
+    told("renewals_in_doubt", &diary);
+}
+
+#[test]
+fn a_renewal_that_is_refused_for_good_and_tried_again_when_its_order_is_deleted() {
+    for (strategy, name) in [("Extend", "renewal_refused"), ("Replace", "successor_refused")] {
+        let mut diary = renewed(strategy, vec![Reply::Refused { category: "NotFound", may_pass: false }]);
+        diary.go(1, HOUR).go(4, MINUTE).then("the order is deleted", |world| drop(world.orders.pop()));
+        diary.go(6, MINUTE);
+        told(name, &diary);
+    }
+}
+
+#[test]
+fn a_renewal_that_the_cloud_does_not_show_is_not_paid_again() {
+    let mut diary = renewed("Extend", Vec::new());
+    let before = diary.world.instances.clone();
+    diary.go(1, HOUR).go(3, MINUTE).then("the list shows the old expiry again", |world| world.instances = before);
+    diary.go(3, MINUTE).go(2, HOUR);
+    assert_eq!(diary.world.renewed(), 1);
+    told("renewal_not_shown", &diary);
+}
+
+#[test]
+fn a_successor_that_would_gain_too_little_is_not_bought_yet() {
+    let mut diary = Diary::of(json!({
+        "quantity": 1, "renewal": {"mode": "Operator", "strategy": "Replace", "duration": 3, "renewBefore": "48h"}}));
+    diary.go(6, MINUTE).go(50, HOUR);
+    told("gains_too_little", &diary);
+}
