@@ -328,11 +328,22 @@ fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
 }
 
 #[test]
-fn books_that_were_just_read_are_not_read_again_for_the_same_decision() {
-    let (mut world, index) = in_doubt(OrderAction::Buy);
-    world.orders[index].status = Some(world.decide_order(index, None).status);
-    assert!(matches!(world.decide_order(index, None).effect, Some(Effect::LookAtDeals { .. })));
-    assert_eq!(look(&world, index, Vec::new()).effect, None);
+fn books_are_read_after_the_quarantine_and_never_twice_for_one_decision() {
+    let wants_books = |decision: &Decision| matches!(decision.effect, Some(Effect::LookAtDeals { .. }));
+    for (unexplained, lost) in [(false, deal(DealAction::Refund, &[])), (true, deal(DealAction::Purchase, &[]))] {
+        let (mut world, index) = unsent(OrderAction::Buy);
+        send(&mut world, index, &Outcome::Unknown { category: "NoAnswer", message: "no answer".into() });
+        for early in [true, false] {
+            world.pass(if early { SECOND } else { LONGER_THAN_THE_QUARANTINE });
+            world.sweep();
+            world.pass(SECOND);
+            world.orders[index].status = Some(world.decide_order(index, None).status);
+            assert_eq!(wants_books(&world.decide_order(index, None)), !early);
+        }
+        world.orders[index].status = Some(look(&world, index, vec![lost.clone()]).status);
+        assert!(!wants_books(&look(&world, index, vec![lost])), "unexplained: {unexplained}");
+        assert_eq!(wants_books(&world.decide_order(index, None)), unexplained, "until the next sweep it was seen");
+    }
 }
 
 #[test]
