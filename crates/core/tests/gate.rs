@@ -346,7 +346,7 @@ fn an_approval_for_later_renewals_reaches_to_successors_until_its_date_and_to_no
         let mut second = world.orders[0].clone();
         second.metadata.name = Some("events.concert.buy-2".into());
         second.spec.approval = None;
-        second.spec.lines[0].renews_from = successor.then(|| carpack_api::common::Time(world.now));
+        second.spec.lines[0].renews_from = successor.then_some(carpack_api::common::Time(world.now));
         let until = until.map(|until| carpack_api::common::Time(world.now + until));
         world.orders[0].spec.approval.as_mut().unwrap().until = until;
         world.orders[0].status.as_mut().unwrap().state = Some(OrderState::Failed);
