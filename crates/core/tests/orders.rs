@@ -506,3 +506,40 @@ fn a_paid_renewal_is_recorded_for_the_instance_of_its_own_line() {
         assert_eq!(status.lines[index].instance_ids, line.instance_id.clone().into_iter().collect::<Vec<_>>());
     }
 }
+
+/// What is decided about the pack as it stands.
+fn decided(world: &World) -> carpack_core::pack::Decision {
+    let orders: Vec<_> = world.orders.iter().collect();
+    carpack_core::pack::decide(&world.pack_input(world.pack.as_ref().unwrap(), &orders))
+}
+
+#[test]
+fn a_pack_is_looked_at_again_when_its_renewal_is_due_or_the_look_at_the_cloud_has_grown_old() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    let due = world.status().next_renewal_time.clone().unwrap().0;
+    let mut again = |before: SignedDuration| {
+        world.pass((due - before).duration_since(world.now));
+        world.sweep();
+        decided(&world).wake_at.unwrap()
+    };
+    let stale_after = World::new(pack(json!({}))).timing.stale_after;
+    assert_eq!(again(stale_after * 2), due - stale_after, "the look is too old by then");
+    assert_eq!(again(SignedDuration::from_secs(1)), due);
+    assert_eq!(again(SignedDuration::ZERO), due + stale_after, "never now");
+}
+
+#[test]
+fn a_sweep_is_wanted_only_by_what_waits_for_one() {
+    let mut world = World::new(pack(json!({"project": "cap-a"})));
+    world.settle();
+    assert!(!decided(&world).wants_sweep, "nothing is to be done");
+    world.pass(world.timing.stale_after);
+    assert!(!decided(&world).wants_sweep, "nothing is to be done, however old the look");
+    world.spec(|spec| spec.project = Some("cap-b".into()));
+    assert!(decided(&world).wants_sweep, "what is to be moved was last seen long ago");
+    world.sweep();
+    assert!(!decided(&world).wants_sweep);
+    world.last_change = Some(world.now);
+    assert!(decided(&world).wants_sweep, "it was moved since");
+}
