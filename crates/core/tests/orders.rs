@@ -543,3 +543,23 @@ fn a_sweep_is_wanted_only_by_what_waits_for_one() {
     world.last_change = Some(world.now);
     assert!(decided(&world).wants_sweep, "it was moved since");
 }
+
+#[test]
+fn what_is_on_record_as_paid_or_as_there_is_not_bought_again_without_its_order() {
+    for paid in [true, false] {
+        let mut world = sent(Reply::Delayed);
+        if !paid {
+            world.deliver();
+        }
+        world.settle();
+        let status = world.pack.as_mut().unwrap().status.as_mut().unwrap();
+        assert_eq!(status.instances.is_empty(), paid);
+        if !paid {
+            status.conditions.retain(|condition| condition.type_ != "Purchased");
+        }
+        world.orders.clear();
+        world.instances.clear();
+        world.settle();
+        assert_eq!((world.orders.len(), world.bought()), (0, 1), "on record as paid: {paid}");
+    }
+}
