@@ -370,6 +370,15 @@ fn a_pack_that_was_bought_is_not_bought_again_when_its_order_was_deleted_and_its
 }
 
 #[test]
+fn the_only_instance_of_a_pack_is_missed_when_it_is_gone() {
+    let mut world = World::new(pack(json!({"quantity": 1})));
+    world.settle();
+    world.instances.clear();
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.status().instances.len()), ("False Vanished", 1));
+}
+
+#[test]
 fn what_was_believed_absent_and_shows_after_all_is_adopted() {
     let mut world = sent(Reply::LostAfterCommit);
     world.pass(LONGER_THAN_THE_QUARANTINE);
