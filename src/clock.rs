@@ -127,6 +127,11 @@ impl Clock {
         span.div_f64(self.rate().max(1.0))
     }
 
+    /// How much business time passes within a real span: never less than the span itself.
+    pub fn business(&self, span: SignedDuration) -> SignedDuration {
+        SignedDuration::try_from_secs_f64(span.as_secs_f64() * self.rate().max(1.0)).unwrap_or(SignedDuration::MAX)
+    }
+
     fn rate(&self) -> f64 {
         match &self.source {
             Source::Rehearsal(rehearsal) => lock(rehearsal).rate,
@@ -183,6 +188,13 @@ mod tests {
         assert!(clock.see(at("2026-12-02T00:00:00Z"), 0.0, start));
         assert_eq!(clock.now(start), at("2026-12-02T00:00:00Z"));
         assert!(clock.see(at("2026-12-02T00:00:00Z"), 60.0, start));
+    }
+
+    #[test]
+    fn a_real_span_is_as_much_business_time_as_the_rate_says_and_never_less() {
+        let span = SignedDuration::from_secs(10);
+        let business = |rate| Clock::rehearsal(at("2026-12-01T12:00:00Z"), rate).business(span);
+        assert_eq!([0.0, 1.0, 1800.0].map(business), [span, span, span * 1800]);
     }
 
     #[test]

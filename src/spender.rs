@@ -11,6 +11,7 @@ use carpack_api::PackOrder;
 use carpack_api::order::{LineState, LineStatus};
 use carpack_cloud::port::{Deadline, PaidCalls, Receipt};
 use carpack_cloud::{BeforeSend, CallError, Category};
+use carpack_core::Timing;
 use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
@@ -217,7 +218,9 @@ impl Spender {
         Arc::new(move || {
             let Settings { call_timeout, timing, .. } = &operator.settings;
             operator.guard.check(*call_timeout)?;
-            let in_time = order::may_leave(&intended, index, operator.clock.now(), timing);
+            // How long the process was held up is a real span, also where business time runs faster.
+            let timing = Timing { intent_valid: operator.clock.business(timing.intent_valid), ..timing.clone() };
+            let in_time = order::may_leave(&intended, index, operator.clock.now(), &timing);
             in_time.then_some(()).ok_or_else(|| "the process was held up since it wrote the intent".to_owned())
         })
     }
