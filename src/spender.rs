@@ -219,7 +219,7 @@ impl Spender {
             let Settings { call_timeout, timing, .. } = &operator.settings;
             operator.guard.check(*call_timeout)?;
             // How long the process was held up is a real span, also where business time runs faster.
-            let timing = Timing { intent_valid: operator.clock.business(timing.intent_valid), ..timing.clone() };
+            let timing = Timing { intent_valid: operator.clock.business(timing.intent_valid), ..*timing };
             let in_time = order::may_leave(&intended, index, operator.clock.now(), &timing);
             in_time.then_some(()).ok_or_else(|| "the process was held up since it wrote the intent".to_owned())
         })

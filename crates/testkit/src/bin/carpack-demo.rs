@@ -17,6 +17,7 @@ use carpack_testkit::{
 const RATE: f64 = 1800.0;
 const NAMESPACE: &str = "carpack-system";
 const TENANT: &str = "events";
+const USAGE: &str = "usage: carpack-demo [--exit]\n\n  --exit  end after the tour instead of running on until Ctrl-C";
 /// How long a single step may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -26,10 +27,12 @@ async fn main() -> ExitCode {
     let exit = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => false,
         ["--exit"] => true,
+        ["--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
         _ => {
-            eprintln!(
-                "usage: carpack-demo [--exit]\n\n  --exit  end after the tour instead of running on until Ctrl-C"
-            );
+            eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
