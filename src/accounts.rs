@@ -34,7 +34,7 @@ const LISTED: usize = 20;
 /// One look at an account.
 pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Again, StepError> {
     let name = account.name_any();
-    operator.inventories.ensure(&name, &account.spec);
+    operator.inventories.ensure(&account);
     let snapshot = operator.snapshot(&name);
     if !snapshot.is_settled() {
         // The first look queues the account again.
@@ -93,8 +93,12 @@ fn report(
     now: Timestamp,
 ) -> CarAccountStatus {
     let currency = &account.spec.price_list.currency;
-    let mut status =
-        CarAccountStatus { observed_generation: account.metadata.generation, ..CarAccountStatus::default() };
+    let known = account.status.as_ref().and_then(|status| status.cloud_account.clone());
+    let mut status = CarAccountStatus {
+        observed_generation: account.metadata.generation,
+        cloud_account: known.or_else(|| snapshot.cloud_account.clone()),
+        ..CarAccountStatus::default()
+    };
     let balance = snapshot.balance.as_ref().and_then(|balance| Amount::from_cents(balance.cents));
     status.balance = balance.map(|amount| display(&amount.in_currency(currency)));
     let priced = Account { name: account.name_any(), spec: account.spec.clone(), health: snapshot.health.clone() };

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carpack_api::CarAccountSpec;
+use carpack_api::{CarAccount, CarAccountSpec};
 use carpack_cloud::Cloud;
 use carpack_cloud::port::Balance;
 use carpack_core::account::Health;
 use carpack_core::observation::Observation;
 use futures::channel::mpsc::UnboundedSender;
+use kube::ResourceExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::clock::Clock;
 use crate::kubernetes::Kube;
 use crate::metrics::Metrics;
 use crate::spender::PaidDesk;
-use crate::sweep::{Connection, Dial, connect, sweep};
+use crate::sweep::{Connection, Dial, check_owner, connect, sweep};
 use crate::tasks::Tasks;
 
 /// An account is not looked at more often.
@@ -42,6 +43,8 @@ pub struct Snapshot {
     pub observation: Option<Arc<Observation>>,
     /// Balance at that time.
     pub balance: Option<Balance>,
+    /// The cloud account (Uin) that all of this is of, once it is known.
+    pub cloud_account: Option<String>,
     /// Whether the last look succeeded.
     pub health: Health,
     /// How far the cloud's clock is ahead of ours.
@@ -55,7 +58,7 @@ impl Snapshot {
     pub fn first() -> Self {
         let message = "the account has not been looked at yet".to_owned();
         let health = Health::NotReady { reason: NOT_LOOKED_YET, message };
-        Self { observation: None, balance: None, health, skew: None, cloud: None }
+        Self { observation: None, balance: None, cloud_account: None, health, skew: None, cloud: None }
     }
 
     /// True once the account was looked at, with or without success. Before that nothing is decided for its objects: a
@@ -103,6 +106,7 @@ pub struct Inventories {
 }
 
 struct Entry {
+    uid: Option<String>,
     spec: watch::Sender<CarAccountSpec>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     wanted: Arc<Notify>,
@@ -139,10 +143,14 @@ impl Inventories {
         Self { tools: Arc::new(tools), accounts: Mutex::default() }
     }
 
-    /// Starts the account's inventory, or tells the running one of a changed spec.
-    pub fn ensure(&self, account: &str, spec: &CarAccountSpec) {
+    /// Starts the account's inventory, or tells the running one of a changed spec. An account that was made anew under its
+    /// old name starts with nothing known.
+    pub fn ensure(&self, account: &CarAccount) {
+        let (name, spec) = (account.name_any(), &account.spec);
         let mut accounts = self.lock();
-        if let Some(entry) = accounts.get(account) {
+        if let Some(entry) = accounts.get(&name)
+            && entry.uid == account.uid()
+        {
             entry.spec.send_if_modified(|old| {
                 let changed = old != spec;
                 old.clone_from(spec);
@@ -150,22 +158,27 @@ impl Inventories {
             });
             return;
         }
+        if let Some(old) = accounts.remove(&name) {
+            old.stop.cancel();
+            self.tools.desk.close(&name);
+        }
         let (spec, specs) = watch::channel(spec.clone());
         let (publish, snapshot) = watch::channel(Arc::new(Snapshot::first()));
         let (wanted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let inventory = Inventory {
-            account: account.to_owned(),
+            account: name.clone(),
             tools: Arc::clone(&self.tools),
             specs,
             publish,
             wanted: Arc::clone(&wanted),
             connection: None,
+            cloud_account: account.status.as_ref().and_then(|status| status.cloud_account.clone()),
         };
         let stopped = stop.clone();
         self.tools.tasks.spawn_background(async move {
             stopped.run_until_cancelled(inventory.run()).await;
         });
-        accounts.insert(account.to_owned(), Entry { spec, snapshot, wanted, stop });
+        accounts.insert(name, Entry { uid: account.uid(), spec, snapshot, wanted, stop });
     }
 
     /// Stops the account's inventory.
@@ -201,6 +214,7 @@ struct Inventory {
     publish: watch::Sender<Arc<Snapshot>>,
     wanted: Arc<Notify>,
     connection: Option<Connection>,
+    cloud_account: Option<String>,
 }
 
 impl Inventory {
@@ -263,13 +277,22 @@ impl Inventory {
             connect(&tools.kube, &tools.namespace, spec, self.connection.as_ref(), tools.call_timeout, &tools.dial)
                 .await?;
         let (observation, balance) = sweep(&connection, spec, &tools.clock, &tools.metrics).await?;
+        let is_new = !self.connection.as_ref().is_some_and(|old| old.is_same(&connection));
+        if let Some(known) = &self.cloud_account {
+            check_owner(known, &balance, is_new)?;
+        }
+        let balance = balance.inspect_err(|error| tracing::warn!(%error, "the balance is not known")).ok();
+        if self.cloud_account.is_none() {
+            self.cloud_account = balance.as_ref().and_then(|balance| balance.uin.clone());
+        }
         // A client is put to use only after a complete sweep with it.
-        if !self.connection.as_ref().is_some_and(|old| old.is_same(&connection)) {
+        if is_new {
             tools.desk.open(&self.account, Arc::clone(&connection.halves.paid));
         }
         let snapshot = Snapshot {
             observation: Some(Arc::new(observation)),
             balance,
+            cloud_account: self.cloud_account.clone(),
             health: Health::Ready,
             skew: connection.skew(),
             cloud: Some(Arc::clone(&connection.halves.cloud)),

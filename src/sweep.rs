@@ -153,7 +153,7 @@ pub async fn sweep(
     spec: &CarAccountSpec,
     clock: &Clock,
     metrics: &Metrics,
-) -> Result<(Observation, Option<Balance>), Health> {
+) -> Result<(Observation, Result<Balance, CallError>), Health> {
     let started = clock.second();
     let (cloud, by) = (&connection.halves.cloud, Deadline(started));
     let (renewables, packages, projects, balance) = tokio::join!(
@@ -172,10 +172,27 @@ pub async fn sweep(
     };
     let (renewables, packages, projects) =
         (renewables.map_err(unhealthy)?, packages.map_err(unhealthy)?, projects.map_err(unhealthy)?);
-    let balance = balance.inspect_err(|error| tracing::warn!(%error, "the balance is not known")).ok();
     let zone = offset(&spec.time_zone).unwrap_or(carpack_cloud::time::DEFAULT_OFFSET);
     let product = spec.purchase.api.as_ref().map(|api| api.product_code.as_str());
     Ok((merge(Lists { started, renewables, packages, projects }, product, zone), balance))
+}
+
+/// Whether a key is of the cloud account that the CarAccount has stood for so far: what another one shows would prove that
+/// nothing was bought. A key that is new to us has to answer; one that may not read the balance cannot be told apart.
+///
+/// # Errors
+/// When it is another's, or nobody can tell yet: as the account's health.
+pub fn check_owner(known: &str, balance: &Result<Balance, CallError>, key_is_new: bool) -> Result<(), Health> {
+    match balance {
+        Ok(Balance { uin: Some(uin), .. }) if uin != known => {
+            let message = format!(
+                "the key in the account's Secret belongs to cloud account {uin}, and all that is recorded here is of {known}: put a key of {known} into the Secret, and create another CarAccount for {uin}"
+            );
+            Err(Health::NotReady { reason: "OtherCloudAccount", message })
+        }
+        Err(error) if key_is_new && error.is_retryable() => Err(health(error)),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// What an error of a look says of the account, with the way out.
@@ -225,5 +242,41 @@ fn way_out(category: Category) -> (&'static str, &'static str) {
         Category::CloudInternal => ("CloudInternal", "the cloud fails inside; it is tried again"),
         Category::Garbled => ("Garbled", "the answer cannot be read: check site and endpoint"),
         other => (other.as_str(), "it is tried again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(uin: Option<&str>) -> Result<Balance, CallError> {
+        Ok(Balance { cents: 1, uin: uin.map(str::to_owned) })
+    }
+
+    fn failed(category: Category) -> Result<Balance, CallError> {
+        Err(CallError::new("DescribeAccountBalance", category, "no"))
+    }
+
+    fn reason(health: Result<(), Health>) -> &'static str {
+        match health {
+            Err(Health::NotReady { reason, .. }) => reason,
+            Ok(()) | Err(Health::Ready) => "",
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_cloud_account_is_not_used() {
+        for key_is_new in [true, false] {
+            assert_eq!(reason(check_owner("1", &of(Some("2")), key_is_new)), "OtherCloudAccount");
+            assert_eq!(check_owner("1", &of(Some("1")), key_is_new), Ok(()));
+            assert_eq!(check_owner("1", &of(None), key_is_new), Ok(()), "the answer does not say");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_new_is_used_once_it_was_asked_whose_it_is() {
+        assert_eq!(reason(check_owner("1", &failed(Category::NoAnswer), true)), "CloudUnreachable");
+        assert_eq!(check_owner("1", &failed(Category::NoAnswer), false), Ok(()), "known by now");
+        assert_eq!(check_owner("1", &failed(Category::PermissionDenied), true), Ok(()), "it may never be told");
     }
 }

@@ -3,7 +3,7 @@
 
 mod harness;
 
-use carpack_simulator::{AccountSettings, Effect, Fault};
+use carpack_simulator::{AccessKey, AccountConfig, AccountSettings, Config, Delivery, Effect, Fault};
 use harness::{PROJECT, Setup, World, condition, expiration, message};
 use jiff::SignedDuration;
 use kube::api::DeleteParams;
@@ -122,6 +122,48 @@ async fn a_key_that_is_withdrawn_in_the_renewal_window_delays_the_renewal_until_
     world.put_secret("AKIDsimulator", "simulator-secret-key").await;
     world.until_condition("concert", "RenewalOnTrack", "True Scheduled").await;
     assert_eq!(world.charged_each("RenewInstance"), [1, 1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_cloud_account_is_not_used_and_what_it_shows_proves_nothing_of_a_purchase_in_doubt() {
+    let other = AccountConfig {
+        id: "other".to_owned(),
+        uin: 200_000_000_002,
+        keys: vec![AccessKey {
+            secret_id: "AKIDother".to_owned(),
+            secret_key: "s".to_owned(),
+            token: None,
+            expires: None,
+        }],
+        ..AccountConfig::default()
+    };
+    let simulator = Config { accounts: vec![AccountConfig::default(), other], ..Config::default() };
+    let mut world = World::with(Setup { simulator, ..Setup::default() }).await;
+    // Paid; neither answered nor delivered yet.
+    world.simulator.add_fault(Fault::on("CreateInstance", Effect::Drop { commit: true }).times(1)).unwrap();
+    let late = Delivery { first: Some(0), rest_after_seconds: Some(3600), fails: false };
+    world.simulator.add_fault(Fault::on("CreateInstance", Effect::Delivery(late)).times(1)).unwrap();
+    wants_three(&world).await;
+    world.until_order("concert", "buy-1", "Ambiguous").await;
+
+    world.put_secret("AKIDother", "s").await;
+    let account = world.until_account("False OtherCloudAccount").await;
+    let said = account.status.unwrap();
+    assert_eq!(said.cloud_account.as_deref(), Some("200000000001"));
+    let words = &said.conditions.iter().find(|c| c.reason == "OtherCloudAccount").unwrap().message;
+    assert!(words.contains("of 200000000001 into the Secret"), "{words}");
+    // Nor after a restart, which has nothing but the record.
+    world.kill_operator();
+    world.advance_minutes(30);
+    world.start_operator();
+    world.sweeps(3).await;
+    world.until_account("False OtherCloudAccount").await;
+    assert_eq!((world.bought(), world.asked("CreateInstance")), (1, 1));
+
+    world.put_secret("AKIDsimulator", "simulator-secret-key").await;
+    world.until_account("True Ready").await;
+    world.advance_minutes(31);
+    buys_once(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

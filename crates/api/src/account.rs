@@ -269,6 +269,9 @@ pub struct CarAccountStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// The number of the cloud account (Uin) that the key belonged to when it was first used. It stays: a key of another cloud account is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_account: Option<String>,
     /// Balance, such as "1200.00 USD".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,

@@ -147,7 +147,10 @@ impl Cloud for CloudWire {
     }
 
     fn balance(&self, _: Deadline) -> BoxFuture<'_, Answer<Balance>> {
-        self.free("DescribeAccountBalance", None, |_, cloud| Ok(Balance { cents: cloud.balance(ACCOUNT).unwrap_or(0) }))
+        let uin = Some("200000000001".to_owned());
+        self.free("DescribeAccountBalance", None, |_, cloud| {
+            Ok(Balance { cents: cloud.balance(ACCOUNT).unwrap_or(0), uin })
+        })
     }
 
     fn bind(&self, ids: Vec<String>, project: String, _: Deadline) -> BoxFuture<'_, Answer<()>> {

@@ -237,7 +237,7 @@ impl TencentClient {
         let cents = row
             .whole(&["Balance", "RealBalance"])
             .ok_or_else(|| CallError::new(ACTION, Category::Garbled, "the answer has no balance"))?;
-        Ok(Balance { cents })
+        Ok(Balance { cents, uin: row.text(&["Uin"]) })
     }
 
     async fn renew_flag(&self, id: &str, product: Product, flag: RenewFlag, by: Deadline) -> Result<(), CallError> {

@@ -130,6 +130,8 @@ pub struct DealQuery {
 pub struct Balance {
     /// In cents.
     pub cents: i64,
+    /// The number of the cloud account that the key belongs to (Uin), where the answer has one.
+    pub uin: Option<String>,
 }
 
 /// Which product an instance belongs to: renewal calls want it spelled out.

@@ -286,9 +286,12 @@ async fn a_failed_tls_handshake_is_rejected_without_a_default_provider() {
 
 #[tokio::test]
 async fn a_look_is_repeated_and_a_change_is_not() {
-    let balance = Reply::json(json!({"Response": {"Balance": "1250", "RequestId": "r"}}));
+    let balance = Reply::json(json!({"Response": {"Balance": "1250", "Uin": 100000000001_i64, "RequestId": "r"}}));
     let server = Server::start([failure("RequestLimitExceeded"), Reply::Close, balance]).await;
-    assert_eq!(server.serve(client(&server).balance(by())).await.unwrap(), Balance { cents: 1250 });
+    assert_eq!(
+        server.serve(client(&server).balance(by())).await.unwrap(),
+        Balance { cents: 1250, uin: Some("100000000001".to_owned()) }
+    );
     assert_eq!(server.requests().len(), 3);
 
     for reply in [failure("RequestLimitExceeded"), Reply::Close, Reply::status(503, "")] {
