@@ -112,6 +112,8 @@ impl Cloud for CloudWire {
         self.list("DescribeConcurrentPackages", Some(Site::Describe), |world, cloud| {
             let mut rows = cloud.packages(ACCOUNT, &[], view(world, cloud)).unwrap_or_default();
             spoil(world, &mut rows);
+            let dated = |row: &state::Instance| row.expires.saturating_add(world.plan.between_lists);
+            rows.iter_mut().for_each(|row| row.expires = dated(row).unwrap_or(row.expires));
             Ok(rows.iter().map(|row| package(cloud, row)).collect())
         })
     }

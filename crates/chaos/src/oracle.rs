@@ -9,12 +9,15 @@ use carpack_fake_api_server::{Asked, Key, Resource};
 use carpack_simulator::LedgerEntry;
 use carpack_simulator::state::State;
 use http::Method;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cloud::SIGNATURE;
 use crate::trouble::Trouble;
 use crate::world::World;
+
+/// Lists may date one expiry a little differently, and the shortest renewal is by a day.
+const APART: SignedDuration = SignedDuration::from_hours(12);
 
 /// A rule that was broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,7 +200,7 @@ impl Oracle {
         if let (OrderAction::Renew, Some((Some(id), from))) = (charge.action, &charge.renews) {
             let term = world.plan.renewed(*from);
             let expires = cloud.instance(id).map(|instance| instance.expires);
-            if expires != Some(term) {
+            if !expires.is_some_and(|expires| is_same_expiry(expires, term)) {
                 let what = format!("{} renewed {id} from {from}, and it now expires at {expires:?}", charge.order);
                 self.breach(Rule::RepeatedRenewal, what);
             }
@@ -210,7 +213,7 @@ impl Oracle {
         let same_purpose = self
             .charges
             .iter()
-            .find(|c| c.pack == charge.pack && c.action == charge.action && c.renews == charge.renews)
+            .find(|c| c.pack == charge.pack && c.action == charge.action && renew_the_same(c, charge))
             .cloned();
         if let Some(before) = same_call {
             self.breach(
@@ -272,6 +275,19 @@ fn is_heartbeat(world: &World, key: &Key, asked: &Asked) -> bool {
         && before["status"].is_object()
         && after["status"].is_object()
         && lean(&before) == lean(&after)
+}
+
+/// True when two lists that date their expiries differently may mean the same one.
+pub fn is_same_expiry(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).abs() < APART
+}
+
+fn renew_the_same(one: &Charge, other: &Charge) -> bool {
+    match (&one.renews, &other.renews) {
+        (Some((a, from)), Some((b, other_from))) => a == b && is_same_expiry(*from, *other_from),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 fn is_unresolved(state: LineState) -> bool {

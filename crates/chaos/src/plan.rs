@@ -73,6 +73,8 @@ pub struct Plan {
     pub delivery: Delivery,
     /// So many times the renewal list misses a row.
     pub missed_rows: u32,
+    /// How much later CAR's own list dates an expiry than the renewal list.
+    pub between_lists: SignedDuration,
     /// How far the operator's clock is ahead of the cloud's.
     pub skew: SignedDuration,
 }
@@ -94,6 +96,7 @@ impl Plan {
         let mut within = |trouble, low: i64, high: i64| if has(trouble) { random.random_range(low..=high) } else { 0 };
         let (lag, long_lag) = (within(Trouble::Lag, 1, LAG), within(Trouble::LongLag, 480, 900));
         let (lag, missed_rows) = (lag + long_lag, within(Trouble::MissedRows, 1, 3));
+        let between_lists = within(Trouble::MissedRows, -600, 600);
         let skew = within(Trouble::Skew, -240, 240);
         let (first, rest) = (within(Trouble::Partial, 0, i64::from(quantity) - 1), within(Trouble::Partial, 5, 300));
         let begin = within(Trouble::MonthEnd, 1, i64::try_from(MONTH_ENDS.len()).unwrap_or(1));
@@ -114,6 +117,7 @@ impl Plan {
                 fails: false,
             },
             missed_rows: missed_rows.try_into().unwrap_or(0),
+            between_lists: SignedDuration::from_secs(between_lists),
             skew: SignedDuration::from_secs(skew),
         }
     }
@@ -152,7 +156,9 @@ impl Plan {
         let doubt = if self.has(Trouble::Undelivered) { Duration::from_secs(480) } else { Duration::ZERO };
         // What a predecessor wrote lies in the future of a process whose clock is behind: no look of its own is newer yet.
         let behind = if self.has(Trouble::Replicas) { LAG } else { self.lag.as_secs() };
-        doubt + seconds(behind) * 4 + late + seconds(self.skew.abs().as_secs()) * 2
+        // A renewal may have been planned by the later of two dates.
+        let dated = seconds(self.between_lists.abs().as_secs());
+        doubt + seconds(behind) * 4 + late + seconds(self.skew.abs().as_secs()) * 2 + dated
     }
 
     /// The expiry after a renewal from this one.

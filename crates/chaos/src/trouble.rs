@@ -47,7 +47,8 @@ pub enum Trouble {
     Partial,
     /// The cloud binds and unbinds only some of the instances it is asked for, and reports an error.
     PartialBind,
-    /// The renewal list misses rows, because they moved between pages.
+    /// The renewal list misses rows, because they moved between pages; and CAR's own list, which stands in for it, dates
+    /// expiries up to ten minutes otherwise.
     MissedRows,
     /// Paid calls that were lost arrive later, up to five minutes.
     Stray,

@@ -31,6 +31,20 @@ pub fn since(now: Timestamp, then: Timestamp) -> SignedDuration {
     now.duration_since(then)
 }
 
+/// No renewal is by less than a day: what differs by less than half of one is one expiry, dated otherwise by another of the
+/// cloud's lists (ASSUMED: no document says that they agree), or read in another time zone.
+const ONE_EXPIRY: SignedDuration = SignedDuration::from_hours(12);
+
+/// True when an instance expires later than that because somebody renewed it.
+pub fn is_renewed(expiration: Timestamp, from: Timestamp) -> bool {
+    since(expiration, from) >= ONE_EXPIRY
+}
+
+/// True when both mean the same expiry.
+pub fn is_same_expiry(one: Timestamp, other: Timestamp) -> bool {
+    since(one, other).abs() < ONE_EXPIRY
+}
+
 /// Length of a term of so many days or months, a month counted as the shortest one.
 pub fn term(mode: BillingMode, duration: i32) -> SignedDuration {
     let hours = match mode {
@@ -125,6 +139,17 @@ mod tests {
         let next = second + SignedDuration::from_secs(1);
         assert_eq!([whole(second).0, whole(within).0], [second, second]);
         assert_eq!([whole_up(second).0, whole_up(within).0], [second, next]);
+    }
+
+    #[test]
+    fn what_differs_by_less_than_half_a_day_is_one_expiry() {
+        let expiry: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+        let [minute, day] = [SignedDuration::from_mins(1), SignedDuration::from_hours(24)];
+        for same in [expiry, expiry + minute, expiry - minute] {
+            assert!(is_same_expiry(same, expiry) && !is_renewed(same, expiry), "{same}");
+        }
+        assert!(is_renewed(expiry + day, expiry) && !is_same_expiry(expiry + day, expiry));
+        assert!(!is_renewed(expiry - day, expiry) && !is_same_expiry(expiry - day, expiry));
     }
 
     #[test]

@@ -230,6 +230,21 @@ fn what_is_delivered_so_far_is_on_the_trail() {
 }
 
 #[test]
+fn a_lost_renewal_is_proven_by_an_expiry_of_a_later_day_and_not_by_a_list_that_dates_the_same_one_a_little_later() {
+    let (mut world, index) = in_doubt(OrderAction::Renew);
+    let mut later = |by: SignedDuration| {
+        for instance in world.instances.values_mut() {
+            instance.expiration = instance.expiration.map(|at| at.checked_add(by).unwrap());
+        }
+        world.sweep();
+        world.pass(SECOND);
+        first_line(&look(&world, index, Vec::new())).state
+    };
+    assert_eq!(later(SignedDuration::from_mins(10)), LineState::Unknown);
+    assert_eq!(later(SignedDuration::from_hours(24)), LineState::Done);
+}
+
+#[test]
 fn the_books_are_read_from_before_the_call() {
     let (mut world, index) = in_doubt(OrderAction::Buy);
     world.orders[index].status = Some(world.decide_order(index, None).status);

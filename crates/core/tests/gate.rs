@@ -11,6 +11,7 @@ use carpack_core::account::Health;
 use carpack_core::observation::{Binding, DealsLook};
 use carpack_core::order::Effect;
 use jiff::SignedDuration;
+use rstest::rstest;
 use serde_json::json;
 use world::{Reply, World, pack, time};
 
@@ -243,6 +244,25 @@ fn a_successor_is_void_when_the_lineage_lasts_longer_meanwhile() {
     world.sweep();
     run(&mut world);
     assert_eq!((world.bought(), line(&world)), (1, (LineState::Void, 0)));
+}
+
+#[rstest]
+#[case::extend("Extend", 3, 1)]
+#[case::replace("Replace", 0, 2)]
+fn what_is_due_is_renewed_once_although_another_list_dates_its_expiry_a_little_otherwise(
+    #[case] strategy: &str,
+    #[case] renewed: usize,
+    #[case] bought: usize,
+    #[values(-10, 10)] minutes: i64,
+) {
+    let mut world = due(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": strategy}}));
+    for instance in world.instances.values_mut() {
+        let by = SignedDuration::from_mins(minutes);
+        instance.expiration = instance.expiration.map(|at| at.checked_add(by).unwrap());
+    }
+    world.sweep();
+    run(&mut world);
+    assert_eq!((world.renewed(), world.bought()), (renewed, bought));
 }
 
 #[test]

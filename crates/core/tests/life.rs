@@ -791,20 +791,36 @@ fn a_purchase_in_flight_is_waited_for_before_the_policy_is_carried_out_but_not_f
 }
 
 /// All its renewals are paid, and the cloud's lists show the old expiry, again or still.
-fn renewed_and_not_shown(spec: serde_json::Value) -> World {
-    let mut world = active(spec);
+/// Renewed in time; then the cloud's lists are old ones, and date one instance so much later than before.
+fn renewed_and_not_shown(renew_before: &str, until: &str, later: SignedDuration) -> World {
+    let mut world = active(json!({"renewal": {"mode": "Operator", "duration": 1, "renewBefore": renew_before}}));
     let before = world.instances.clone();
-    world.run_until("2026-12-03T18:10:00Z", HOUR);
+    world.run_until(until, HOUR);
     assert_eq!((world.renewed(), world.ready()), (3, "True Active".into()));
     world.instances = before;
-    world.instances.values_mut().next().unwrap().expiration = Some(time("2026-12-04T00:00:00Z"));
+    let first = world.instances.values_mut().next().unwrap();
+    first.expiration = first.expiration.map(|at| at.checked_add(later).unwrap());
     world.settle();
     world
 }
 
+#[rstest]
+#[case::another_list("6h", "2026-12-03T18:10:00Z", SignedDuration::from_mins(10))]
+#[case::another_list("6h", "2026-12-03T18:10:00Z", SignedDuration::from_mins(-10))]
+#[case::an_older_expiry("20h", "2026-12-03T04:10:00Z", SignedDuration::from_hours(-13))]
+fn an_expiry_that_was_paid_for_is_not_renewed_again_however_old_lists_date_it(
+    #[case] renew_before: &str,
+    #[case] until: &str,
+    #[case] later: SignedDuration,
+) {
+    let world = renewed_and_not_shown(renew_before, until, later);
+    assert_eq!((world.renewed(), world.orders.len()), (3, 2));
+    assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "AwaitingDelivery".into())));
+}
+
 #[test]
 fn an_expiry_that_was_paid_for_is_not_renewed_again_though_the_cloud_shows_it_again() {
-    let mut world = renewed_and_not_shown(json!({}));
+    let mut world = renewed_and_not_shown("6h", "2026-12-03T18:10:00Z", SignedDuration::ZERO);
     assert_eq!((world.renewed(), world.orders.len()), (3, 2));
     assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "AwaitingDelivery".into())));
     world.run_until("2026-12-03T21:00:00Z", HOUR);

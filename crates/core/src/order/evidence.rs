@@ -12,7 +12,7 @@ use super::{Input, settle_annotation};
 use crate::money::Amount;
 use crate::names::is_named;
 use crate::observation::{Deal, DealAction, DealState, Instance, Observation};
-use crate::time::{plus, whole_up};
+use crate::time::{is_renewed, plus, whole_up};
 
 /// Settles what can be settled.
 pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
@@ -168,7 +168,7 @@ fn named(input: &Input<'_>, observation: &Observation) -> Vec<String> {
 
 fn renewed(spec: &OrderLine, observation: &Observation) -> bool {
     let (Some(id), Some(from)) = (&spec.instance_id, &spec.renews_from) else { return false };
-    observation.instances.get(id).and_then(|i| i.expiration).is_some_and(|expiration| expiration > from.0)
+    observation.instances.get(id).and_then(|i| i.expiration).is_some_and(|expiration| is_renewed(expiration, from.0))
 }
 
 /// A deal that nothing explains but, perhaps, our call.

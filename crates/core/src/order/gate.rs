@@ -13,7 +13,7 @@ use crate::limits::{self, is_first};
 use crate::money;
 use crate::names::{carries_hash, is_named, is_order_of};
 use crate::observation::{Observation, seen_off};
-use crate::time::{plus, renewal_duration};
+use crate::time::{is_same_expiry, plus, renewal_duration};
 
 /// The look in hand is not new enough.
 pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
@@ -184,7 +184,8 @@ pub(crate) fn paid_for<'a>(
     from: Timestamp,
 ) -> Option<&'a PackOrder> {
     let wanted = |line: &&OrderLine| {
-        line.instance_id.as_deref() == instance && line.renews_from.as_ref().is_some_and(|t| t.0 >= from)
+        let reaches = |paid: Timestamp| paid >= from || is_same_expiry(paid, from);
+        line.instance_id.as_deref() == instance && line.renews_from.as_ref().is_some_and(|t| reaches(t.0))
     };
     orders.find(|order| {
         let status = order.status.iter().flat_map(|status| &status.lines);
@@ -404,7 +405,7 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     let lineage =
         observation.instances.values().filter(|i| i.name.as_deref().is_some_and(|n| carries_hash(namespace, name, n)));
     match lineage.filter_map(|i| i.expiration).max() {
-        Some(latest) if latest == from.0 => Gate::Open,
+        Some(latest) if is_same_expiry(latest, from.0) => Gate::Open,
         Some(_) => Gate::Void("the lineage's latest expiry has moved".to_owned()),
         None => wait("Vanished", "none of the pack's instances is listed by the cloud"),
     }
@@ -418,7 +419,7 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
         return wait("Vanished", format!("instance {id} is not listed by the cloud"));
     };
     match instance.expiration {
-        Some(expiration) if expiration != from.0 => {
+        Some(expiration) if !is_same_expiry(expiration, from.0) => {
             return Gate::Void("the expiry that it renews from has moved".to_owned());
         }
         None => return wait("ExpiryUnknown", format!("the cloud does not say when instance {id} expires")),

@@ -13,7 +13,7 @@ use crate::names::{client_token, cloud_name, order_name};
 pub(super) use crate::order::is_open;
 pub(super) use crate::order::paid_for;
 use crate::order::{self, ABOUT_TO_BE_SENT, is_unresolved, reason_of};
-use crate::time::whole_up;
+use crate::time::{is_same_expiry, whole_up};
 
 /// Orders of one action that were made for this very object.
 pub(super) fn own<'a>(input: &Input<'a>, action: OrderAction) -> impl Iterator<Item = &'a PackOrder> {
@@ -96,7 +96,7 @@ pub(super) fn refused<'a>(
 ) -> Option<&'a PackOrder> {
     newest(orders.filter(|order| {
         let lines = order.spec.lines.iter().filter(|l| l.instance_id.as_deref() == instance);
-        let here = lines.filter(|l| l.renews_from.as_ref().is_some_and(|t| t.0 == from));
+        let here = lines.filter(|l| l.renews_from.as_ref().is_some_and(|t| is_same_expiry(t.0, from)));
         here.into_iter().any(|l| {
             let state = order.status.iter().flat_map(|s| &s.lines).find(|s| s.index == l.index).map(|s| s.state);
             state == Some(LineState::Rejected)
