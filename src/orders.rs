@@ -158,7 +158,7 @@ async fn look_at_deals(gathered: &Gathered<'_>, since: Timestamp) -> Result<Opti
     let started = operator.clock.second();
     // The cloud's clock may be ahead of ours.
     let end = plus(started, AHEAD);
-    let query = DealQuery { start: since, end, order_id: None, resource_id: None };
+    let query = DealQuery { start: since, end };
     let deals = cloud.list_deals(query, Deadline(started)).await;
     operator.metrics.cloud_call("DescribeDealsByCond", deals.as_ref().err());
     match deals {

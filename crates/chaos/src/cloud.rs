@@ -136,9 +136,9 @@ impl Cloud for CloudWire {
                 from: query.start,
                 until: query.end,
                 statuses: Vec::new(),
-                order_id: query.order_id,
+                order_id: None,
                 big_deal_id: None,
-                instance_id: query.resource_id,
+                instance_id: None,
             };
             let mut rows = cloud.deals(ACCOUNT, &query, view(world, cloud));
             if world.plan.is(Sabotage::NoBooks) {

@@ -38,8 +38,6 @@ pub struct Config {
     pub credentials: Credentials,
     /// The wall clock: signatures and the skew are made with it.
     pub clock: Clock,
-    /// When set, the renewal list is cut to rows of this product, and rows that name none.
-    pub product_code: Option<String>,
     /// The zone of the cloud's times; UTC+8 by default, which is ASSUMED.
     pub utc_offset: Offset,
     /// How long a connection may take; 5 s by default.
@@ -57,7 +55,6 @@ impl Config {
             site,
             credentials,
             clock,
-            product_code: None,
             utc_offset: time::DEFAULT_OFFSET,
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(20),
@@ -71,7 +68,6 @@ impl fmt::Debug for Config {
         // The site is left out: a custom address that is yet to be checked may hold a password.
         f.debug_struct("Config")
             .field("credentials", &self.credentials)
-            .field("product_code", &self.product_code)
             .field("utc_offset", &self.utc_offset)
             .field("connect_timeout", &self.connect_timeout)
             .field("call_timeout", &self.call_timeout)
@@ -89,7 +85,6 @@ pub struct TencentClient {
     transport: Transport,
     limiter: Limiter,
     unknown: UnknownShapes,
-    product_code: Option<String>,
     utc_offset: Offset,
     look_budget: Duration,
 }
@@ -138,7 +133,6 @@ impl TencentClient {
             transport,
             limiter: Limiter::default(),
             unknown: UnknownShapes::default(),
-            product_code: config.product_code,
             utc_offset: config.utc_offset,
             look_budget: config.look_budget,
         })
@@ -190,11 +184,7 @@ impl TencentClient {
             self.page(Service::Billing, RENEWABLES, body, by)
         })
         .await?;
-        let mut instances = self.unknown.read_all(RENEWABLES.action, &rows, decode::renewable);
-        if let Some(wanted) = &self.product_code {
-            instances.retain(|instance| instance.product_code.as_ref().is_none_or(|code| code == wanted));
-        }
-        Ok(instances)
+        Ok(self.unknown.read_all(RENEWABLES.action, &rows, decode::renewable))
     }
 
     async fn deals(&self, query: DealQuery, by: Deadline) -> Result<Vec<Deal>, CallError> {
@@ -203,17 +193,12 @@ impl TencentClient {
             0 => query.end,
             _ => query.end.saturating_add(SignedDuration::from_secs(1)).unwrap_or(query.end),
         };
-        let mut asked = json!({
+        let asked = json!({
             "StartTime": time::format(query.start, self.utc_offset),
             "EndTime": time::format(end, self.utc_offset),
             "StatusSet": DEAL_STATUSES.collect::<Vec<_>>(),
             "Limit": PAGE,
         });
-        for (name, value) in [("OrderId", query.order_id), ("ResourceId", query.resource_id)] {
-            if let Some(value) = value {
-                asked[name] = value.into();
-            }
-        }
         let rows = listing::by_offset(DEALS, |offset| {
             let mut body = asked.clone();
             body["Offset"] = offset.into();

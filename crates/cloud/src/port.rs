@@ -112,17 +112,13 @@ pub struct Deal {
     pub create_time: Option<String>,
 }
 
-/// A span of time in which to look for deals, and what of.
+/// A span of time in which to look for deals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DealQuery {
     /// From this instant on.
     pub start: Timestamp,
     /// Until this instant.
     pub end: Timestamp,
-    /// Only this order.
-    pub order_id: Option<String>,
-    /// Only orders for this instance.
-    pub resource_id: Option<String>,
 }
 
 /// Account balance.

@@ -343,7 +343,7 @@ async fn lists_full_of_nulls_are_read() {
 }
 
 #[tokio::test]
-async fn renewals_are_listed_to_the_last_token_and_cut_to_the_product() {
+async fn renewals_of_all_products_are_listed_to_the_last_token() {
     let page = |rows: Value, next: Value| {
         Reply::json(json!({"Response": {"InstanceList": rows, "NextToken": next, "RequestId": "r"}}))
     };
@@ -355,10 +355,9 @@ async fn renewals_are_listed_to_the_last_token_and_cut_to_the_product() {
         page(json!([{"InstanceId": "c", "ProductCode": null, "Status": "ISOLATED"}]), json!(null)),
     ])
     .await;
-    let config = Config { product_code: Some("p_car".into()), ..config(&server.url()) };
-    let list = server.serve(TencentClient::new(config).unwrap().list_renewable_instances(by())).await.unwrap();
+    let list = server.serve(client(&server).list_renewable_instances(by())).await.unwrap();
     let read: Vec<_> = list.iter().map(|instance| (instance.id.as_str(), instance.isolated)).collect();
-    assert_eq!(read, [("b", false), ("c", true)]);
+    assert_eq!(read, [("a", false), ("b", false), ("c", true)]);
     let bodies: Vec<_> = server.requests().iter().map(|request| request.body.clone()).collect();
     assert_eq!(bodies, [r#"{"MaxResults":100}"#, r#"{"MaxResults":100,"NextToken":"t"}"#]);
 }
@@ -367,17 +366,13 @@ async fn renewals_are_listed_to_the_last_token_and_cut_to_the_product() {
 async fn deals_are_asked_for_in_every_status_and_in_the_accounts_zone() {
     let server =
         Server::start([Reply::json(json!({"Response": {"Deals": [], "TotalCount": 0, "RequestId": "r"}}))]).await;
-    let query = DealQuery {
-        start: "2025-12-31T16:00:00.9Z".parse().unwrap(),
-        end: "2025-12-31T17:00:00.1Z".parse().unwrap(),
-        order_id: None,
-        resource_id: Some("car-1".into()),
-    };
+    let query =
+        DealQuery { start: "2025-12-31T16:00:00.9Z".parse().unwrap(), end: "2025-12-31T17:00:00.1Z".parse().unwrap() };
     assert!(server.serve(client(&server).list_deals(query, by())).await.unwrap().is_empty());
     let body: Value = serde_json::from_str(&server.only_request().body).unwrap();
     let expected = json!({
         "StartTime": "2026-01-01 00:00:00", "EndTime": "2026-01-01 01:00:01", "Limit": 100, "Offset": 0,
-        "StatusSet": (1..=20).collect::<Vec<_>>(), "ResourceId": "car-1",
+        "StatusSet": (1..=20).collect::<Vec<_>>(),
     });
     assert_eq!(body, expected);
 }
