@@ -12,7 +12,7 @@ use carpack_core::brake::all_engaged;
 use carpack_core::condition::{BRAKE_RELEASED, READY, Verdict, events, merge, verdict};
 use carpack_core::limits::renewals_due;
 use carpack_core::money::{Amount, display, sum};
-use carpack_core::order::is_paid;
+use carpack_core::order::has_paid;
 use carpack_core::pack::owns_instance;
 use carpack_core::time::plus;
 use jiff::{SignedDuration, Timestamp};
@@ -136,9 +136,7 @@ fn due(account: &Account, packs: &[Arc<ConcurrencyPack>], now: Timestamp, span: 
 /// True when a purchase by this account was seen to succeed.
 fn was_seen_to_buy(operator: &Operator, account: &str) -> bool {
     let found = operator.stores.orders.store.find(|order| {
-        order.spec.account_ref.name == account
-            && order.spec.action == OrderAction::Buy
-            && order.status.iter().flat_map(|status| &status.lines).any(is_paid)
+        order.spec.account_ref.name == account && order.spec.action == OrderAction::Buy && has_paid(order)
     });
     found.is_some()
 }

@@ -85,7 +85,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
 
 /// A person's word settles the line and the attempt that it names, once a person is asked about it.
 fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
-    let (state, said) = match word(input, line)? {
+    let (state, said) = match said_by_hand(input, line)? {
         "NotExecuted" => (LineState::Rejected, "settled by hand: not executed"),
         "Executed" => (LineState::Done, "settled by hand: executed"),
         _ => return None,
@@ -100,7 +100,7 @@ fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
 }
 
 /// What a person said of the line.
-pub(super) fn word<'a>(input: &Input<'a>, line: &LineStatus) -> Option<&'a str> {
+pub(super) fn said_by_hand<'a>(input: &Input<'a>, line: &LineStatus) -> Option<&'a str> {
     let annotations = input.order.metadata.annotations.as_ref()?;
     annotations.get(&settle_annotation(line)).map(String::as_str)
 }

@@ -6,7 +6,7 @@ use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder, PackOrderSpec};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Input;
-use super::lines::is_paid;
+use super::lines::{has_paid, is_paid};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
 use crate::limits::{self, is_first};
@@ -133,11 +133,7 @@ fn check_siblings(input: &Input<'_>) -> Gate {
         return wait("EarlierOrderUnresolved", format!("waits until order {} is settled", name(other)));
     }
     let spec = &input.order.spec;
-    let bought = |o: &&PackOrder| {
-        is_first(&o.spec)
-            && o.spec.pack_ref == spec.pack_ref
-            && o.status.iter().flat_map(|status| &status.lines).any(is_paid)
-    };
+    let bought = |o: &&PackOrder| is_first(&o.spec) && o.spec.pack_ref == spec.pack_ref && has_paid(o);
     match others(input).find(bought).filter(|_| is_first(spec)) {
         Some(other) => Gate::Void(format!("the pack was bought by order {}", name(other))),
         None => Gate::Open,

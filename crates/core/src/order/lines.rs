@@ -190,8 +190,13 @@ pub(super) fn with_lines(order: &PackOrder) -> PackOrderStatus {
     status
 }
 
+/// True when a call of the order has cost money.
+pub fn has_paid(order: &PackOrder) -> bool {
+    order.status.iter().flat_map(|status| &status.lines).any(is_paid)
+}
+
 /// True when the line's call has cost money: the cloud took it, and did not leave it unpaid.
-pub fn is_paid(line: &LineStatus) -> bool {
+pub(super) fn is_paid(line: &LineStatus) -> bool {
     matches!(line.state, LineState::Committed | LineState::Done) && !is_unpaid(line)
 }
 

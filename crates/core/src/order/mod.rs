@@ -19,7 +19,7 @@ use crate::{Event, Timing};
 
 pub use decide::decide;
 pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered, paid_for};
-pub use lines::{Outcome, adds_to, intend, is_paid, may_leave, settle};
+pub use lines::{Outcome, adds_to, has_paid, intend, may_leave, settle};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 
 /// Begins the annotations by which a person settles a call; see [`settle_annotation`].

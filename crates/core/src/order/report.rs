@@ -5,7 +5,7 @@ use carpack_api::{PackOrder, PackOrderStatus};
 
 use super::Input;
 use super::decide::is_handed_over;
-use super::evidence::{asks_a_person, word};
+use super::evidence::{asks_a_person, said_by_hand};
 use super::gate::{AWAITING_OBSERVATION, Gate};
 use super::lines::{UNPAID, is_paid, is_settled, is_unpaid, list, taken};
 use super::settle_annotation;
@@ -128,7 +128,7 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
 fn settling(input: &Input<'_>, line: &LineStatus) -> String {
     let name = input.order.metadata.name.as_deref().unwrap_or_default();
     let namespace = input.order.metadata.namespace.as_deref().unwrap_or_default();
-    let (again, heard) = match word(input, line).filter(|word| !["NotExecuted", "Executed"].contains(word)) {
+    let (again, heard) = match said_by_hand(input, line).filter(|word| !["NotExecuted", "Executed"].contains(word)) {
         Some(word) => (" --overwrite", format!(" ({word:?} is not understood)")),
         None => ("", String::new()),
     };

@@ -11,7 +11,7 @@ use super::Input;
 use super::orders;
 use crate::names::is_named;
 use crate::observation::{Binding, Instance};
-use crate::order;
+use crate::order::has_paid;
 
 /// An instance of the pack: what was recorded of it, and what the newest sweep shows.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Claimed<'_> {
 pub(super) fn claimed<'a>(input: &Input<'a>) -> Vec<Claimed<'a>> {
     let recorded = input.pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();
     let mut ids: BTreeSet<String> = recorded.iter().map(|r| r.id.clone()).collect();
-    let paid: Vec<&PackOrder> = orders::own(input, OrderAction::Buy).filter(|o| is_paid(o)).collect();
+    let paid: Vec<&PackOrder> = orders::own(input, OrderAction::Buy).filter(|o| has_paid(o)).collect();
     for order in &paid {
         let lines = order.status.iter().flat_map(|s| &s.lines);
         ids.extend(lines.flat_map(|line| line.instance_ids.iter().cloned()));
@@ -103,11 +103,6 @@ fn without_outlived(mut claimed: Vec<Claimed<'_>>, quantity: i32) -> Vec<Claimed
         claimed.retain(|c| c.state != InstanceState::Expired);
     }
     claimed
-}
-
-/// True when a paid call of this order has bought, or will have bought, something.
-pub(super) fn is_paid(order: &PackOrder) -> bool {
-    order.status.iter().flat_map(|s| &s.lines).any(order::is_paid)
 }
 
 /// True when the pack's status claims the instance. For reports of what nobody claims.

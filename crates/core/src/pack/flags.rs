@@ -4,12 +4,13 @@ use carpack_api::order::OrderAction;
 use carpack_api::pack::RenewFlag;
 use carpack_api::{BillingMode, Mode};
 
-use super::claim::{Claimed, is_paid};
+use super::claim::Claimed;
 use super::orders;
 use super::view::View;
 use super::{Change, Effect};
 use crate::account::wants_auto_renew;
 use crate::names::{cloud_name, instance_name, number_of};
+use crate::order::has_paid;
 
 /// Where the switch stands otherwise than the spec says, and we may turn it.
 pub(super) fn plan(view: &View<'_>) -> Option<Effect> {
@@ -51,7 +52,7 @@ fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> Strin
     let ids = |order: &'_ carpack_api::PackOrder| -> Vec<String> {
         order.status.iter().flat_map(|s| &s.lines).flat_map(|line| line.instance_ids.clone()).collect()
     };
-    let bought_by = orders::own(&view.input, OrderAction::Buy).find(|o| is_paid(o) && ids(o).contains(&instance.id));
+    let bought_by = orders::own(&view.input, OrderAction::Buy).find(|o| has_paid(o) && ids(o).contains(&instance.id));
     let together = bought_by.map_or_else(|| view.claimed.iter().map(|c| c.id.clone()).collect(), ids);
     let ordinal = bought_by.map_or(1, |order| order.spec.ordinal);
     let name = cloud_name(view.namespace, view.name, view.input.pack.spec.pack_name.as_deref(), ordinal);

@@ -172,10 +172,7 @@ pub(super) fn spent(input: &Input<'_>, before: Option<String>) -> Option<String>
 }
 
 fn cost(order: &PackOrder) -> Option<Money> {
-    let status = order.status.as_ref()?;
-    if !status.lines.iter().any(order::is_paid) {
-        return None;
-    }
+    let status = order.status.as_ref().filter(|_| order::has_paid(order))?;
     status.paid.clone().or_else(|| order.spec.quote.clone())
 }
 

@@ -4,13 +4,13 @@ use carpack_api::PackOrder;
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{InstanceState, RenewFlag, RenewalMode};
 
-use super::claim::is_paid;
 use super::finding::{Finding, Progress};
 use super::report::finish;
 use super::view::{View, is_stale};
 use super::{Decision, Input, assignment, flags, orders, purchase, renewal};
 use crate::account::wants_auto_renew;
 use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, Verdict, verdict};
+use crate::order::has_paid;
 use crate::time::{plus, short};
 
 /// Decides about a pack that has our finalizer and is not being deleted.
@@ -123,7 +123,7 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
 }
 
 fn delivery_pending(view: &View<'_>) -> bool {
-    orders::own(&view.input, OrderAction::Buy).any(|order| orders::is_open(order) && is_paid(order))
+    orders::own(&view.input, OrderAction::Buy).any(|order| orders::is_open(order) && has_paid(order))
 }
 
 /// Paid, and nothing to be seen of it yet.
@@ -133,7 +133,7 @@ fn undelivered(view: &View<'_>) -> Decision {
         || ("Vanished", "bought, and none of it is listed by the cloud; nothing is bought in its place".to_owned()),
         orders::standing,
     );
-    let fulfilled = order.filter(|order| !orders::is_open(order) && is_paid(order));
+    let fulfilled = order.filter(|order| !orders::is_open(order) && has_paid(order));
     let finding = match reason {
         _ if fulfilled.is_some_and(|order| is_overdue(view, order)) => {
             let message = format!(

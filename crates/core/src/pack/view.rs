@@ -5,9 +5,10 @@ use carpack_api::order::OrderAction;
 use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
-use super::claim::{Claimed, carrying, claimed, is_paid};
+use super::claim::{Claimed, carrying, claimed};
 use super::{Change, ChangeFailure, Input, orders};
 use crate::condition::{PURCHASED, is_true};
+use crate::order::has_paid;
 
 /// What all the parts of a decision look at.
 pub(super) struct View<'a> {
@@ -82,7 +83,7 @@ impl<'a> View<'a> {
     pub fn purchased(&self) -> bool {
         let status = self.input.pack.status.as_ref();
         let recorded = status.is_some_and(|s| is_true(&s.conditions, PURCHASED) || !s.instances.is_empty());
-        recorded || orders::own(&self.input, OrderAction::Buy).any(is_paid)
+        recorded || orders::own(&self.input, OrderAction::Buy).any(has_paid)
     }
 }
 
