@@ -142,6 +142,12 @@ impl Spender {
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
         let of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
         let Counted { turn: of_account, commitments, unreadable } = self.count(account.as_ref()).await?;
+        // Whoever waits for a turn may wait for minutes: a person may have stopped the account meanwhile.
+        let counted = account.map(|account| account.spec);
+        let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
+        if account.as_ref().map(|account| &account.spec) != counted.as_ref() {
+            return held("the account was changed while the order waited for its turn");
+        }
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
         let siblings = operator.siblings(&live);
         let siblings: Vec<&PackOrder> = siblings.iter().map(Arc::as_ref).chain([&live]).collect();

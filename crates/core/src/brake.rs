@@ -36,7 +36,7 @@ fn engaged(
     let decisions = commitments.decisions.iter().filter(|(namespace, _)| tenant.covers(namespace)).map(|(_, at)| *at);
     is_flood(brake, decisions).then(|| {
         format!(
-            "the brake is on: more than {} purchases and returns of {} within {} minutes; they are held, renewals go on. Look at them with kubectl get packorders -n {treasury}, delete what is not meant, then release the rest: kubectl patch caraccount {} -n {treasury} --type=json -p '[{{\"op\":\"add\",\"path\":\"/spec/tenants/{index}/brake/releasedTime\",\"value\":\"'$(date -u +%FT%TZ)'\"}}]'",
+            "the brake is on: more than {} purchases and returns of {} within {} minutes; they are held, renewals go on. Look at them with kubectl get packorders -n {treasury}, delete the packs that are not meant, or set spec.approval.decision of their orders to Denied, then release the rest: kubectl patch caraccount {} -n {treasury} --type=json -p '[{{\"op\":\"add\",\"path\":\"/spec/tenants/{index}/brake/releasedTime\",\"value\":\"'$(date -u +%FT%TZ)'\"}}]'",
             brake.orders,
             tenant.namespaces.join(", "),
             brake.within_minutes,

@@ -151,7 +151,7 @@ impl Scope<'_> {
         };
         if let Some(limit) = limits.spend_per_order.as_deref().filter(|limit| !within(limit, &[])) {
             return Some(format!(
-                "the order costs {cost}, and one order of {whose} may cost {limit}: raise limits.spendPerOrder, or delete the order"
+                "the order costs {cost}, and one order of {whose} may cost {limit}: raise limits.spendPerOrder, or set spec.approval.decision of the order to Denied"
             ));
         }
         let windows = [
@@ -169,7 +169,7 @@ impl Scope<'_> {
             if !within(limit, &taken) {
                 let sum = |entries: Vec<&Money>| money::sum(&quote.currency, entries);
                 return Some(format!(
-                    "the order costs {cost}; of the {limit} that {whose} may spend in any {words}, {} are spent or on their way and {} are kept for renewals: it waits until there is room; or raise limits.{field}, or delete the order",
+                    "the order costs {cost}; of the {limit} that {whose} may spend in any {words}, {} are spent or on their way and {} are kept for renewals: it waits until there is room; or raise limits.{field}, or set spec.approval.decision of the order to Denied",
                     sum(spent),
                     sum(due)
                 ));

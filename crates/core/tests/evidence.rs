@@ -245,6 +245,19 @@ fn a_lost_renewal_is_proven_by_an_expiry_of_a_later_day_and_not_by_a_list_that_d
 }
 
 #[test]
+fn what_the_books_show_in_another_currency_is_no_sum_of_nothing() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    send(&mut world, index, &committed());
+    world.pass(SECOND);
+    world.sweep();
+    world.pass(SECOND);
+    let deal = Deal { order_id: "ours".into(), currency: Some("CNY".into()), ..deal(DealAction::Purchase, &[]) };
+    let status = look(&world, index, vec![deal]).status;
+    assert_eq!(status.lines[0].paid.as_ref().map(|paid| paid.currency.as_str()), Some("CNY"));
+    assert_eq!(status.paid, None, "limits then count the quote");
+}
+
+#[test]
 fn the_books_are_read_from_before_the_call() {
     let (mut world, index) = in_doubt(OrderAction::Buy);
     world.orders[index].status = Some(world.decide_order(index, None).status);

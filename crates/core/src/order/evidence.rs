@@ -359,8 +359,9 @@ fn currency(input: &Input<'_>) -> String {
 fn sum_up(input: &Input<'_>, status: &mut PackOrderStatus) {
     let currency = currency(input);
     let paid: Vec<_> = status.lines.iter().filter_map(|line| line.paid.clone()).collect();
-    if let Some(first) = paid.first() {
-        let currency = if currency.is_empty() { first.currency.clone() } else { currency };
-        status.paid = Some(crate::money::sum(&currency, &paid).in_currency(&currency));
-    }
+    let Some(first) = paid.first() else { return };
+    let currency = if currency.is_empty() { first.currency.clone() } else { currency };
+    // What is in another currency adds up to nothing: then the quote counts, not a sum without it.
+    let same = paid.iter().all(|money| money.currency == currency);
+    status.paid = same.then(|| crate::money::sum(&currency, &paid).in_currency(&currency));
 }
