@@ -158,12 +158,10 @@ impl Inventories {
             });
             return;
         }
-        if let Some(old) = accounts.remove(&name) {
-            old.stop.cancel();
-            self.tools.desk.close(&name);
-        }
+        self.end(&mut accounts, &name);
         let (spec, specs) = watch::channel(spec.clone());
-        let (publish, snapshot) = watch::channel(Arc::new(Snapshot::first()));
+        let cloud_account = account.status.as_ref().and_then(|status| status.cloud_account.clone());
+        let (publish, snapshot) = watch::channel(Arc::new(Snapshot { cloud_account, ..Snapshot::first() }));
         let (wanted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let inventory = Inventory {
             account: name.clone(),
@@ -172,7 +170,6 @@ impl Inventories {
             publish,
             wanted: Arc::clone(&wanted),
             connection: None,
-            cloud_account: account.status.as_ref().and_then(|status| status.cloud_account.clone()),
         };
         let stopped = stop.clone();
         self.tools.tasks.spawn_background(async move {
@@ -183,7 +180,11 @@ impl Inventories {
 
     /// Stops the account's inventory.
     pub fn stop(&self, account: &str) {
-        if let Some(entry) = self.lock().remove(account) {
+        self.end(&mut self.lock(), account);
+    }
+
+    fn end(&self, accounts: &mut HashMap<String, Entry>, account: &str) {
+        if let Some(entry) = accounts.remove(account) {
             entry.stop.cancel();
             self.tools.desk.close(account);
         }
@@ -214,7 +215,6 @@ struct Inventory {
     publish: watch::Sender<Arc<Snapshot>>,
     wanted: Arc<Notify>,
     connection: Option<Connection>,
-    cloud_account: Option<String>,
 }
 
 impl Inventory {
@@ -278,21 +278,19 @@ impl Inventory {
                 .await?;
         let (observation, balance) = sweep(&connection, spec, &tools.clock, &tools.metrics).await?;
         let is_new = !self.connection.as_ref().is_some_and(|old| old.is_same(&connection));
-        if let Some(known) = &self.cloud_account {
+        let known = self.publish.borrow().cloud_account.clone();
+        if let Some(known) = &known {
             check_owner(known, &balance, is_new)?;
         }
         let balance = balance.inspect_err(|error| tracing::warn!(%error, "the balance is not known")).ok();
-        if self.cloud_account.is_none() {
-            self.cloud_account = balance.as_ref().and_then(|balance| balance.uin.clone());
-        }
         // A client is put to use only after a complete sweep with it.
         if is_new {
             tools.desk.open(&self.account, Arc::clone(&connection.halves.paid));
         }
         let snapshot = Snapshot {
             observation: Some(Arc::new(observation)),
+            cloud_account: known.or_else(|| balance.as_ref()?.uin.clone()),
             balance,
-            cloud_account: self.cloud_account.clone(),
             health: Health::Ready,
             skew: connection.skew(),
             cloud: Some(Arc::clone(&connection.halves.cloud)),

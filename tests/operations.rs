@@ -122,14 +122,8 @@ async fn written(world: &World) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_key_is_in_no_log_no_event_no_status_and_no_metric_whatever_goes_wrong() {
-    let mut account = AccountConfig::default();
-    let key = |secret: &str| AccessKey {
-        secret_id: "AKIDcanary".to_owned(),
-        secret_key: secret.to_owned(),
-        token: None,
-        expires: None,
-    };
-    account.keys = vec![key(CANARY)];
+    let keys = vec![AccessKey::lasting("AKIDcanary", CANARY)];
+    let account = AccountConfig { keys, ..AccountConfig::default() };
     let simulator = Config { accounts: vec![account], ..Config::default() };
     let mut world = World::without_operator(Setup { simulator, with_secret: false, ..Setup::default() }).await;
     let port = free_port();

@@ -129,12 +129,7 @@ async fn a_key_of_another_cloud_account_is_not_used_and_what_it_shows_proves_not
     let other = AccountConfig {
         id: "other".to_owned(),
         uin: 200_000_000_002,
-        keys: vec![AccessKey {
-            secret_id: "AKIDother".to_owned(),
-            secret_key: "s".to_owned(),
-            token: None,
-            expires: None,
-        }],
+        keys: vec![AccessKey::lasting("AKIDother", "s")],
         ..AccountConfig::default()
     };
     let simulator = Config { accounts: vec![AccountConfig::default(), other], ..Config::default() };

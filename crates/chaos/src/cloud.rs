@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 
 use crate::fault::{Outcome, Point, Site};
 use crate::journey::{Call, Link};
-use crate::rows::{deal, package, renewable, spoil, view};
+use crate::rows::{date, deal, package, renewable, spoil, view};
 use crate::sabotage::Sabotage;
 use crate::world::World;
 
@@ -112,8 +112,7 @@ impl Cloud for CloudWire {
         self.list("DescribeConcurrentPackages", Some(Site::Describe), |world, cloud| {
             let mut rows = cloud.packages(ACCOUNT, &[], view(world, cloud)).unwrap_or_default();
             spoil(world, &mut rows);
-            let dated = |row: &state::Instance| row.expires.saturating_add(world.plan.between_lists);
-            rows.iter_mut().for_each(|row| row.expires = dated(row).unwrap_or(row.expires));
+            date(&mut rows, world.plan.between_lists);
             Ok(rows.iter().map(|row| package(cloud, row)).collect())
         })
     }

@@ -16,7 +16,8 @@ use crate::cloud::SIGNATURE;
 use crate::trouble::Trouble;
 use crate::world::World;
 
-/// Lists may date one expiry a little differently, and the shortest renewal is by a day.
+/// Lists may date one expiry a little differently, and the shortest renewal is by a day. The judge takes no measure from the
+/// code that it judges.
 const APART: SignedDuration = SignedDuration::from_hours(12);
 
 /// A rule that was broken.
@@ -278,8 +279,13 @@ fn is_heartbeat(world: &World, key: &Key, asked: &Asked) -> bool {
 }
 
 /// True when two lists that date their expiries differently may mean the same one.
-pub fn is_same_expiry(one: Timestamp, other: Timestamp) -> bool {
+fn is_same_expiry(one: Timestamp, other: Timestamp) -> bool {
     one.duration_since(other).abs() < APART
+}
+
+/// True when it is a later expiry, and not the same one in another list.
+pub fn is_later_expiry(one: Timestamp, other: Timestamp) -> bool {
+    one > other && !is_same_expiry(one, other)
 }
 
 fn renew_the_same(one: &Charge, other: &Charge) -> bool {

@@ -8,7 +8,7 @@ use carpack_core::Timing;
 use carpack_core::order::SETTLE_ANNOTATION;
 use jiff::Timestamp;
 
-use crate::oracle::is_same_expiry;
+use crate::oracle::is_later_expiry;
 
 /// Name of a pack.
 pub fn name_of(pack: &ConcurrencyPack) -> &str {
@@ -26,7 +26,7 @@ pub fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: 
         && status.next_renewal_time.is_some()
         && status.observed_generation == pack.metadata.generation
         && status.project.as_deref().unwrap_or_default() == project
-        && after.is_none_or(|after| expires.is_some_and(|expires| expires > after && !is_same_expiry(expires, after)))
+        && after.is_none_or(|after| expires.is_some_and(|expires| is_later_expiry(expires, after)))
 }
 
 /// True when nothing more will happen to the order: it is over, and says what was paid.

@@ -13,10 +13,15 @@ pub fn spoil(world: &World, rows: &mut Vec<state::Instance>) {
     match world.plan.sabotage {
         Some(Sabotage::FirstRowOnly) => rows.truncate(1),
         Some(Sabotage::NoNames) => rows.iter_mut().for_each(|row| row.name.clear()),
-        Some(Sabotage::WrongZone) => rows.iter_mut().for_each(|row| {
-            row.expires = row.expires.saturating_add(SignedDuration::from_hours(8)).unwrap_or(row.expires);
-        }),
+        Some(Sabotage::WrongZone) => date(rows, SignedDuration::from_hours(8)),
         _ => {}
+    }
+}
+
+/// The list dates every expiry so much later.
+pub fn date(rows: &mut [state::Instance], later: SignedDuration) {
+    for row in rows {
+        row.expires = row.expires.saturating_add(later).unwrap_or(row.expires);
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::oracle::{Breach, Rule, is_same_expiry};
+use crate::oracle::{Breach, Rule, is_later_expiry};
 use crate::reading::{asks, describe, describe_order, is_settled, name_of, stands, waits_by_design};
 use crate::sabotage::Sabotage;
 use crate::trouble::{self, Trouble};
@@ -207,7 +207,7 @@ impl Teller<'_> {
         sleep(Duration::from_secs(300)).await;
         let renewed = self.world.packs().iter().any(|pack| {
             let at = pack.status.as_ref().and_then(|status| status.expiration_time.as_ref()).map(|t| t.0);
-            name_of(pack) == name && at.is_some_and(|at| at > expires && !is_same_expiry(at, expires))
+            name_of(pack) == name && at.is_some_and(|at| is_later_expiry(at, expires))
         });
         if left.is_negative() && renewed {
             self.world.oracle().breach(Rule::RepeatedRenewal, format!("{name} was renewed after it had expired"));

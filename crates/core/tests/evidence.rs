@@ -10,7 +10,7 @@ use carpack_core::order::{Decision, Effect, Outcome, intend, settle};
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::json;
-use world::{World, pack};
+use world::{World, extend, pack};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const LONGER_THAN_THE_QUARANTINE: SignedDuration = SignedDuration::from_mins(10);
@@ -59,6 +59,16 @@ fn in_doubt(action: OrderAction) -> (World, usize) {
 
 fn committed() -> Outcome {
     Outcome::Committed { order_ids: vec!["ours".into()], instance_ids: Vec::new(), request_id: None }
+}
+
+/// A purchase that was answered, and a look at the cloud since.
+fn paid() -> (World, usize) {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    send(&mut world, index, &committed());
+    world.pass(SECOND);
+    world.sweep();
+    world.pass(SECOND);
+    (world, index)
 }
 
 fn look(world: &World, index: usize, deals: Vec<Deal>) -> Decision {
@@ -201,7 +211,7 @@ fn an_unpaid_order_stays_unpaid_until_the_books_say_otherwise() {
     world.sweep();
     world.pass(SECOND);
     let state_when = |state| {
-        let deal = Deal { order_id: "ours".into(), state, ..deal(DealAction::Purchase, &[&id]) };
+        let deal = ours(state, &[&id]);
         first_line(&look(&world, index, vec![deal])).state
     };
     assert_eq!(state_when(DealState::Unpaid), LineState::Committed);
@@ -234,7 +244,7 @@ fn a_lost_renewal_is_proven_by_an_expiry_of_a_later_day_and_not_by_a_list_that_d
     let (mut world, index) = in_doubt(OrderAction::Renew);
     let mut later = |by: SignedDuration| {
         for instance in world.instances.values_mut() {
-            instance.expiration = instance.expiration.map(|at| at.checked_add(by).unwrap());
+            extend(instance, by);
         }
         world.sweep();
         world.pass(SECOND);
@@ -246,12 +256,8 @@ fn a_lost_renewal_is_proven_by_an_expiry_of_a_later_day_and_not_by_a_list_that_d
 
 #[test]
 fn what_the_books_show_in_another_currency_is_no_sum_of_nothing() {
-    let (mut world, index) = unsent(OrderAction::Buy);
-    send(&mut world, index, &committed());
-    world.pass(SECOND);
-    world.sweep();
-    world.pass(SECOND);
-    let deal = Deal { order_id: "ours".into(), currency: Some("CNY".into()), ..deal(DealAction::Purchase, &[]) };
+    let (world, index) = paid();
+    let deal = Deal { currency: Some("CNY".into()), ..ours(DealState::InEffect, &[]) };
     let status = look(&world, index, vec![deal]).status;
     assert_eq!(status.lines[0].paid.as_ref().map(|paid| paid.currency.as_str()), Some("CNY"));
     assert_eq!(status.paid, None, "limits then count the quote");
@@ -399,11 +405,7 @@ fn a_purchase_that_the_books_call_closed_is_not_refused_while_anything_of_it_is_
 
 #[test]
 fn that_an_order_is_unpaid_or_closed_is_noted_once() {
-    let (mut world, index) = unsent(OrderAction::Buy);
-    send(&mut world, index, &committed());
-    world.pass(SECOND);
-    world.sweep();
-    world.pass(SECOND);
+    let (mut world, index) = paid();
     let mut notes_after = |state: DealState| {
         world.orders[index].status = Some(look(&world, index, vec![ours(state, &[])]).status);
         let trail = world.orders[index].status.as_ref().unwrap().trail.iter();

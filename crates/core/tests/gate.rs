@@ -13,7 +13,7 @@ use carpack_core::order::Effect;
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::json;
-use world::{Reply, World, pack, time};
+use world::{Reply, World, extend, pack, time};
 
 /// A world in which the first purchase has been ordered and not sent; the sweep in hand is newer than the order.
 fn ordered(spec: serde_json::Value) -> World {
@@ -209,7 +209,7 @@ fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
     run(&mut world);
     // The last look was a moment ago; since then somebody has renewed the second instance in the console.
     let second = world.instances.values_mut().nth(1).unwrap();
-    second.expiration = second.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+    extend(second, SignedDuration::from_hours(24));
     let last = world.orders.len() - 1;
     world.approve(last, "ThisOrder");
     for _ in 0..12 {
@@ -228,7 +228,7 @@ fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
 fn a_renewal_whose_expiry_has_moved_is_void() {
     let mut world = due(json!({}));
     for instance in world.instances.values_mut() {
-        instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+        extend(instance, SignedDuration::from_hours(24));
     }
     world.sweep();
     run(&mut world);
@@ -239,7 +239,7 @@ fn a_renewal_whose_expiry_has_moved_is_void() {
 fn a_successor_is_void_when_the_lineage_lasts_longer_meanwhile() {
     let mut world = due(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
     for instance in world.instances.values_mut() {
-        instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+        extend(instance, SignedDuration::from_hours(24));
     }
     world.sweep();
     run(&mut world);
@@ -258,7 +258,7 @@ fn what_is_due_is_renewed_once_although_another_list_dates_its_expiry_a_little_o
     let mut world = due(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": strategy}}));
     for instance in world.instances.values_mut() {
         let by = SignedDuration::from_mins(minutes);
-        instance.expiration = instance.expiration.map(|at| at.checked_add(by).unwrap());
+        extend(instance, by);
     }
     world.sweep();
     run(&mut world);

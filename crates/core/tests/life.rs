@@ -12,7 +12,7 @@ use carpack_core::pack::Change;
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::json;
-use world::{Reply, World, pack, time};
+use world::{Reply, World, extend, pack, time};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -180,7 +180,7 @@ fn an_instance_that_was_renewed_in_the_console_is_not_renewed_again() {
     world.run_until("2026-12-03T17:00:00Z", HOUR);
     let second = world.instances.keys().nth(1).unwrap().clone();
     let instance = world.instances.get_mut(&second).unwrap();
-    instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(24)).unwrap());
+    extend(instance, SignedDuration::from_hours(24));
     world.run_until("2026-12-03T23:00:00Z", HOUR);
     assert_eq!(world.renewed(), 2);
 }
@@ -593,7 +593,7 @@ fn what_expired_of_a_pack_is_not_taken_for_undelivered_when_the_rest_lives_on() 
     let renewed: Vec<String> = world.instances.keys().filter(|id| **id != late).cloned().collect();
     for id in renewed {
         let instance = world.instances.get_mut(&id).unwrap();
-        instance.expiration = instance.expiration.map(|at| at.checked_add(SignedDuration::from_hours(72)).unwrap());
+        extend(instance, SignedDuration::from_hours(72));
     }
     world.spec(|spec| spec.renewal.mode = carpack_api::pack::RenewalMode::None);
     world.run_until("2026-12-04T06:00:00Z", HOUR);
@@ -799,7 +799,7 @@ fn renewed_and_not_shown(renew_before: &str, until: &str, later: SignedDuration)
     assert_eq!((world.renewed(), world.ready()), (3, "True Active".into()));
     world.instances = before;
     let first = world.instances.values_mut().next().unwrap();
-    first.expiration = first.expiration.map(|at| at.checked_add(later).unwrap());
+    extend(first, later);
     world.settle();
     world
 }

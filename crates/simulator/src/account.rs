@@ -21,6 +21,13 @@ pub struct AccessKey {
     pub expires: Option<Timestamp>,
 }
 
+impl AccessKey {
+    /// A key that does not end.
+    pub fn lasting(secret_id: &str, secret_key: &str) -> Self {
+        Self { secret_id: secret_id.to_owned(), secret_key: secret_key.to_owned(), token: None, expires: None }
+    }
+}
+
 impl fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessKey").field("secret_id", &self.secret_id).finish_non_exhaustive()
@@ -134,12 +141,7 @@ impl Default for AccountConfig {
             id: "default".to_owned(),
             uin: default_uin(),
             balance_cents: 100_000_000,
-            keys: vec![AccessKey {
-                secret_id: "AKIDsimulator".to_owned(),
-                secret_key: "simulator-secret-key".to_owned(),
-                token: None,
-                expires: None,
-            }],
+            keys: vec![AccessKey::lasting("AKIDsimulator", "simulator-secret-key")],
             settings: AccountSettings::default(),
         }
     }

@@ -13,7 +13,7 @@ use crate::limits::{self, is_first};
 use crate::money;
 use crate::names::{carries_hash, is_named, is_order_of};
 use crate::observation::{Observation, seen_off};
-use crate::time::{is_same_expiry, plus, renewal_duration};
+use crate::time::{is_renewed, is_same_expiry, plus, renewal_duration};
 
 /// The look in hand is not new enough.
 pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
@@ -180,8 +180,8 @@ pub(crate) fn paid_for<'a>(
     from: Timestamp,
 ) -> Option<&'a PackOrder> {
     let wanted = |line: &&OrderLine| {
-        let reaches = |paid: Timestamp| paid >= from || is_same_expiry(paid, from);
-        line.instance_id.as_deref() == instance && line.renews_from.as_ref().is_some_and(|t| reaches(t.0))
+        let covered = line.renews_from.as_ref().is_some_and(|paid| !is_renewed(from, paid.0));
+        line.instance_id.as_deref() == instance && covered
     };
     orders.find(|order| {
         let status = order.status.iter().flat_map(|status| &status.lines);

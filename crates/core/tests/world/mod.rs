@@ -124,6 +124,11 @@ pub fn account() -> Account {
     Account { name: "default".into(), spec, health: Health::Ready }
 }
 
+/// The cloud shows an expiry that is so much later.
+pub fn extend(instance: &mut Instance, by: SignedDuration) {
+    instance.expiration = instance.expiration.map(|at| at.checked_add(by).unwrap());
+}
+
 pub fn pack(spec: serde_json::Value) -> ConcurrencyPack {
     let mut all = json!({
         "billingMode": "Daily", "region": "ap-singapore", "concurrencyScale": "L1", "quantity": 3, "duration": 3,

@@ -379,7 +379,7 @@ fn a_person_in_the_console_is_not_held_to_the_limits_of_the_api() {
 #[test]
 fn accounts_do_not_see_each_other() {
     let mut state = cloud();
-    let key = crate::AccessKey { secret_id: "b".to_owned(), secret_key: "b".to_owned(), token: None, expires: None };
+    let key = crate::AccessKey::lasting("b", "b");
     let other = AccountConfig { id: "other".to_owned(), keys: vec![key], ..AccountConfig::default() };
     state.add_account(other).unwrap();
     let id = buy_one(&mut state, PeriodUnit::Day);
