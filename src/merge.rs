@@ -70,7 +70,11 @@ fn instance(renewable: Option<RenewableInstance>, package: Option<ConcurrentPack
     Instance {
         id: id.unwrap_or_default(),
         name: billing_name.or(car_name),
-        concurrencies: package.as_ref().and_then(|p| p.concurrencies).and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
+        concurrencies: package
+            .as_ref()
+            .and_then(|p| p.concurrencies)
+            .and_then(|n| i32::try_from(n).ok())
+            .filter(|n| *n > 0),
         project: match package.as_ref().map(|p| &p.project) {
             None | Some(ProjectBinding::Unknown) => Binding::Unknown,
             Some(ProjectBinding::Unbound) => Binding::Unbound,
@@ -159,7 +163,7 @@ mod tests {
         assert_eq!(instance.expiration.unwrap().to_string(), "2026-12-04T15:59:59Z");
         assert_eq!(instance.expiration_source, ExpirationTimeSource::Billing);
         assert_eq!((instance.renew_flag, instance.isolated), (RenewFlag::Manual, true));
-        assert_eq!((instance.concurrencies, instance.scale.as_deref()), (20, Some("L1")));
+        assert_eq!((instance.concurrencies, instance.scale.as_deref()), (Some(20), Some("L1")));
         assert_eq!(instance.region.as_deref(), Some("ap-singapore"));
         assert_eq!(instance.project, Binding::Bound("cap-1".to_owned()));
     }
@@ -177,7 +181,7 @@ mod tests {
     fn an_instance_only_billing_lists_is_kept_when_it_has_the_accounts_product_code() {
         let seen = merged(vec![renewable("i-1", "p_car"), renewable("i-2", "p_cvm")], Vec::new());
         assert_eq!(seen.instances.keys().collect::<Vec<_>>(), ["i-1"]);
-        assert_eq!((seen.instances["i-1"].concurrencies, &seen.instances["i-1"].project), (1, &Binding::Unknown));
+        assert_eq!((seen.instances["i-1"].concurrencies, &seen.instances["i-1"].project), (None, &Binding::Unknown));
     }
 
     #[test]

@@ -242,18 +242,23 @@ async fn a_successor_is_bought_once_for_what_ends_although_the_second_instance_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_successor_is_void_when_the_second_instance_was_renewed_after_its_order_was_made_and_the_next_is_bought() {
+async fn a_successor_is_void_when_the_pack_was_renewed_after_its_order_was_made_and_the_next_is_bought() {
     let world = World::start().await;
     let expiry = three(&world, json!({})).await;
-    let second = world.ids().swap_remove(1);
     world.change("concert", json!({"mode": "ApprovalRequired"})).await;
     let story = async {
         world.go_to(expiry + DUE);
         world.until_order("concert", "buy-2", "AwaitingApproval").await;
-        world.simulator.console_renew(&second, 1).unwrap();
+        for id in world.ids() {
+            world.simulator.console_renew(&id, 1).unwrap();
+        }
         let void = world.until_order("concert", "buy-2", "Failed").await;
         let said = void.status.unwrap().message.unwrap();
-        assert_eq!(said, "nothing was spent: the lineage's latest expiry has moved");
+        assert_eq!(
+            said,
+            "nothing was spent: what outlasts the expiry that it renews from carries the whole pack already"
+        );
+        world.go_to(expiry + DAY + DUE);
         let order = world.until_order("concert", "buy-3", "AwaitingApproval").await;
         let from: Vec<_> = order.spec.lines.iter().map(|line| line.renews_from.as_ref().map(|at| at.0)).collect();
         assert_eq!(from, [Some(expiry + DAY)]);
@@ -263,9 +268,9 @@ async fn a_successor_is_void_when_the_second_instance_was_renewed_after_its_orde
         world.sweeps(2).await;
         assert_eq!(world.asked("CreateInstance"), 1, "nothing is sent without a word on the order that holds");
         world.decide_order("concert", "buy-3", json!({"decision": "Approved"})).await;
-        succeeded(&world, 1, expiry).await;
+        succeeded(&world, 1, expiry + DAY).await;
         world.until_cloud("all of the successors are bound", |_| capacity(&world) == 6).await;
-        world.go_to(expiry + SOON);
+        world.go_to(expiry + DAY + SOON);
         world.sweeps(2).await;
         world.until_ready("concert").await;
     };
@@ -322,8 +327,15 @@ async fn a_successor_is_bought_in_time_although_the_second_instance_was_renewed_
         world.go_to(expiry + SOON);
         world.sweeps(2).await;
         let pack = world.until_ready("concert").await;
-        assert_eq!(pack.status.unwrap().quantity.as_deref(), Some("4/3"), "the renewed one serves on");
+        assert_eq!(pack.status.as_ref().unwrap().quantity.as_deref(), Some("4/3"), "the renewed one serves on");
+        // It outlasts the successor, and bars nothing.
+        let next = expiration(&pack).unwrap();
+        world.go_to(next + DUE);
+        succeeded(&world, 2, next).await;
+        world.go_to(next + SOON);
+        world.sweeps(2).await;
+        world.until_ready("concert").await;
     };
     assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
-    assert_eq!((world.bought(), world.renewed()), (2, 0));
+    assert_eq!((world.bought(), world.renewed()), (3, 0));
 }

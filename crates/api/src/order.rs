@@ -137,7 +137,7 @@ pub struct OrderLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub instance_id: Option<String>,
-    /// The expiry that is extended, or for a successor the latest expiry of its lineage: if it has moved, the line is void.
+    /// The expiry that is extended, or for a successor the moment from which its pack would have less than its quantity: if what outlasts it carries the whole pack meanwhile, the line is void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renews_from: Option<Time>,
     /// Sent with the call and with every repetition of it, so that the cloud can tell them for the same.

@@ -284,8 +284,9 @@ pub struct InstanceStatus {
     /// Its name in the cloud.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Number of concurrencies in it.
-    pub concurrencies: i32,
+    /// Number of concurrencies in it; absent while the cloud has not said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrencies: Option<i32>,
     /// The project it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod brake;
+mod claim;
 pub mod condition;
 pub mod limits;
 pub mod money;

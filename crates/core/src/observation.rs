@@ -13,8 +13,8 @@ pub struct Instance {
     pub id: String,
     /// Its name.
     pub name: Option<String>,
-    /// Number of concurrencies in it.
-    pub concurrencies: i32,
+    /// Number of concurrencies in it; none when the cloud does not say.
+    pub concurrencies: Option<i32>,
     /// Its project.
     pub project: Binding,
     /// When it expires.
@@ -131,7 +131,7 @@ pub struct DealsLook {
     pub deals: Vec<Deal>,
 }
 
-/// Rule 7: no renewal by us until the cloud's own is *observed* off. A Daily pack has no such switch, so silence will do.
+/// No renewal by us until the cloud's own is *observed* off. A Daily pack has no such switch, so silence will do.
 pub(crate) fn seen_off(flag: RenewFlag, mode: BillingMode) -> bool {
     match flag {
         RenewFlag::Manual => true,
@@ -152,7 +152,7 @@ mod tests {
             let instance = Instance {
                 id: "i".into(),
                 name: None,
-                concurrencies: 1,
+                concurrencies: Some(1),
                 project: Binding::Unknown,
                 expiration,
                 expiration_source: ExpirationTimeSource::Billing,

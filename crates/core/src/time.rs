@@ -31,9 +31,9 @@ pub fn since(now: Timestamp, then: Timestamp) -> SignedDuration {
     now.duration_since(then)
 }
 
-/// No renewal is by less than a day: what differs by less than half of one is one expiry, dated otherwise by another of the
-/// cloud's lists (ASSUMED: no document says that they agree), or read in another time zone.
-const ONE_EXPIRY: SignedDuration = SignedDuration::from_hours(12);
+/// No renewal is by less than a day, and a successor gains at least half of one: what differs by less is one expiry, dated
+/// otherwise by another of the cloud's lists (ASSUMED: no document says that they agree), or read in another time zone.
+const ONE_EXPIRY: SignedDuration = SignedDuration::from_hours(10);
 
 /// True when an instance expires later than that because somebody renewed it.
 pub fn is_renewed(expiration: Timestamp, from: Timestamp) -> bool {
@@ -142,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_by_less_than_half_a_day_is_one_expiry() {
+    fn what_differs_by_hours_is_one_expiry_and_what_differs_by_half_a_day_is_not() {
         let expiry: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
-        let [minute, day] = [SignedDuration::from_mins(1), SignedDuration::from_hours(24)];
-        for same in [expiry, expiry + minute, expiry - minute] {
+        let [hours, day] = [SignedDuration::from_hours(9), SignedDuration::from_hours(12)];
+        for same in [expiry, expiry + hours, expiry - hours] {
             assert!(is_same_expiry(same, expiry) && !is_renewed(same, expiry), "{same}");
         }
         assert!(is_renewed(expiry + day, expiry) && !is_same_expiry(expiry + day, expiry));

@@ -18,7 +18,7 @@ use world::{Reply, World, cases, pack, time};
 struct Row {
     id: usize,
     name: usize,
-    concurrencies: i32,
+    concurrencies: Option<i32>,
     expires: Option<i64>,
     binding: usize,
     flag: usize,
@@ -26,7 +26,10 @@ struct Row {
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
-    let count = prop_oneof![Just(0), Just(1), Just(3), Just(-1), Just(i32::MAX), any::<i32>()];
+    let count = prop_oneof![
+        Just(None),
+        prop_oneof![Just(0), Just(1), Just(3), Just(-1), Just(i32::MAX), any::<i32>()].prop_map(Some)
+    ];
     let hours = prop_oneof![Just(None), Just(Some(0)), (-100_i64..100).prop_map(Some), Just(Some(70_000_000))];
     let row = (0_usize..6, 0_usize..5, count, hours, 0_usize..4, 0_usize..3, any::<bool>());
     let row = row.prop_map(|(id, name, concurrencies, expires, binding, flag, isolated)| Row {

@@ -206,7 +206,9 @@ fn an_unpaid_order_stays_unpaid_until_the_books_say_otherwise() {
     send(&mut world, index, &committed());
     let (mut settled, _) = unsent(OrderAction::Renew);
     let (id, row) = settled.instances.pop_first().unwrap();
-    world.instances.insert(id.clone(), carpack_core::observation::Instance { concurrencies: 3, name: None, ..row });
+    world
+        .instances
+        .insert(id.clone(), carpack_core::observation::Instance { concurrencies: Some(3), name: None, ..row });
     world.pass(SECOND);
     world.sweep();
     world.pass(SECOND);

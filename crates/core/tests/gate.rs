@@ -200,6 +200,11 @@ fn nothing_is_bought_under_a_name_that_is_taken_meanwhile() {
     world.sweep();
     run(&mut world);
     assert_eq!(world.bought(), 0);
+    // By its very name nothing could be told from it, also when it has expired.
+    world.pass(SignedDuration::from_hours(24 * 4));
+    world.sweep();
+    run(&mut world);
+    assert_eq!(world.bought(), 0);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use carpack_core::{order, pack as packs};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::json;
-use world::{Reply, World, pack};
+use world::{Reply, World, extend, pack};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -32,6 +32,12 @@ enum Act {
     ChangesRefused(bool),
     RestartOperator,
     Recreate,
+    /// A look that misses an instance.
+    Missed(usize),
+    /// Renewed in the console by so many days.
+    Renewed(usize, i64),
+    /// Refunded in the console.
+    Refunded(usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -62,6 +68,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<bool>().prop_map(Act::ChangesRefused),
         1 => Just(Act::RestartOperator),
         1 => Just(Act::Recreate),
+        2 => (0_usize..6).prop_map(Act::Missed),
+        1 => (0_usize..6, 1_i64..4).prop_map(|(i, days)| Act::Renewed(i, days)),
+        1 => (0_usize..6).prop_map(Act::Refunded),
     ]
 }
 
@@ -96,9 +105,27 @@ fn perform(world: &mut World, act: &Act, objects: &mut u32) {
         }
         Act::Recreate => {
             *objects += 1;
-            let mut again = pack(json!({"project": "cap-a"}));
+            let mut again = world.pack.clone().unwrap_or_else(|| pack(json!({"project": "cap-a"})));
+            again.status = None;
+            again.metadata.finalizers = None;
             again.metadata.uid = Some(format!("uid-{objects}"));
             world.pack = Some(again);
+        }
+        Act::Missed(index) => {
+            world.sweep();
+            let missed = world.instances.keys().nth(*index);
+            if let (Some(id), Some(observation)) = (missed, world.observation.as_mut()) {
+                observation.instances.remove(id);
+            }
+        }
+        Act::Renewed(index, days) => {
+            let live = world.instances.values_mut().filter(|instance| !instance.isolated).nth(*index);
+            live.into_iter().for_each(|instance| extend(instance, SignedDuration::from_hours(24 * days)));
+        }
+        Act::Refunded(index) => {
+            if let Some(id) = world.instances.keys().nth(*index).cloned() {
+                world.instances.remove(&id);
+            }
         }
         Act::Order(_) | Act::Approve(_) | Act::Project(_) => {}
     }
@@ -108,8 +135,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_nothing_is_charged_twice_and_no_two_orders_are_open(acts in prop::collection::vec(act(), 1..120)) {
-        let mut world = World::new(pack(json!({"project": "cap-a"})));
+    fn whatever_happens_nothing_is_charged_twice_and_no_two_orders_are_open(acts in prop::collection::vec(act(), 1..160), replace: bool) {
+        let mut world = World::new(pack(json!({"project": "cap-a", "renewal": renewal(replace)})));
         let mut objects = 1;
         for act in &acts {
             perform(&mut world, act, &mut objects);
@@ -124,11 +151,22 @@ proptest! {
                 }
             }
             prop_assert!(renewals.values().all(|count| *count == 1), "{renewals:?}");
+            // And one successor for each end of an object.
+            let successors = world.orders.iter().filter(|o| o.spec.action == OrderAction::Buy && is_charged(&world, o));
+            let mut ends: Vec<_> = successors.map(|o| (&o.spec.pack_ref.uid, o.spec.lines[0].renews_from.as_ref().map(|t| t.0))).collect();
+            ends.sort();
+            prop_assert!(ends.windows(2).all(|two| two[0].0 != two[1].0 || two[0].1 != two[1].1), "{ends:?}");
             // Never more than one live purchase of this name, unless a successor was declared.
             let live = world.instances.values().filter(|i| !i.isolated).count();
             prop_assert!(live + world.undelivered.len() <= 3 + expired_late(&world), "{live} live instances");
             prop_assert!(ready_is_true_only_when_usable(&world), "Ready although not usable");
         }
+        world.sweeps = true;
+        world.replies.clear();
+        world.settle();
+        let settled = world.orders.len();
+        world.settle();
+        prop_assert!(world.orders.len() <= settled + 1, "orders without end: {settled}, then {}", world.orders.len());
     }
 
     #[test]
@@ -162,6 +200,15 @@ proptest! {
                 "a call before its record");
         }
     }
+}
+
+fn renewal(replace: bool) -> serde_json::Value {
+    let strategy = if replace { "Replace" } else { "Extend" };
+    json!({"mode": "Operator", "duration": 1, "renewBefore": "6h", "strategy": strategy})
+}
+
+fn is_charged(world: &World, order: &carpack_api::PackOrder) -> bool {
+    order.spec.lines.iter().any(|line| world.charges.iter().any(|charge| charge.token == line.client_token))
 }
 
 /// Instances that were delivered after their object had been replaced are nobody's, and count apart.

@@ -585,7 +585,7 @@ fn a_pack_in_one_instance_whose_expiry_the_cloud_no_longer_says() {
     diary.then("three concurrencies come in one instance, and one more", |world| {
         world.deliver();
         world.instances.pop_last();
-        world.instances.values_mut().next().unwrap().concurrencies = 3;
+        world.instances.values_mut().next().unwrap().concurrencies = Some(3);
         let last = world.instances.values_mut().last().unwrap();
         last.expiration = last.expiration.map(|at| at + HOUR * 24);
     });

@@ -205,7 +205,7 @@ fn instance(id: &str, item: &Item, expires: i64, now: i64) -> Instance {
     Instance {
         id: id.to_owned(),
         name: Some(item.name.clone()),
-        concurrencies: 1,
+        concurrencies: Some(1),
         project: Binding::Unbound,
         expiration: Some(at(expires)),
         expiration_source: ExpirationTimeSource::Billing,

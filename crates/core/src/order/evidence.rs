@@ -241,11 +241,9 @@ fn deliver_purchase(
     ids.dedup();
     let before = line.instance_ids.len();
     line.instance_ids = ids;
-    let seen: i64 = line
-        .instance_ids
-        .iter()
-        .filter_map(|id| observation.instances.get(id))
-        .fold(0_i64, |sum, i| sum.saturating_add(i64::from(i.concurrencies)));
+    let there: Vec<_> = line.instance_ids.iter().filter_map(|id| observation.instances.get(id)).collect();
+    let counts = there.iter().map(|i| i64::from(i.concurrencies.unwrap_or(1)));
+    let seen = counts.fold(0_i64, i64::saturating_add);
     let wanted = i64::from(input.order.spec.terms.quantity);
     if seen >= wanted {
         done(line);
@@ -253,6 +251,12 @@ fn deliver_purchase(
     }
     if seen > 0 && is_late(input, submitted) {
         done(line);
+        if there.iter().any(|i| i.concurrencies.is_none()) {
+            return Some(format!(
+                "delivered: {} instances, and the cloud does not say of how many concurrencies",
+                there.len()
+            ));
+        }
         line.category = Some("PartiallyDelivered".to_owned());
         let text = format!("delivered in part: {seen} of {wanted} concurrencies; paid, and never bought again");
         line.message = Some(text.clone());

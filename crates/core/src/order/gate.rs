@@ -1,7 +1,8 @@
 //! The last gate before money moves: what stands between an unsent line and its call.
 
+use carpack_api::common::Time;
 use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine, OrderState};
-use carpack_api::pack::{RenewalMode, RenewalStrategy};
+use carpack_api::pack::{InstanceState, RenewalMode, RenewalStrategy};
 use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder, PackOrderSpec};
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,14 +10,17 @@ use super::Input;
 use super::lines::{has_paid, is_paid};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
+use crate::claim::{Claimed, claimed, outlasting, stranger};
 use crate::limits::{self, is_first};
 use crate::money;
-use crate::names::{carries_hash, is_named, is_order_of};
-use crate::observation::{Observation, seen_off};
+use crate::names::{is_named, is_order_of};
+use crate::observation::{Instance, Observation, seen_off};
 use crate::time::{is_renewed, is_same_expiry, plus, renewal_duration};
 
 /// The look in hand is not new enough.
 pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
+
+const OUTLASTED: &str = "what outlasts the expiry that it renews from carries the whole pack already";
 
 /// What stands between an unsent line and its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +175,7 @@ fn check_bought(input: &Input<'_>, line: &OrderLine) -> Gate {
     }
 }
 
-/// The order that paid for a renewal of an instance (or, by a purchase, of a lineage) from this expiry or a later one. Expiries
+/// The order that paid for a renewal of an instance (or, by a purchase, of the whole pack) from this expiry or a later one. Expiries
 /// only grow: an older one is an old list.
 pub(crate) fn paid_for<'a>(
     mut orders: impl Iterator<Item = &'a PackOrder>,
@@ -380,31 +384,36 @@ fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLin
 }
 
 fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
-    let spec = &input.order.spec;
-    let (namespace, name) = (&spec.pack_ref.namespace, &spec.pack_ref.name);
-    // For a first purchase whatever is alive and carries the pack's hash stands in the way; a successor stands beside it.
-    let taken = observation.instances.values().find(|i| {
-        let carries = |n: &str| line.renews_from.is_none() && i.is_live(input.now) && carries_hash(namespace, name, n);
-        i.name.as_deref().is_some_and(|n| is_named(&spec.pack_name, n) || carries(n))
+    let Some(traces) = input.traces() else { return Gate::Open };
+    let claimed = claimed(traces);
+    let named = |i: &&Instance| i.name.as_deref().is_some_and(|name| is_named(&input.order.spec.pack_name, name));
+    let taken = observation.instances.values().find(named);
+    if let Some(instance) = taken.or_else(|| stranger(traces, &claimed)) {
+        return wait("NameTaken", stands_already(instance));
+    }
+    let Some(Time(ends)) = line.renews_from else { return Gate::Open };
+    let ending = claimed.iter().find(|c| {
+        let here = c.state == InstanceState::Usable && c.observed.is_some();
+        here && c.expiration.is_some_and(|at| is_same_expiry(at, ends))
     });
-    if let Some(instance) = taken {
-        return wait(
-            "NameTaken",
-            format!(
-                "instance {} already stands under this pack's name ({}): it is not bought a second time",
-                instance.id,
-                instance.name.as_deref().unwrap_or_default()
-            ),
-        );
+    match ending {
+        _ if is_outlasted(traces.pack, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
+        Some(_) => Gate::Open,
+        None => wait("Vanished", "what it replaces is not listed by the cloud"),
     }
-    let Some(from) = &line.renews_from else { return Gate::Open };
-    let lineage =
-        observation.instances.values().filter(|i| i.name.as_deref().is_some_and(|n| carries_hash(namespace, name, n)));
-    match lineage.filter_map(|i| i.expiration).max() {
-        Some(latest) if is_same_expiry(latest, from.0) => Gate::Open,
-        Some(_) => Gate::Void("the lineage's latest expiry has moved".to_owned()),
-        None => wait("Vanished", "none of the pack's instances is listed by the cloud"),
-    }
+}
+
+/// True when what expires then is not needed any more.
+fn is_outlasted(pack: &ConcurrencyPack, claimed: &[Claimed<'_>], expiration: Timestamp) -> bool {
+    outlasting(claimed, expiration) >= pack.spec.quantity
+}
+
+pub(crate) fn stands_already(instance: &Instance) -> String {
+    format!(
+        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; return or rename it in the console, or let it run out",
+        instance.id,
+        instance.name.as_deref().unwrap_or_default()
+    )
 }
 
 fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
@@ -423,6 +432,21 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
             return Gate::Reject("DeadlinePassed", format!("instance {id} has expired"));
         }
         Some(_) => {}
+    }
+    if let Some(traces) = input.traces() {
+        let claimed = claimed(traces);
+        if is_outlasted(traces.pack, &claimed, from.0) {
+            return Gate::Void(OUTLASTED.to_owned());
+        }
+        let spec = &input.order.spec;
+        let ours = |c: &&Claimed<'_>| spec.lines.iter().any(|line| line.instance_id.as_ref() == Some(&c.id));
+        let held = claimed.iter().filter(ours).fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+        if held > spec.terms.quantity {
+            return Gate::Void(format!(
+                "its instances hold {held} concurrencies, and it was made and priced for {}",
+                spec.terms.quantity
+            ));
+        }
     }
     if !seen_off(instance.renew_flag, input.order.spec.terms.billing_mode) {
         let message = format!("the cloud's own renewal of instance {id} is not seen off yet");

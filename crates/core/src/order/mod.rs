@@ -13,12 +13,13 @@ use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::Account;
+use crate::claim::Traces;
 use crate::limits::Commitments;
 use crate::observation::{DealsLook, Observation};
 use crate::{Event, Timing};
 
 pub use decide::decide;
-pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered, paid_for};
+pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered, paid_for, stands_already};
 pub use lines::{Outcome, adds_to, has_paid, intend, may_leave, settle};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 
@@ -61,6 +62,14 @@ pub struct Input<'a> {
     pub clock_ahead: SignedDuration,
     /// Intervals.
     pub timing: &'a Timing,
+}
+
+impl<'a> Input<'a> {
+    /// None once the pack is gone.
+    fn traces(&self) -> Option<Traces<'a>> {
+        let Self { siblings: orders, observation, now, .. } = *self;
+        self.pack.map(|pack| Traces { pack, orders, observation, now })
+    }
 }
 
 /// What to do, and what to say.

@@ -2,11 +2,11 @@
 
 use carpack_api::Mode;
 
-use super::claim::Claimed;
 use super::finding::Finding;
 use super::purchase::check_project;
 use super::view::View;
 use super::{Change, Effect};
+use crate::claim::Claimed;
 use crate::condition::ASSIGNED;
 use crate::observation::Binding;
 

@@ -6,11 +6,11 @@ use carpack_api::pack::{DeletionPolicy, InstanceState, RenewFlag};
 use carpack_api::{ConcurrencyPackStatus, Mode, PackOrder};
 use jiff::SignedDuration;
 
-use super::claim::Claimed;
 use super::orders::{self, Draft};
 use super::view::View;
 use super::{Change, Decision, Effect, Input};
 use crate::Event;
+use crate::claim::Claimed;
 use crate::condition::{Verdict, events, merge, verdict};
 use crate::observation::seen_off;
 use crate::time::{plus, since};

@@ -4,11 +4,11 @@ use carpack_api::order::OrderAction;
 use carpack_api::pack::RenewFlag;
 use carpack_api::{BillingMode, Mode};
 
-use super::claim::Claimed;
 use super::orders;
 use super::view::View;
 use super::{Change, Effect};
 use crate::account::wants_auto_renew;
+use crate::claim::Claimed;
 use crate::names::{cloud_name, instance_name, number_of};
 use crate::order::has_paid;
 

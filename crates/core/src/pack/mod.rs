@@ -1,7 +1,6 @@
 //! What to do next for a ConcurrencyPack.
 
 mod assignment;
-mod claim;
 mod deletion;
 mod finding;
 mod flags;
@@ -17,10 +16,11 @@ use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder, PackOrderSpe
 use jiff::Timestamp;
 
 use crate::account::Account;
+use crate::claim::Traces;
 use crate::observation::Observation;
 use crate::{Event, Timing};
 
-pub use claim::owns_instance;
+pub use crate::claim::owns_instance;
 pub use renewal::next_renewal;
 
 /// Everything that a decision about a pack depends on.
@@ -46,6 +46,12 @@ pub struct Input<'a> {
     pub now: Timestamp,
     /// Intervals.
     pub timing: &'a Timing,
+}
+
+impl<'a> Input<'a> {
+    fn traces(&self) -> Traces<'a> {
+        Traces { pack: self.pack, orders: self.orders, observation: self.observation, now: self.now }
+    }
 }
 
 /// A change in the cloud that failed.

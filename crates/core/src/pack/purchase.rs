@@ -2,17 +2,16 @@
 
 use carpack_api::Mode;
 use carpack_api::order::{OrderAction, OrderState};
-use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
 use super::finding::Finding;
 use super::orders::{self, Draft};
 use super::view::View;
 use crate::account::{Account, Health, PriceProblem};
+use crate::claim::stranger;
 use crate::condition::PURCHASED;
 use crate::money;
-use crate::names::carries_hash;
-use crate::order::{not_granted, not_offered};
+use crate::order::{not_granted, not_offered, stands_already};
 use crate::time::{short, term_in_words};
 
 /// Plans the first purchase.
@@ -189,18 +188,8 @@ pub(super) fn check_project(view: &View<'_>, account: &Account, project: &str) -
     }
 }
 
-/// Rule 8: what already stands under the wanted name is never bought a second time.
+/// What already stands under the wanted name is never bought a second time.
 pub(super) fn name_taken(view: &View<'_>) -> Option<Finding> {
-    let observation = view.input.observation?;
-    let claimed = |id: &str| view.claimed.iter().any(|c| c.id == id && c.state != InstanceState::Missing);
-    let other = observation.instances.values().find(|i| {
-        let other = i.is_live(view.input.now) && !claimed(&i.id);
-        other && i.name.as_deref().is_some_and(|n| carries_hash(view.namespace, view.name, n))
-    })?;
-    let name = other.name.as_deref().unwrap_or_default();
-    let message = format!(
-        "instance {} already stands in the account under this pack's name ({name}): it is not bought a second time; return or rename it in the console, or let it run out",
-        other.id
-    );
-    Some(Finding::stuck(PURCHASED, "NameTaken", message))
+    let other = stranger(view.input.traces(), &view.claimed)?;
+    Some(Finding::stuck(PURCHASED, "NameTaken", stands_already(other)))
 }

@@ -7,12 +7,12 @@ use carpack_api::pack::{ConcurrencyPackSpec, RenewFlag, RenewalMode, RenewalStra
 use carpack_api::{Money, PackOrder};
 use jiff::{SignedDuration, Timestamp};
 
-use super::claim::Claimed;
 use super::finding::Finding;
 use super::orders::{self, Draft};
 use super::purchase::{name_taken, usable_account};
 use super::view::View;
 use crate::account::PriceProblem;
+use crate::claim::{Claimed, outlasting};
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
 use crate::observation::seen_off;
@@ -98,7 +98,7 @@ fn by_us(view: &View<'_>) -> Finding {
     let duration = renewal_duration(spec);
     let lines = if due.is_empty() { moments.iter().map(|(_, i)| *i).collect() } else { due.clone() };
     let quantity = match strategy(spec) {
-        RenewalStrategy::Extend => lines.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())),
+        RenewalStrategy::Extend => extended(view, &lines),
         RenewalStrategy::Replace => spec.quantity,
     };
     let account = match usable_account(view) {
@@ -185,17 +185,25 @@ fn renewal_in_words(view: &View<'_>, due: Timestamp, quote: &Money) -> String {
     format!("renew {term} at {}, {}", short(due, view.input.now), money::display(quote))
 }
 
+/// Concurrencies that are renewed with these instances: while the cloud does not say it of each of them, all that the pack may
+/// have. What is approved and counted is never less than what is charged.
+fn extended(view: &View<'_>, instances: &[&Claimed<'_>]) -> i32 {
+    let sum = instances.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+    let known = instances.iter().all(|c| c.known_concurrencies().is_some());
+    if known { sum } else { sum.max(view.input.pack.spec.quantity) }
+}
+
 fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: Money, next: String) -> Finding {
     let input = view.input;
     let barred = |c: &&Claimed<'_>| barred(view, OrderAction::Renew, Some(&c.id), c.expiration?);
-    let open: Vec<&&Claimed<'_>> = due.iter().filter(|c| barred(c).is_none()).collect();
+    let open: Vec<&Claimed<'_>> = due.iter().copied().filter(|c| barred(c).is_none()).collect();
     if open.is_empty()
         && let Some(finding) = due.iter().find_map(barred)
     {
         return finding;
     }
     let spec = &input.pack.spec;
-    let quantity = open.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+    let quantity = extended(view, &open);
     let quote = match input.account.map(|a| a.quote(spec, quantity, renewal_duration(spec))) {
         Some(Ok(quote)) => quote,
         _ => quote,
@@ -214,11 +222,10 @@ fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: Money, next: String) -> 
 fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
     let input = view.input;
     let spec = &input.pack.spec;
-    let Some(latest) = view.claimed.iter().filter_map(|c| c.expiration).max() else {
+    // From then on the pack would have less than its quantity.
+    let Some(ends) = view.expiration else {
         return Finding::stuck(RENEWAL_ON_TRACK, "ExpiryUnknown", "the cloud does not say when the pack expires");
     };
-    // What it gains is counted from when the pack would have less than its quantity; `latest` only says what it renews.
-    let ends = view.expiration.unwrap_or(latest);
     let duration = renewal_duration(spec);
     let length = term(spec.billing_mode, duration);
     let gain = since(plus(input.now, length), ends);
@@ -230,7 +237,7 @@ fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
         let half = plus(ends, length.checked_div(2).unwrap_or(SignedDuration::ZERO).saturating_mul(-1));
         return Finding::stuck(RENEWAL_ON_TRACK, "SuccessorGainsTooLittle", message).wake(half);
     }
-    if let Some(finding) = barred(view, OrderAction::Buy, None, latest) {
+    if let Some(finding) = barred(view, OrderAction::Buy, None, ends) {
         return finding;
     }
     // A successor that nobody claims: the order that would be made is void, and so is each after it.
@@ -242,8 +249,8 @@ fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
         quantity: spec.quantity,
         duration,
         quote: Some(quote),
-        deadline: deadline(spec, Some(latest)),
-        lines: vec![(None, Some(latest))],
+        deadline: deadline(spec, Some(ends)),
+        lines: vec![(None, Some(ends))],
     };
     Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).effect(orders::create(&input, draft)).next(next)
 }
@@ -263,6 +270,15 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
         if input.now < late {
             let message = format!("order {name} has renewed it; waits until the cloud shows it again");
             return Some(Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message).wake(late).wants_sweep());
+        }
+        let successors = outlasting(&view.claimed, from);
+        if action == OrderAction::Buy && successors > 0 {
+            let message = format!(
+                "order {name} has bought the successor, and the cloud shows {successors} of {} concurrencies that outlast {}: ask the cloud's support; it is never bought again",
+                input.pack.spec.quantity,
+                short(from, input.now)
+            );
+            return Some(Finding::stuck(RENEWAL_ON_TRACK, "PartiallyDelivered", message));
         }
         let message = format!(
             "order {name} has renewed it, and the cloud does not show it: ask the cloud's support; only if it was not, {}: then it is renewed once more",

@@ -4,11 +4,11 @@ use carpack_api::common::Time;
 use carpack_api::pack::{ConcurrencyPackStatus, ExpirationTimeSource, OrderReference};
 use jiff::{SignedDuration, Timestamp};
 
-use super::claim::Claimed;
 use super::finding::{Finding, Progress};
 use super::view::View;
 use super::{Change, Decision, Effect, Input, orders};
 use crate::Event;
+use crate::claim::Claimed;
 use crate::condition::{
     ASSIGNED, ENDED, PURCHASED, READY, RECONCILING, STALLED, Verdict, events, is_true, merge, verdict,
 };

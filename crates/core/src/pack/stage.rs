@@ -93,6 +93,10 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
     }
     if usable < wanted {
         let any = |state: InstanceState| view.claimed.iter().any(|c| c.state == state);
+        if view.usable().any(|c| c.known_concurrencies().is_none()) {
+            let message = "the cloud does not say how many concurrencies the pack's instances hold";
+            return verdict(READY, None, "CountUnknown", message);
+        }
         let (reason, why) = match () {
             () if any(InstanceState::Missing) => (
                 "Vanished",

@@ -5,8 +5,8 @@ use carpack_api::order::OrderAction;
 use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
-use super::claim::{Claimed, carrying, claimed};
 use super::{Change, ChangeFailure, Input, orders};
+use crate::claim::{Claimed, carrying, claimed};
 use crate::condition::{PURCHASED, is_true};
 use crate::order::has_paid;
 
@@ -28,7 +28,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub fn new(input: Input<'a>) -> Self {
-        let claimed = claimed(&input);
+        let claimed = claimed(input.traces());
         let carrying: Vec<Claimed<'a>> = carrying(&claimed, input.pack.spec.quantity).into_iter().cloned().collect();
         let account = input.account.map_or(Mode::Automatic, |a| a.spec.mode);
         let fresh = input

@@ -455,7 +455,7 @@ impl World {
             let instance = Instance {
                 id: id.clone(),
                 name: Some(name),
-                concurrencies: 1,
+                concurrencies: Some(1),
                 project: Binding::Unbound,
                 expiration: Some(
                     whole(self.now).checked_add(days(spec.terms.billing_mode, spec.terms.duration)).unwrap(),

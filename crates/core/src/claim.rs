@@ -7,15 +7,27 @@ use carpack_api::pack::{InstanceState, InstanceStatus, RenewFlag};
 use carpack_api::{ConcurrencyPack, PackOrder};
 use jiff::Timestamp;
 
-use super::Input;
-use super::orders;
-use crate::names::is_named;
-use crate::observation::{Binding, Instance};
+use crate::names::{carries_hash, is_named};
+use crate::observation::{Binding, Instance, Observation};
 use crate::order::has_paid;
+use crate::time::is_renewed;
+
+/// What tells which instances are a pack's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Traces<'a> {
+    /// The pack, with what was recorded of it.
+    pub pack: &'a ConcurrencyPack,
+    /// All orders for its namespace and name.
+    pub orders: &'a [&'a PackOrder],
+    /// The sweep in hand.
+    pub observation: Option<&'a Observation>,
+    /// Now.
+    pub now: Timestamp,
+}
 
 /// An instance of the pack: what was recorded of it, and what the newest sweep shows.
 #[derive(Debug, Clone)]
-pub(super) struct Claimed<'a> {
+pub(crate) struct Claimed<'a> {
     pub id: String,
     pub observed: Option<&'a Instance>,
     pub recorded: Option<&'a InstanceStatus>,
@@ -24,8 +36,14 @@ pub(super) struct Claimed<'a> {
 }
 
 impl Claimed<'_> {
+    /// How many it holds; one, when nobody says.
     pub fn concurrencies(&self) -> i32 {
-        self.observed.map(|i| i.concurrencies).or(self.recorded.map(|r| r.concurrencies)).unwrap_or(1)
+        self.known_concurrencies().unwrap_or(1)
+    }
+
+    /// How many it holds, by the newest look that said so.
+    pub fn known_concurrencies(&self) -> Option<i32> {
+        self.observed.and_then(|i| i.concurrencies).or_else(|| self.recorded.and_then(|r| r.concurrencies))
     }
 
     pub fn flag(&self) -> RenewFlag {
@@ -47,7 +65,7 @@ impl Claimed<'_> {
         InstanceStatus {
             id: self.id.clone(),
             name: self.observed.and_then(|i| i.name.clone()).or_else(|| self.recorded.and_then(|r| r.name.clone())),
-            concurrencies: self.concurrencies(),
+            concurrencies: self.known_concurrencies(),
             project: self.project().map(str::to_owned),
             expiration_time: self.expiration.map(carpack_api::common::Time),
             renew_flag: match self.observed {
@@ -60,35 +78,38 @@ impl Claimed<'_> {
 }
 
 /// All instances of the pack: recorded in its status, delivered by its own purchases, or named as those were.
-pub(super) fn claimed<'a>(input: &Input<'a>) -> Vec<Claimed<'a>> {
-    let recorded = input.pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();
+pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
+    let Traces { pack, observation, .. } = traces;
+    let recorded = pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();
     let mut ids: BTreeSet<String> = recorded.iter().map(|r| r.id.clone()).collect();
-    let paid: Vec<&PackOrder> = orders::own(input, OrderAction::Buy).filter(|o| has_paid(o)).collect();
+    let uid = pack.metadata.uid.as_deref().unwrap_or_default();
+    let purchase = |o: &&PackOrder| o.spec.action == OrderAction::Buy && o.spec.pack_ref.uid == uid && has_paid(o);
+    let paid: Vec<&PackOrder> = traces.orders.iter().copied().filter(purchase).collect();
     for order in &paid {
         let lines = order.status.iter().flat_map(|s| &s.lines);
         ids.extend(lines.flat_map(|line| line.instance_ids.iter().cloned()));
     }
-    if let Some(observation) = input.observation {
+    if let Some(observation) = observation {
         let named = observation.instances.values().filter(|i| {
             i.name.as_deref().is_some_and(|name| paid.iter().any(|order| is_named(&order.spec.pack_name, name)))
         });
         ids.extend(named.map(|i| i.id.clone()));
     }
     // What was promised and never seen is not there yet, which is not the same as missing.
-    let seen = |id: &String| {
-        recorded.iter().any(|r| r.id == *id) || input.observation.is_some_and(|o| o.instances.contains_key(id))
-    };
-    let claimed = ids.into_iter().filter(seen).map(|id| claim(input, recorded, id)).collect();
-    without_outlived(claimed, input.pack.spec.quantity)
+    let seen =
+        |id: &String| recorded.iter().any(|r| r.id == *id) || observation.is_some_and(|o| o.instances.contains_key(id));
+    let claimed = ids.into_iter().filter(seen).map(|id| claim(traces, recorded, id)).collect();
+    without_outlived(claimed, pack.spec.quantity)
 }
 
-fn claim<'a>(input: &Input<'a>, recorded: &'a [InstanceStatus], id: String) -> Claimed<'a> {
-    let observed = input.observation.and_then(|o| o.instances.get(&id));
+fn claim<'a>(traces: Traces<'a>, recorded: &'a [InstanceStatus], id: String) -> Claimed<'a> {
+    let Traces { observation, now, .. } = traces;
+    let observed = observation.and_then(|o| o.instances.get(&id));
     let recorded = recorded.iter().find(|r| r.id == id);
     let known = recorded.and_then(|r| r.expiration_time.as_ref()).map(|t| t.0);
     let expiration = observed.and_then(|i| i.expiration).or(known);
-    let expired = expiration.is_some_and(|at| at <= input.now) || observed.is_some_and(|i| i.isolated);
-    let state = match (expired, observed, input.observation) {
+    let expired = expiration.is_some_and(|at| at <= now) || observed.is_some_and(|i| i.isolated);
+    let state = match (expired, observed, observation) {
         (true, ..) => InstanceState::Expired,
         (false, None, Some(_)) => InstanceState::Missing,
         (false, ..) => InstanceState::Usable,
@@ -110,9 +131,28 @@ pub fn owns_instance(pack: &ConcurrencyPack, id: &str) -> bool {
     pack.status.iter().flat_map(|s| &s.instances).any(|instance| instance.id == id)
 }
 
+/// A live instance that carries the pack's hash, and is none of those that it claims: nobody here has bought it.
+pub(crate) fn stranger<'a>(traces: Traces<'a>, claimed: &[Claimed<'a>]) -> Option<&'a Instance> {
+    let namespace = traces.pack.metadata.namespace.as_deref().unwrap_or_default();
+    let pack = traces.pack.metadata.name.as_deref().unwrap_or_default();
+    let ours = |id: &str| claimed.iter().any(|c| c.id == id && c.state != InstanceState::Missing);
+    traces.observation?.instances.values().find(|i| {
+        let other = i.is_live(traces.now) && !ours(&i.id);
+        other && i.name.as_deref().is_some_and(|name| carries_hash(namespace, pack, name))
+    })
+}
+
+/// Concurrencies of the usable instances that outlast this expiry: once they are as many as the pack's quantity, what expires
+/// then is not needed any more.
+pub(crate) fn outlasting(claimed: &[Claimed<'_>], expiration: Timestamp) -> i32 {
+    let usable = claimed.iter().filter(|c| c.state == InstanceState::Usable);
+    let later = usable.filter(|c| c.expiration.is_some_and(|at| is_renewed(at, expiration)));
+    later.fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
+}
+
 /// The usable instances that carry the pack: those that expire last, as many as its quantity needs. In the overlap of a
 /// replacement these are the successors.
-pub(super) fn carrying<'c, 'a>(claimed: &'c [Claimed<'a>], quantity: i32) -> Vec<&'c Claimed<'a>> {
+pub(crate) fn carrying<'c, 'a>(claimed: &'c [Claimed<'a>], quantity: i32) -> Vec<&'c Claimed<'a>> {
     let mut usable: Vec<_> = claimed.iter().filter(|c| c.state == InstanceState::Usable).collect();
     usable.sort_by(|a, b| (b.expiration, &a.id).cmp(&(a.expiration, &b.id)));
     let mut sum = 0_i32;
