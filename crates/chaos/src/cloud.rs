@@ -113,7 +113,7 @@ impl Cloud for CloudWire {
             let mut rows = cloud.packages(ACCOUNT, &[], view(world, cloud)).unwrap_or_default();
             spoil(world, &mut rows);
             date(&mut rows, world.plan.between_lists);
-            Ok(rows.iter().map(|row| package(cloud, row)).collect())
+            Ok(rows.iter().map(|row| package(world, cloud, row)).collect())
         })
     }
 

@@ -23,6 +23,20 @@ const BESIDE_PAIRS: [Trouble; 9] = [
     Trouble::Edits,
 ];
 
+/// What is tried beside successors too: it moves what is seen of them, or what is bought.
+const BESIDE_SUCCESSORS: [Trouble; 10] = [
+    Trouble::TokensIgnored,
+    Trouble::Lag,
+    Trouble::Replicas,
+    Trouble::OrdersDeleted,
+    Trouble::Partial,
+    Trouble::MissedRows,
+    Trouble::FewCounts,
+    Trouble::Stray,
+    Trouble::Console,
+    Trouble::Approval,
+];
+
 /// Some mistakes show beside hardly anything but these: they are tried before the others, which saves minutes.
 const TELLING: [Trouble; 3] = [Trouble::OrdersDeleted, Trouble::WrongClock, Trouble::Console];
 
@@ -31,13 +45,17 @@ pub fn atomic(seed: u64) -> Vec<Schedule> {
     Fault::all().into_iter().map(|fault| schedule(vec![fault], Vec::new(), seed)).collect()
 }
 
-/// Every fault by itself, beside each trouble.
+/// Every fault by itself, beside each trouble, and beside some where packs are replaced by successors.
 pub fn beside_troubles(seed: u64) -> Vec<Schedule> {
-    let crossed = |trouble: Trouble| {
-        let fits = move |fault: &Fault| fits(*fault, trouble);
-        Fault::all().into_iter().filter(fits).map(move |fault| schedule(vec![fault], with(trouble), seed))
+    let successors = BESIDE_SUCCESSORS.into_iter().map(|trouble| [with(trouble), vec![Trouble::Replace]].concat());
+    let crossed = |troubles: Vec<Trouble>| {
+        let faults = Fault::all().into_iter().filter({
+            let troubles = troubles.clone();
+            move |fault| troubles.iter().all(|trouble| fits(*fault, *trouble))
+        });
+        faults.map(move |fault| schedule(vec![fault], troubles.clone(), seed))
     };
-    Trouble::ALL.into_iter().flat_map(crossed).collect()
+    Trouble::ALL.into_iter().map(with).chain(successors).flat_map(crossed).collect()
 }
 
 /// Every ordered pair of faults; what else is different is left to the seed.

@@ -152,13 +152,11 @@ impl Plan {
         let seconds = |seconds: i64| Duration::from_secs(seconds.try_into().unwrap_or(0));
         // A step is seen only after the lag, and a life has at most four steps between two looks at it.
         let late = self.delivery.rest_after_seconds.map_or(Duration::ZERO, seconds);
-        // What is paid and shows nowhere is asked about after a second quarantine.
-        let doubt = if self.has(Trouble::Undelivered) { Duration::from_secs(480) } else { Duration::ZERO };
         // What a predecessor wrote lies in the future of a process whose clock is behind: no look of its own is newer yet.
         let behind = if self.has(Trouble::Replicas) { LAG } else { self.lag.as_secs() };
         // A renewal may have been planned by the later of two dates.
         let dated = seconds(self.between_lists.abs().as_secs());
-        doubt + seconds(behind) * 4 + late + seconds(self.skew.abs().as_secs()) * 2 + dated
+        seconds(behind) * 4 + late + seconds(self.skew.abs().as_secs()) * 2 + dated
     }
 
     /// The expiry after a renewal from this one.

@@ -6,6 +6,7 @@ use carpack_simulator::term::format_time;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sabotage::Sabotage;
+use crate::trouble::Trouble;
 use crate::world::World;
 
 /// Mistakes in reading lists.
@@ -51,14 +52,14 @@ pub fn renewable(cloud: &State, row: &state::Instance) -> RenewableInstance {
 }
 
 /// A row of CAR's own list.
-pub fn package(cloud: &State, row: &state::Instance) -> ConcurrentPackage {
+pub fn package(world: &World, cloud: &State, row: &state::Instance) -> ConcurrentPackage {
     ConcurrentPackage {
         id: row.id.clone(),
         name: Some(row.name.clone()).filter(|name| !name.is_empty()),
         project: row.project_id.clone().map_or(ProjectBinding::Unbound, ProjectBinding::Bound),
         scale: Some(row.scale.clone()),
         region: Some(row.region.clone()),
-        concurrencies: Some(1),
+        concurrencies: (world.is_calm() || !world.plan.has(Trouble::FewCounts) || world.chance(2)).then_some(1),
         expire_time: Some(format_time(row.expires, &cloud.rules().zone)),
     }
 }

@@ -60,7 +60,7 @@ pub async fn tell(world: &Arc<World>) -> Ending {
     let mut teller = Teller { world, asked: None, project: world.plan.project() };
     let _ = teller.lives().await;
     let asked = teller.asked.take();
-    if let Some((reason, words)) = asked.as_ref().filter(|_| !world.plan.needs_a_person()) {
+    if let Some((reason, words)) = asked.as_ref().filter(|_| !world.needs_a_person()) {
         world.oracle().breach(Rule::NeedlessQuestion, format!("{reason}: {words}"));
     }
     account_for_everything(world, asked.is_some());
@@ -269,7 +269,6 @@ impl Teller<'_> {
         goal: impl Fn(&[Arc<ConcurrencyPack>]) -> bool,
     ) -> Result<(), Stop> {
         let world = self.world;
-        let allowed = unnoticed + SETTLED + world.plan.allowance();
         let (mut version, mut orders, mut reached) = (None, Vec::new(), false);
         let (begun, mut calm, mut disturbed) = (Instant::now(), Duration::ZERO, world.disturbed());
         loop {
@@ -287,6 +286,7 @@ impl Teller<'_> {
             if disturbed != world.disturbed() {
                 (calm, disturbed) = (Duration::ZERO, world.disturbed());
             }
+            let allowed = unnoticed + SETTLED + world.allowance();
             if calm > allowed || begun.elapsed() > LONGEST {
                 self.give_up(what, &orders);
                 return Err(Stop);
@@ -324,7 +324,7 @@ impl Teller<'_> {
         let unnoticed = if world.plan.has(Trouble::Console) { UNNOTICED } else { Duration::ZERO };
         // What was disturbed last is over by then, and the account's report has followed with the next look.
         loop {
-            let settled = begun.max(world.disturbed()) + SETTLED + STEP + unnoticed + world.plan.allowance();
+            let settled = begun.max(world.disturbed()) + SETTLED + STEP + unnoticed + world.allowance();
             if settled <= Instant::now() && !world.is_troubled() && !world.has_sleepers() {
                 break;
             }

@@ -50,6 +50,8 @@ pub enum Trouble {
     /// The renewal list misses rows, because they moved between pages; and CAR's own list, which stands in for it, dates
     /// expiries up to ten minutes otherwise.
     MissedRows,
+    /// CAR's own list says the count of an instance only every other time.
+    FewCounts,
     /// Paid calls that were lost arrive later, up to five minutes.
     Stray,
     /// Processes see changes up to three seconds late.
@@ -92,7 +94,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::TokensIgnored,
         Self::TokensExpire,
         Self::TokensKnown,
@@ -108,6 +110,7 @@ impl Trouble {
         Self::Partial,
         Self::PartialBind,
         Self::MissedRows,
+        Self::FewCounts,
         Self::Stray,
         Self::SlowWatch,
         Self::DeafWatch,
@@ -146,6 +149,7 @@ impl Trouble {
             Self::Partial => "partial",
             Self::PartialBind => "partial-bind",
             Self::MissedRows => "missed-rows",
+            Self::FewCounts => "few-counts",
             Self::Stray => "stray",
             Self::SlowWatch => "slow-watch",
             Self::DeafWatch => "deaf-watch",
@@ -252,7 +256,10 @@ async fn play_with_the_console(world: &World) {
         let done = {
             let mut cloud = world.cloud();
             match act {
-                0 => cloud.console_rename(&id, "renamed by hand"),
+                0 => {
+                    world.renamed(&id);
+                    cloud.console_rename(&id, "renamed by hand")
+                }
                 1 => cloud.console_unbind(&id),
                 2 => cloud.console_bind(&id, "cap-b"),
                 _ => cloud.console_bind(&id, "cap-a"),

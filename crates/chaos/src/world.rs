@@ -55,6 +55,8 @@ pub struct World {
     disturbed: Mutex<Instant>,
     missed_rows: Mutex<u32>,
     calm: Mutex<bool>,
+    /// True once a person has changed what a purchase in doubt would be recognised by.
+    traceless: Mutex<bool>,
     typed: Mutex<BTreeMap<String, Typed>>,
     /// How far the operator's clock is ahead of the cloud's.
     skew: Mutex<SignedDuration>,
@@ -102,6 +104,7 @@ impl World {
             disturbed: Mutex::new(Instant::now()),
             missed_rows: Mutex::new(0),
             calm: Mutex::new(false),
+            traceless: Mutex::new(false),
             typed: Mutex::default(),
             skew: Mutex::new(skew),
             cut_off: Mutex::new(false),
@@ -124,6 +127,25 @@ impl World {
     /// Who watches.
     pub fn oracle(&self) -> MutexGuard<'_, Oracle> {
         lock(&self.oracle)
+    }
+
+    /// A person renames an instance: one that no order has on record is recognised no more.
+    pub fn renamed(&self, id: &str) {
+        let lines = self.orders().into_iter().flat_map(|order| order.status.clone().unwrap_or_default().lines);
+        let known = lines.into_iter().any(|line| line.instance_ids.iter().any(|own| own == id));
+        *lock(&self.traceless) |= !known;
+    }
+
+    /// True when something happened that leaves a person something to do, however well everything goes.
+    pub fn needs_a_person(&self) -> bool {
+        self.plan.needs_a_person() || *lock(&self.traceless)
+    }
+
+    /// How much longer than else it may take to settle.
+    pub fn allowance(&self) -> Duration {
+        // What is paid and shows nowhere is asked about after a second quarantine.
+        let doubt = self.plan.has(Trouble::Undelivered) || *lock(&self.traceless);
+        self.plan.allowance() + if doubt { Duration::from_secs(480) } else { Duration::ZERO }
     }
 
     /// Something happened from which the operator needs time to recover.
