@@ -11,8 +11,6 @@ use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{Decision, Effect, Input, decide};
-use carpack_core::time::plus;
-use jiff::{SignedDuration, Timestamp};
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
@@ -26,8 +24,6 @@ use crate::merge::deal;
 use crate::operator::Operator;
 use crate::spender::{Evidence, Spender};
 
-/// More than the cloud's clock may be ahead of ours: then it would not take our signatures.
-const AHEAD: SignedDuration = SignedDuration::from_mins(15);
 /// While the spender works on an order. When something was sent, it queues the order itself.
 const SPENDING: Duration = Duration::from_secs(1);
 
@@ -94,8 +90,9 @@ pub async fn reconcile(
         snapshot,
     };
     let (mut decision, mut deals) = (gathered.decide(None), None);
-    if let Some(Effect::LookAtDeals { since }) = decision.effect {
-        let Some(look) = look_at_deals(&gathered, since).await? else {
+    if let Some(Effect::LookAtDeals { since, until }) = decision.effect {
+        let query = DealQuery { start: since, end: until };
+        let Some(look) = look_at_deals(&gathered, query).await? else {
             return Ok(Some(operator.clock.wait_for(decision.wake_at)));
         };
         decision = gathered.decide(Some(&look));
@@ -152,13 +149,10 @@ async fn prune(operator: &Operator, order: &PackOrder) -> Result<(), StepError> 
 }
 
 /// Looks into the cloud's books; none while the account cannot be worked with.
-async fn look_at_deals(gathered: &Gathered<'_>, since: Timestamp) -> Result<Option<DealsLook>, StepError> {
+async fn look_at_deals(gathered: &Gathered<'_>, query: DealQuery) -> Result<Option<DealsLook>, StepError> {
     let operator = gathered.operator;
     let Some(cloud) = gathered.snapshot.cloud.clone() else { return Ok(None) };
     let started = operator.clock.second();
-    // The cloud's clock may be ahead of ours.
-    let end = plus(started, AHEAD);
-    let query = DealQuery { start: since, end };
     let deals = cloud.list_deals(query, Deadline(started)).await;
     operator.metrics.cloud_call("DescribeDealsByCond", deals.as_ref().err());
     match deals {

@@ -5,8 +5,8 @@ mod harness;
 
 use std::collections::BTreeSet;
 
-use carpack_simulator::{Effect, Fault, TokenHandling, When};
-use harness::{PROJECT, World, condition, message, reason_of};
+use carpack_simulator::{Config, Effect, Fault, TokenHandling, When};
+use harness::{PROJECT, Setup, World, condition, message, reason_of};
 use serde_json::json;
 
 /// Ways to lose an answer, each with a name for its pack.
@@ -157,7 +157,18 @@ async fn a_call_that_keeps_getting_lost_is_left_to_a_person_with_the_command_to_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deal_in_the_books_that_nothing_explains_prevents_a_second_call() {
-    let world = World::start().await;
+    nothing_explains_a_deal(8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_in_the_books_that_nothing_explains_prevents_a_second_call_also_where_the_zone_is_another() {
+    nothing_explains_a_deal(-5).await;
+}
+
+/// The account is told that the cloud's clocks show +08:00.
+async fn nothing_explains_a_deal(zone_offset_hours: i8) {
+    let simulator = Config { zone_offset_hours, ..Config::default() };
+    let world = World::with(Setup { simulator, ..Setup::default() }).await;
     // Carried out, answer lost, and the lists do not show it: only the books do.
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Drop { commit: true }).times(1)).unwrap();
     let late = carpack_simulator::Delivery { first: Some(0), rest_after_seconds: Some(3600), fails: false };

@@ -266,12 +266,13 @@ fn what_the_books_show_in_another_currency_is_no_sum_of_nothing() {
 }
 
 #[test]
-fn the_books_are_read_from_before_the_call() {
+fn the_books_are_read_around_the_call_in_every_zone_that_the_cloud_may_mean() {
     let (mut world, index) = in_doubt(OrderAction::Buy);
     world.orders[index].status = Some(world.decide_order(index, None).status);
     let submitted = world.orders[index].status.as_ref().unwrap().lines[0].submit_time.clone().unwrap().0;
-    let Some(Effect::LookAtDeals { since }) = world.decide_order(index, None).effect else { panic!("no look") };
-    assert_eq!(submitted.duration_since(since), SignedDuration::from_mins(15));
+    let Some(Effect::LookAtDeals { since, until }) = world.decide_order(index, None).effect else { panic!("no look") };
+    let around = SignedDuration::from_hours(26) + SignedDuration::from_mins(15);
+    assert_eq!([submitted.duration_since(since), until.duration_since(world.now)], [around; 2]);
 }
 
 #[test]

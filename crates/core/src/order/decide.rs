@@ -107,7 +107,8 @@ fn next_effect(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> Opti
     }
     // After what is due: books that cannot be read delay no renewal.
     if let Some(since) = needs_deals(input, status) {
-        return Some(Effect::LookAtDeals { since });
+        let around = |at, sign: i32| plus(at, DEALS_AROUND.saturating_mul(sign));
+        return Some(Effect::LookAtDeals { since: around(since, -1), until: around(input.now, 1) });
     }
     prune(input, status)
 }
@@ -125,7 +126,11 @@ pub(super) fn is_handed_over(input: &Input<'_>, lines: &[LineStatus]) -> bool {
     })
 }
 
-/// The books are wanted once the quarantine of an unknown line is over, and to see what was delivered and what it cost.
+/// How much further the books are read than the calls in question: the cloud's clock may be another one by minutes, and its zone
+/// by as much as zones can differ. The span is asked for without one, and outside it an absence would prove nothing.
+const DEALS_AROUND: SignedDuration = SignedDuration::from_mins(26 * 60 + 15);
+
+/// Since when the books are wanted. They are once the quarantine of an unknown line is over, and to see what was delivered and what it cost.
 fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp> {
     let wanted = |line: &&LineStatus| {
         let Some(submitted) = line.submit_time.as_ref().map(|t| t.0) else { return false };
@@ -142,8 +147,7 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
         }
     };
     let first_call = |line: &LineStatus| line.in_doubt_since.as_ref().or(line.submit_time.as_ref()).map(|t| t.0);
-    let earliest = status.lines.iter().filter(wanted).filter_map(first_call).min()?;
-    Some(plus(earliest, SignedDuration::from_mins(-15)))
+    status.lines.iter().filter(wanted).filter_map(first_call).min()
 }
 
 /// What a line cost belongs on the record. However late it is, one look after the grace is made.

@@ -96,10 +96,12 @@ pub enum Effect {
     RemoveFinalizer,
     /// Delete the order: it is settled, old, and not the newest of its action.
     Prune,
-    /// Look into the cloud's books for everything since this moment.
+    /// Look into the cloud's books for everything within this span.
     LookAtDeals {
-        /// Start of the span.
+        /// Its start.
         since: Timestamp,
+        /// Its end, which is still to come.
+        until: Timestamp,
     },
     /// Make the paid call of this line: first write the intent ([`intend`]), then send, then record ([`settle`]).
     Submit {
