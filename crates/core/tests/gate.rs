@@ -459,6 +459,40 @@ fn a_closed_window_and_a_deleted_pack_end_an_order_that_was_not_sent() {
 }
 
 #[test]
+fn a_purchase_waits_for_a_window_that_was_moved_since_it_was_ordered() {
+    let mut world = ordered(json!({}));
+    let opens = json!({"notBefore": "2026-12-02T00:00:00Z"});
+    world.spec(|spec| spec.purchase_window = serde_json::from_value(opens).unwrap());
+    run(&mut world);
+    assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)));
+    world.pass(SignedDuration::from_hours(24));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    run_after_a_look(&mut world);
+    assert_eq!(world.bought(), 1);
+}
+
+#[rstest]
+#[case::not_granted("ProjectNotGranted", |world: &mut World| world.account.as_mut().unwrap().spec.tenants[0].projects.clear())]
+#[case::gone("ProjectNotFound", |world: &mut World| drop(world.projects.remove("cap-a")))]
+#[case::of_another_scale("ScaleMismatch", |world: &mut World| world.projects.get_mut("cap-a").unwrap().scale = Some("S1".into()))]
+fn a_purchase_waits_while_its_project_cannot_take_it_any_more(#[case] reason: &str, #[case] change: fn(&mut World)) {
+    let mut world = ordered(json!({"project": "cap-a"}));
+    let (account, projects) = (world.account.clone(), world.projects.clone());
+    change(&mut world);
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    run(&mut world);
+    assert_eq!((world.bought(), line(&world)), (0, (LineState::Pending, 0)));
+    world.step_pack();
+    assert_eq!(world.condition("Purchased").map(|(_, reason)| reason).as_deref(), Some(reason));
+    (world.account, world.projects) = (account, projects);
+    world.pass(SignedDuration::from_secs(1));
+    run_after_a_look(&mut world);
+    assert_eq!(world.bought(), 1);
+}
+
+#[test]
 fn a_renewal_that_is_no_longer_declared_is_void() {
     let mut changed = due(json!({}));
     changed.spec(|spec| spec.renewal.mode = RenewalMode::None);

@@ -10,7 +10,7 @@ use super::Input;
 use super::lines::{has_paid, is_paid};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
-use crate::claim::{Claimed, claimed, outlasting, stranger};
+use crate::claim::{Claimed, Traces, claimed, outlasting, stranger};
 use crate::limits::{self, is_first};
 use crate::money;
 use crate::names::{is_named, is_order_of};
@@ -110,7 +110,7 @@ fn check_wanted(input: &Input<'_>) -> Gate {
         if pack.status.as_ref().is_some_and(|status| !status.instances.is_empty()) {
             return Gate::Void("the pack has been bought already".to_owned());
         }
-        return Gate::Open;
+        return opening(pack, input.now).map_or(Gate::Open, |opens| wait("WaitingForWindow", opens_at(opens)));
     }
     if pack.spec.renewal.mode != RenewalMode::Operator {
         return Gate::Void("the pack is no longer renewed by the operator".to_owned());
@@ -125,6 +125,16 @@ fn check_wanted(input: &Input<'_>) -> Gate {
         return Gate::Void("renewal.until has passed".to_owned());
     }
     Gate::Open
+}
+
+/// When the pack's purchase window opens, while it has not.
+pub(crate) fn opening(pack: &ConcurrencyPack, now: Timestamp) -> Option<Timestamp> {
+    let window = pack.spec.purchase_window.as_ref()?;
+    window.not_before.as_ref().map(|t| t.0).filter(|opens| *opens > now)
+}
+
+pub(crate) fn opens_at(opens: Timestamp) -> String {
+    format!("the purchase window opens at {opens}")
 }
 
 /// No spending on a pack while the outcome of another of its orders is unknown, nor out of turn: two may be open when a person
@@ -391,7 +401,7 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     if let Some(instance) = taken.or_else(|| stranger(traces, &claimed)) {
         return wait("NameTaken", stands_already(instance));
     }
-    let Some(Time(ends)) = line.renews_from else { return Gate::Open };
+    let Some(Time(ends)) = line.renews_from else { return check_place(input, traces) };
     let ending = claimed.iter().find(|c| {
         let here = c.state == InstanceState::Usable && c.observed.is_some();
         here && c.expiration.is_some_and(|at| is_same_expiry(at, ends))
@@ -400,6 +410,44 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
         _ if is_outlasted(traces.pack, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
         Some(_) => Gate::Open,
         None => wait("Vanished", "what it replaces is not listed by the cloud"),
+    }
+}
+
+/// A pack is not bought for a project that cannot take it any more.
+fn check_place(input: &Input<'_>, traces: Traces<'_>) -> Gate {
+    let Traces { pack, observation, .. } = traces;
+    let (Some(account), Some(project)) = (input.account, pack.spec.project.as_deref()) else { return Gate::Open };
+    check_project(pack, account, observation, project).map_or(Gate::Open, |(reason, message)| wait(reason, message))
+}
+
+/// Why the pack cannot be bound to a project, if it cannot.
+pub(crate) fn check_project(
+    pack: &ConcurrencyPack,
+    account: &Account,
+    observation: Option<&Observation>,
+    project: &str,
+) -> Option<(&'static str, String)> {
+    let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
+    if !account.grants_project(namespace, project) {
+        let message = format!(
+            "namespace {namespace} may not bind packs to project {project}: add the project to its entry in the tenants of account {}",
+            account.name
+        );
+        return Some(("ProjectNotGranted", message));
+    }
+    let Some(found) = observation.and_then(|o| o.projects.get(project)) else {
+        return Some(("ProjectNotFound", format!("the account has no project {project}: check spec.project")));
+    };
+    let wanted = &pack.spec.concurrency_scale;
+    match found.scale.as_ref() {
+        Some(scale) if scale == wanted => None,
+        Some(scale) => Some((
+            "ScaleMismatch",
+            format!(
+                "project {project} is of scale {scale} and this pack of {wanted}: a pack can only be bound to a project of its own scale"
+            ),
+        )),
+        None => Some(("ScaleUnknown", format!("the cloud does not say of which scale project {project} is"))),
     }
 }
 

@@ -192,7 +192,7 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 }
 
 /// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 49] = [
+const REASONS: [&str; 54] = [
     "Fulfilled",
     "FulfilledInPart",
     "PartiallyDelivered",
@@ -210,6 +210,11 @@ const REASONS: [&str; 49] = [
     "AboveLimit",
     "BrakeOn",
     "NameTaken",
+    "WaitingForWindow",
+    "ProjectNotGranted",
+    "ProjectNotFound",
+    "ScaleMismatch",
+    "ScaleUnknown",
     "Vanished",
     "ExpiryUnknown",
     "AutoRenewStillOn",

@@ -3,7 +3,6 @@
 use carpack_api::Mode;
 
 use super::finding::Finding;
-use super::purchase::check_project;
 use super::view::View;
 use super::{Change, Effect};
 use crate::claim::Claimed;
@@ -40,7 +39,9 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
     if !account.grants_namespace(view.namespace) {
         return Finding::stuck(ASSIGNED, "NamespaceNotGranted", crate::order::not_granted(account, view.namespace));
     }
-    if let Some((reason, message)) = check_project(view, account, project) {
+    if let Some((reason, message)) =
+        crate::order::check_project(view.input.pack, account, view.input.observation, project)
+    {
         return Finding::stuck(ASSIGNED, reason, format!("{message}; the pack stays where it is"));
     }
     let count = astray.len();

@@ -2,7 +2,6 @@
 
 use carpack_api::Mode;
 use carpack_api::order::{OrderAction, OrderState};
-use jiff::Timestamp;
 
 use super::finding::Finding;
 use super::orders::{self, Draft};
@@ -11,7 +10,7 @@ use crate::account::{Account, Health, PriceProblem};
 use crate::claim::stranger;
 use crate::condition::PURCHASED;
 use crate::money;
-use crate::order::{not_granted, not_offered, stands_already};
+use crate::order::{check_project, not_granted, not_offered, opening, opens_at, stands_already};
 use crate::time::{short, term_in_words};
 
 /// Plans the first purchase.
@@ -47,8 +46,8 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
     };
     let what = what_is_bought(spec.quantity, view);
     let price = money::display(&quote);
-    if let Some(opens) = opening(view) {
-        let message = format!("the purchase window opens at {opens}");
+    if let Some(opens) = opening(input.pack, input.now) {
+        let message = opens_at(opens);
         let finding = Finding::working(PURCHASED, "WaitingForWindow", message).wake(opens);
         return finding.next(format!("{what} at {}, {price}", short(opens, input.now)));
     }
@@ -127,11 +126,6 @@ fn window_closed(view: &View<'_>) -> bool {
     window.is_some_and(|not_after| view.input.now >= not_after.0)
 }
 
-fn opening(view: &View<'_>) -> Option<Timestamp> {
-    let window = view.input.pack.spec.purchase_window.as_ref()?;
-    window.not_before.as_ref().map(|t| t.0).filter(|opens| *opens > view.input.now)
-}
-
 /// The account, when packs of this namespace can be bought with it now.
 pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Finding>> {
     let input = view.input;
@@ -159,33 +153,8 @@ pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Fin
 /// A pack is not bought for a project that cannot take it.
 fn project_problem(view: &View<'_>, account: &Account) -> Option<Finding> {
     let project = view.input.pack.spec.project.as_deref()?;
-    let (reason, message) = check_project(view, account, project)?;
+    let (reason, message) = check_project(view.input.pack, account, view.input.observation, project)?;
     Some(Finding::stuck(PURCHASED, reason, format!("{message}; nothing is bought until this is settled")))
-}
-
-/// Why the pack cannot be bound to a project, if it cannot.
-pub(super) fn check_project(view: &View<'_>, account: &Account, project: &str) -> Option<(&'static str, String)> {
-    if !account.grants_project(view.namespace, project) {
-        let message = format!(
-            "namespace {} may not bind packs to project {project}: add the project to its entry in the tenants of account {}",
-            view.namespace, account.name
-        );
-        return Some(("ProjectNotGranted", message));
-    }
-    let Some(found) = view.input.observation.and_then(|o| o.projects.get(project)) else {
-        return Some(("ProjectNotFound", format!("the account has no project {project}: check spec.project")));
-    };
-    let wanted = &view.input.pack.spec.concurrency_scale;
-    match found.scale.as_ref() {
-        Some(scale) if scale == wanted => None,
-        Some(scale) => Some((
-            "ScaleMismatch",
-            format!(
-                "project {project} is of scale {scale} and this pack of {wanted}: a pack can only be bound to a project of its own scale"
-            ),
-        )),
-        None => Some(("ScaleUnknown", format!("the cloud does not say of which scale project {project} is"))),
-    }
 }
 
 /// What already stands under the wanted name is never bought a second time.
