@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use carpack_api::{CarAccount, ConcurrencyPack, Mode, PackOrder};
 use carpack_core::Timing;
-use carpack_core::account::Account;
+use carpack_core::account::{Account, Health};
 use carpack_core::limits::Commitments;
 use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt;
@@ -122,7 +122,16 @@ impl Operator {
     pub fn account(&self, name: &str, snapshot: &Snapshot) -> Option<Account> {
         let key = ObjectRef::new(name).within(&self.settings.namespace);
         let account = self.stores.accounts.store.get(&key)?;
-        Some(Account { name: account.name_any(), spec: account.spec.clone(), health: snapshot.health.clone() })
+        // What the store holds of an account that cannot be read is an earlier form: perhaps with a mode or limits of old.
+        let health = if self.stores.accounts.unreadable().contains(name) {
+            let message = format!(
+                "CarAccount {name} cannot be read as it is now: run the version of carpack that its CRD is from, or correct what is new in it"
+            );
+            Health::NotReady { reason: "AccountUnreadable", message }
+        } else {
+            snapshot.health.clone()
+        };
+        Some(Account { name: account.name_any(), spec: account.spec.clone(), health })
     }
 
     /// All orders for a namespace and name, whatever UID they were for.

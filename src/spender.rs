@@ -64,6 +64,8 @@ pub struct Evidence {
 
 /// What counts against an account's limits.
 struct Counted {
+    /// All orders as the API server has them, if they were read.
+    orders: Option<Vec<PackOrder>>,
     turn: Option<OwnedMutexGuard<()>>,
     commitments: Commitments,
     /// Names of the orders that could not be counted.
@@ -141,7 +143,7 @@ impl Spender {
         let Some(live) = orders::look(operator, name).await? else { return held("the order is gone") };
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
         let of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
-        let Counted { turn: of_account, commitments, unreadable } = self.count(account.as_ref()).await?;
+        let Counted { orders, turn: of_account, commitments, unreadable } = self.count(account.as_ref()).await?;
         // Whoever waits for a turn may wait for minutes: a person may have stopped the account meanwhile.
         let counted = account.map(|account| account.spec);
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
@@ -149,8 +151,11 @@ impl Spender {
             return held("the account was changed while the order waited for its turn");
         }
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
-        let siblings = operator.siblings(&live);
-        let siblings: Vec<&PackOrder> = siblings.iter().map(Arc::as_ref).chain([&live]).collect();
+        let cached = operator.siblings(&live);
+        let siblings: Vec<&PackOrder> = match &orders {
+            Some(orders) => orders.iter().filter(|order| is_sibling(order, &live)).chain([&live]).collect(),
+            None => cached.iter().map(Arc::as_ref).chain([&live]).collect(),
+        };
         let elsewhere = operator.elsewhere(&live);
         let input = order::Input {
             order: &live,
@@ -179,6 +184,9 @@ impl Spender {
             Err(message) if is_in_doubt(&live, index) => return Ok(Paid::HeldBack(message)),
             Err(message) => return self.not_sent(live, index, "InvalidConfiguration", message).await,
         };
+        if operator.tasks.is_stopping() {
+            return held("the operator is stopping");
+        }
         let Some(client) = self.desk.client(&account.name) else { return held("the account was not looked at yet") };
         if let Err(why) = operator.guard.check(operator.settings.call_timeout) {
             return Ok(Paid::HeldBack(why));
@@ -199,7 +207,8 @@ impl Spender {
     }
 
     /// Waits for the turn of an account, or of a pack: two of its orders must not both be looked at before either has
-    /// written its intent.
+    /// written its intent. Where there are limits, the one that comes next reads all orders and finds that intent; else
+    /// its watch may be behind.
     async fn turn(&self, of: String) -> OwnedMutexGuard<()> {
         let turn = Arc::clone(lock(&self.turns).entry(of).or_default());
         turn.lock_owned().await
@@ -210,12 +219,12 @@ impl Spender {
     async fn count(&self, account: Option<&Account>) -> Result<Counted, StepError> {
         let Some(account) = account.filter(|account| account.has_limits()) else {
             let unreadable = self.operator.stores.orders.unreadable();
-            return Ok(Counted { turn: None, commitments: Commitments::default(), unreadable });
+            return Ok(Counted { orders: None, turn: None, commitments: Commitments::default(), unreadable });
         };
         let turn = self.turn(account.name.clone()).await;
         let (orders, unreadable) = orders::list(&self.operator).await?;
         let commitments = self.operator.commitments_of(account, &orders);
-        Ok(Counted { turn: Some(turn), commitments, unreadable })
+        Ok(Counted { orders: Some(orders), turn: Some(turn), commitments, unreadable })
     }
 
     /// Asked once the call is signed: does this process still lead, and is the intent still young?
@@ -347,6 +356,12 @@ fn may_pass(category: Category) -> bool {
             | Category::Locked
             | Category::CloudInternal
     )
+}
+
+/// True for another order of the same namespace and name.
+fn is_sibling(order: &PackOrder, of: &PackOrder) -> bool {
+    let pack = |order: &PackOrder| (order.spec.pack_ref.namespace.clone(), order.spec.pack_ref.name.clone());
+    order.name_any() != of.name_any() && pack(order) == pack(of)
 }
 
 fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {

@@ -63,9 +63,19 @@ where
 {
     /// These objects, and no others.
     pub fn of(objects: Vec<K>) -> Self {
+        Self::written(objects).0
+    }
+
+    /// The same, and what changes them.
+    pub fn written(objects: Vec<K>) -> (Self, reflector::store::Writer<K>) {
         let (store, mut writer) = store();
         objects.into_iter().for_each(|object| writer.apply_watcher_event(&Event::Apply(object)));
-        Self { store, unreadable: Arc::default(), complete: Arc::new(AtomicBool::new(true)) }
+        (Self { store, unreadable: Arc::default(), complete: Arc::new(AtomicBool::new(true)) }, writer)
+    }
+
+    /// This object cannot be read any more.
+    pub fn spoil(&self, object: ObjectRef<K>) {
+        lock(&self.unreadable).insert(object);
     }
 }
 

@@ -11,6 +11,8 @@ use futures::FutureExt;
 use futures::channel::mpsc::unbounded;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use self::server::{Log, Server};
@@ -151,12 +153,15 @@ struct World {
     operator: Arc<Operator>,
     spender: Arc<Spender>,
     snapshot: Arc<Snapshot>,
+    /// Changes what is known of accounts.
+    accounts: Writer<CarAccount>,
 }
 
 impl World {
     async fn new(names: &[&str], account: CarAccount, held_up: HeldUp) -> Self {
+        // The API server does not stop with the operator.
+        let server = Server::start(&Tasks::default()).await;
         let tasks = Tasks::default();
-        let server = Server::start(&tasks).await;
         let kube = server.kube();
         let (clock, metrics, desk) =
             (Clock::rehearsal(after(20), 1.0), Arc::new(Metrics::default()), Arc::new(PaidDesk::default()));
@@ -185,6 +190,7 @@ impl World {
             "default",
             Arc::new(PaidCloud { log: server.log.clone(), guard: guard.clone(), clock: clock.clone(), held_up }),
         );
+        let (known, accounts) = Seen::written(vec![account]);
         let operator = Arc::new(Operator {
             settings: Settings {
                 namespace: TREASURY.to_owned(),
@@ -194,7 +200,7 @@ impl World {
             },
             clock,
             guard,
-            stores: Stores { packs: Seen::of(packs), orders: Seen::of(orders), accounts: Seen::of(vec![account]) },
+            stores: Stores { packs: Seen::of(packs), orders: Seen::of(orders), accounts: known },
             queues,
             inventories,
             events: Events::new(&kube, "test".to_owned()),
@@ -203,7 +209,7 @@ impl World {
             tasks,
         });
         let spender = Arc::new(Spender::new(Arc::clone(&operator), desk));
-        Self { server, operator, spender, snapshot: Arc::new(snapshot) }
+        Self { server, operator, spender, snapshot: Arc::new(snapshot), accounts }
     }
 
     async fn leading() -> Self {
@@ -222,6 +228,17 @@ impl World {
         }
         self.operator.tasks.wait_for_paid(Duration::from_secs(20)).await;
         self.server.log.read()
+    }
+
+    /// Until a call waits for the turn that somebody else has.
+    async fn until_it_waits(&self) {
+        let waits = || lock(&self.spender.turns).values().any(|turn| Arc::strong_count(turn) > 2);
+        let waiting = async {
+            while !waits() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
     }
 
     fn line(&self) -> LineStatus {
@@ -351,6 +368,48 @@ async fn of_two_orders_sent_at_once_only_the_one_that_fits_into_the_limit_is_sen
     world.server.delay_writes(Duration::from_millis(200));
     let log = world.submit(&["concert", "theatre"]).await;
     assert_eq!(sent(&log), 1, "{log:#?}");
+}
+
+#[tokio::test]
+async fn what_another_order_of_the_pack_has_begun_is_seen_before_the_caches_see_it_where_orders_are_counted() {
+    let world = World::new(&["concert"], account(json!({"spendPerDay": "9000.00"})), HeldUp::No).await;
+    let mut other = order("concert");
+    other.metadata.name = Some("events.concert.buy-2".to_owned());
+    other.status = Some(order::intend(&other, 0, after(19)));
+    world.server.put(&other);
+    assert_eq!(world.submit(&["concert"]).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_turn_when_the_operator_stops_does_not_leave() {
+    let world = World::leading().await;
+    let turn = world.spender.turn("events/concert".to_owned()).await;
+    let evidence = Evidence { snapshot: Arc::clone(&world.snapshot), deals: None };
+    world.spender.submit(ORDER, 0, evidence);
+    world.until_it_waits().await;
+    world.operator.tasks.stop().cancel();
+    drop(turn);
+    assert_eq!(world.submit(&[]).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_call_that_waited_for_its_turn_while_its_account_was_stopped_does_not_leave() {
+    for stopped in [true, false] {
+        let mut world = World::leading().await;
+        let turn = world.spender.turn("events/concert".to_owned()).await;
+        let evidence = Evidence { snapshot: Arc::clone(&world.snapshot), deals: None };
+        world.spender.submit(ORDER, 0, evidence);
+        world.until_it_waits().await;
+        if stopped {
+            let mut account = account(Value::Null);
+            account.spec.mode = Mode::Observe;
+            world.accounts.apply_watcher_event(&Event::Apply(account));
+        } else {
+            world.operator.stores.accounts.spoil(ObjectRef::new("default").within(TREASURY));
+        }
+        drop(turn);
+        assert_eq!(world.submit(&[]).await, [""; 0], "stopped: {stopped}");
+    }
 }
 
 #[tokio::test]

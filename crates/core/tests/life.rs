@@ -520,6 +520,37 @@ fn an_order_left_unpaid_is_told_from_a_paid_one_until_somebody_pays_it() {
 }
 
 #[test]
+fn an_unpaid_order_that_the_books_show_no_more_is_left_to_a_person_with_the_command() {
+    let mut world = World::new(pack(json!({})));
+    world.replies = vec![Reply::Unpaid];
+    world.settle();
+    let charges = std::mem::take(&mut world.charges);
+    world.settle();
+    assert_eq!(world.ready(), "False Unpaid", "books may lag");
+    world.pass(HOUR * 2);
+    world.settle();
+    let (line, said) = {
+        let status = world.orders[0].status.as_ref().unwrap();
+        (status.lines[0].clone(), status.message.clone().unwrap_or_default())
+    };
+    let key = settle_annotation(&line);
+    assert!(said.contains(&format!("{key}=NotExecuted")) && said.contains("the books show it no more"), "{said}");
+    assert_eq!((world.ready().as_str(), world.orders.len()), ("False PaidNotDelivered", 1));
+    world.charges = charges;
+    world.settle();
+    assert_eq!(world.ready(), "False Unpaid", "it shows again");
+    world.charges.clear();
+    world.settle();
+    world.orders[0].metadata.annotations = Some([(key, "NotExecuted".to_owned())].into());
+    world.settle();
+    assert_eq!((line_state(&world), world.orders.len()), (LineState::Rejected, 1));
+}
+
+fn line_state(world: &World) -> LineState {
+    world.orders[0].status.as_ref().unwrap().lines[0].state
+}
+
+#[test]
 fn an_order_that_was_cancelled_unpaid_is_over_and_nothing_takes_its_place_until_it_is_deleted() {
     let mut world = World::new(pack(json!({})));
     world.replies = vec![Reply::Unpaid];

@@ -278,8 +278,18 @@ fn check_payment(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> 
     let observation = input.observation.filter(|o| o.started > submitted)?;
     let deals = input.deals?.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id));
     let states: Vec<DealState> = deals.map(|deal| deal.state).collect();
-    if line.state != LineState::Committed || states.is_empty() {
+    if line.state != LineState::Committed {
         return None;
+    }
+    if states.is_empty() {
+        // Cancelled and deleted, or too old to be listed: from here on a person's word can settle it.
+        let gone = is_unpaid(line) && is_late(input, submitted);
+        return gone.then(|| {
+            let message = format!("order {} was not paid, and the books show it no more", list(&line.order_ids));
+            line.category = None;
+            line.message = Some(message.clone());
+            message
+        });
     }
     let unseen = match input.order.spec.action {
         OrderAction::Buy => {

@@ -192,7 +192,7 @@ pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
 }
 
 /// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 54] = [
+const REASONS: [&str; 60] = [
     "Fulfilled",
     "FulfilledInPart",
     "PartiallyDelivered",
@@ -238,6 +238,12 @@ const REASONS: [&str; 54] = [
     "Unreachable",
     "CloudUnreachable",
     "SecretMissing",
+    "SecretUnreadable",
+    "SecretInvalid",
+    "InvalidConfiguration",
+    "OtherCloudAccount",
+    "AccountUnreadable",
+    "NotLookedYet",
     "HeldBack",
     "NoAnswer",
     "Garbled",
