@@ -169,8 +169,14 @@ impl RunArgs {
         if self.quarantine < SIGNATURE_VALID + self.call_timeout + LEFT_LATE {
             return Err("--quarantine must be at least 5m10s + --call-timeout: so long after its intent a signed call can still arrive, and until then its absence proves nothing".to_owned());
         }
-        if self.sweep_interval.is_zero() {
-            return Err("--sweep-interval must be longer than 0".to_owned());
+        let never_zero = [
+            ("--sweep-interval", self.sweep_interval),
+            ("--call-timeout", self.call_timeout),
+            ("--retry-after", self.retry_after),
+            ("--lease-renew-every", self.lease_renew_every),
+        ];
+        if let Some((setting, _)) = never_zero.iter().find(|(_, value)| value.is_zero()) {
+            return Err(format!("{setting} must be longer than 0"));
         }
         Ok(())
     }
@@ -217,6 +223,13 @@ mod tests {
     #[test]
     fn a_call_that_could_outlive_the_lease_is_refused_at_start() {
         assert!(refusal("--call-timeout", "15s").is_some());
+    }
+
+    #[test]
+    fn what_is_done_again_and_again_needs_a_pause_between() {
+        for setting in ["--sweep-interval", "--call-timeout", "--retry-after", "--lease-renew-every"] {
+            assert!(refusal(setting, "0s").is_some(), "{setting}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Time. The one place that reads the machine's clock.
 //!
-//! Business time (decisions, statuses) comes from [`Clock::now`] and can be rehearsed; signatures and leases always use
-//! [`wall`].
+//! Business time (decisions, statuses) comes from [`Clock::now`] and can be rehearsed; signatures use [`wall`], and leases
+//! count by the monotonic clock.
 #![allow(clippy::disallowed_methods)] // this is where the disallowed methods are allowed
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -17,6 +17,7 @@ use crate::accounts;
 use crate::changes::Memories;
 use crate::error::StepError;
 use crate::inventory::Published;
+use crate::lease::Standing;
 use crate::operator::Operator;
 use crate::orders::is_open;
 use crate::watches::{Seen, Touched};
@@ -72,8 +73,8 @@ where
     K: Resource<DynamicType = ()>,
 {
     if !operator.may_act() {
-        // A standby is told when it leads.
-        return operator.guard.leads().then_some(SOON);
+        // A standby is told when it leads; a leader whose margin has run out for a moment is not.
+        return (operator.guard.standing() == Standing::Leading).then_some(SOON);
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     tracing::trace!(controller, namespace, name, "looking");

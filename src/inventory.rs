@@ -34,6 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// The reason of an account whose first look is under way.
+/// With a clock further off the cloud takes no signature.
+const MOST_AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 const NOT_LOOKED_YET: &str = "NotLookedYet";
 
 /// What is known of an account.
@@ -67,9 +69,9 @@ impl Snapshot {
         !matches!(self.health, Health::NotReady { reason: NOT_LOOKED_YET, .. })
     }
 
-    /// How far our clock is ahead of the cloud's, as far as its answers say.
+    /// How far our clock is ahead of the cloud's; as far as it may be, while no answer says it.
     pub fn clock_ahead(&self) -> jiff::SignedDuration {
-        self.skew.and_then(jiff::SignedDuration::checked_neg).unwrap_or_default()
+        self.skew.and_then(jiff::SignedDuration::checked_neg).unwrap_or(MOST_AHEAD)
     }
 
     /// True when the account's own report of it would be different, apart from age.

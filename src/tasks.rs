@@ -73,7 +73,7 @@ impl Tasks {
         }));
     }
 
-    /// A task around a paid call. It is never dropped: shutdown waits for it.
+    /// A task around a paid call. A stop does not drop it, but waits for it ([`Self::wait_for_paid`]).
     pub fn spawn_paid(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.paid.spawn(self.wrap(task));
     }

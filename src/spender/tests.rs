@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use self::server::{Log, Server};
 use super::*;
 use crate::clock::Clock;
+use crate::controllers::{Look, look_once};
 use crate::events::Events;
 use crate::inventory::{Inventories, Tools};
 use crate::lease::LeaseGuard;
@@ -410,6 +411,20 @@ async fn a_call_that_waited_for_its_turn_while_its_account_was_stopped_does_not_
         drop(turn);
         assert_eq!(world.submit(&[]).await, [""; 0], "stopped: {stopped}");
     }
+}
+
+#[tokio::test]
+async fn a_leader_whose_margin_has_run_out_for_a_moment_looks_again() {
+    let world = World::leading().await;
+    let look: Look<ConcurrencyPack> = Arc::new(|_| async { panic!("it may not act") }.boxed());
+    let again = || look_once("pack", Arc::new(pack("concert")), &world.operator, &look);
+    world.operator.guard.pass(3 * CALL);
+    assert!(again().await.is_some());
+}
+
+#[tokio::test]
+async fn a_clock_that_no_answer_tells_may_be_ahead_as_far_as_signatures_allow() {
+    assert_eq!(Snapshot::first().clock_ahead(), SignedDuration::from_mins(5));
 }
 
 #[tokio::test]

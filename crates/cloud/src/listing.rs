@@ -1,7 +1,8 @@
 //! Reads a list page by page, so that a complete listing is really complete.
 //!
 //! A pack that is missing from a list by accident may be bought a second time. So a list that moved while it was read
-//! is read again from the start, and one that cannot be had complete is an error, never a shorter list.
+//! is read again from the start, and one that is seen to be incomplete is an error, never a shorter list. What no total
+//! tells is left to decisions: they never take one list that misses a pack for proof.
 
 use std::collections::HashSet;
 

@@ -166,6 +166,12 @@ impl Scope<'_> {
             let due = ours.iter().filter(|c| c.kind == Kind::Due && c.at < until && is_first(&order.spec));
             let (spent, due): (Vec<_>, Vec<_>) = (spent.collect(), due.map(|c| &c.amount).collect());
             let taken: Vec<&Money> = spent.iter().chain(&due).copied().collect();
+            if taken.iter().any(|money| money.currency != quote.currency) {
+                return Some(format!(
+                    "what {whose} has spent in the last {words} is not all in {}, so nobody can add it up: it waits until that is longer ago; or remove limits.{field}, or set spec.approval.decision of the order to Denied",
+                    quote.currency
+                ));
+            }
             if !within(limit, &taken) {
                 let sum = |entries: Vec<&Money>| money::sum(&quote.currency, entries);
                 return Some(format!(

@@ -133,6 +133,7 @@ fn what_others_spent_is_added_to_the_order(
     neighbour.spec.quote.as_mut().unwrap().currency = currency.into();
     settle_with(&mut world, neighbour);
     assert_eq!(world.bought(), bought, "{}", said(&world));
+    assert_eq!(said(&world).contains("not all in USD"), currency == "CNY", "{}", said(&world));
 }
 
 #[rstest]
