@@ -5,6 +5,7 @@ mod world;
 
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, LineStatus, OrderAction};
+use carpack_core::money::Amount;
 use carpack_core::observation::{Deal, DealAction, DealState, DealsLook};
 use carpack_core::order::{Decision, Effect, Outcome, intend, settle};
 use jiff::SignedDuration;
@@ -168,6 +169,13 @@ fn a_return_is_proven_by_its_refund_together_with_an_instance_that_is_gone() {
     let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
     let state = |world: &World, deal| first_line(&look(world, index, vec![deal])).state;
     assert_eq!(state(&world, deal(DealAction::Refund, &[&id])), LineState::Unknown, "it is still listed");
+    let mut isolated = world.instances.clone();
+    isolated.get_mut(&id).unwrap().isolated = true;
+    let all = std::mem::replace(&mut world.instances, isolated);
+    world.sweep();
+    world.pass(SECOND);
+    assert_eq!(state(&world, deal(DealAction::Refund, &[&id])), LineState::Done, "listed as isolated");
+    world.instances = all;
     world.instances.remove(&id);
     world.sweep();
     world.pass(SECOND);
@@ -254,6 +262,26 @@ fn a_lost_renewal_is_proven_by_an_expiry_of_a_later_day_and_not_by_a_list_that_d
     };
     assert_eq!(later(SignedDuration::from_mins(10)), LineState::Unknown);
     assert_eq!(later(SignedDuration::from_hours(24)), LineState::Done);
+}
+
+#[test]
+fn one_of_two_orders_is_not_what_a_line_has_cost_until_the_other_has_had_its_time() {
+    let (mut world, index) = unsent(OrderAction::Buy);
+    let order_ids = vec!["ours".into(), "second".into()];
+    send(&mut world, index, &Outcome::Committed { order_ids, instance_ids: Vec::new(), request_id: None });
+    world.pass(SECOND);
+    world.sweep();
+    world.pass(SECOND);
+    let one = || ours(DealState::InEffect, &[]);
+    let second = || Deal { order_id: "second".into(), ..one() };
+    let paid = |world: &World, deals| {
+        let paid = first_line(&look(world, index, deals)).paid.clone();
+        paid.map(|paid| Amount::parse(&paid.amount).unwrap())
+    };
+    let cost = paid(&world, vec![one(), second()]).unwrap();
+    assert_eq!(paid(&world, vec![one()]), None);
+    world.pass(world.timing.delivery_grace);
+    assert_eq!(paid(&world, vec![one()]).and_then(|half| half.plus(half)), Some(cost), "what there is, then");
 }
 
 #[test]

@@ -660,6 +660,18 @@ fn old_settled_orders_are_pruned_but_never_the_newest_of_their_action() {
 }
 
 #[test]
+fn an_order_that_was_paid_long_after_it_was_made_is_kept_from_when_it_was_paid() {
+    let mut world = World::new(pack(json!({})));
+    world.settle();
+    world.run_until("2026-12-07T00:00:00Z", SignedDuration::from_hours(1));
+    world.pass(SignedDuration::from_hours(24 * 100));
+    let recent = world.now - SignedDuration::from_hours(24);
+    world.orders[1].status.as_mut().unwrap().lines[0].submit_time = Some(carpack_api::common::Time(recent));
+    let mut pruned = |index| (0..2).any(|_| world.step_order(index) == Some(Effect::Prune));
+    assert_eq!([pruned(1), pruned(2)], [false, true]);
+}
+
+#[test]
 fn a_renewal_that_another_order_has_paid_for_is_void() {
     for (state, renewed) in [(LineState::Done, 0), (LineState::Rejected, 1)] {
         let mut world = due(json!({}));

@@ -83,6 +83,24 @@ fn looks_that_miss_a_successor_buy_no_second_one() {
 }
 
 #[test]
+fn a_successor_whose_count_nobody_says_is_bought_once_and_not_called_incomplete() {
+    let mut world = replaced();
+    let unsaid = |world: &mut World| world.instances.values_mut().for_each(|i| i.concurrencies = None);
+    let ends = expiry(&world);
+    world.pass((ends - HOUR * 6).duration_since(world.now));
+    world.replies = vec![Reply::Delayed];
+    world.settle();
+    world.undelivered.iter_mut().for_each(|instance| instance.concurrencies = None);
+    world.undelivered.truncate(1);
+    world.deliver();
+    unsaid(&mut world);
+    go_to(&mut world, ends - HOUR * 4);
+    assert_eq!((world.bought(), on_track(&world).as_str()), (2, "Unknown CountUnknown"));
+    go_to(&mut world, ends + HOUR);
+    assert_eq!((world.bought(), on_track(&world).as_str()), (2, "True Scheduled"));
+}
+
+#[test]
 fn a_successor_that_is_not_needed_any_more_is_void() {
     let mut world = replaced();
     let ends = expiry(&world);

@@ -163,7 +163,10 @@ fn is_cost_wanted(input: &Input<'_>, line: &LineStatus) -> bool {
 fn prune(input: &Input<'_>, status: &PackOrderStatus) -> Option<Effect> {
     let spec = &input.order.spec;
     let settled = status.lines.iter().all(is_settled);
-    let old = input.now.duration_since(spec.decision_time.0) > input.timing.order_retention;
+    // What was paid long after it was decided counts against limits from then on.
+    let moments = status.lines.iter().filter_map(|line| line.submit_time.as_ref()).map(|t| t.0);
+    let last = moments.fold(spec.decision_time.0, Timestamp::max);
+    let old = input.now.duration_since(last) > input.timing.order_retention;
     let newest = !input.siblings.iter().any(|o| o.spec.action == spec.action && o.spec.ordinal > spec.ordinal);
     let leaving = input.order.metadata.deletion_timestamp.is_some();
     let needed = input.pack.is_some() && covers_later_renewals(spec, input.now);

@@ -156,7 +156,8 @@ fn trace(input: &Input<'_>, spec: &OrderLine, submitted: Timestamp) -> Option<Ve
             let id = spec.instance_id.clone()?;
             let refunded =
                 input.deals?.deals.iter().any(|d| d.action == DealAction::Refund && d.instance_ids.contains(&id));
-            (refunded && !observation.instances.contains_key(&id)).then(|| vec![id])
+            let gone = observation.instances.get(&id).is_none_or(|i| i.isolated);
+            (refunded && gone).then(|| vec![id])
         }
     }
 }
@@ -330,6 +331,10 @@ fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
     let in_time = plus(line.submit_time.as_ref()?.0, input.timing.delivery_grace);
     if deals.is_empty() && line.state == LineState::Done && look.started >= in_time {
         line.last_look_time = Some(whole_up(look.started));
+        return None;
+    }
+    // One of several is not what the line has cost.
+    if deals.len() < line.order_ids.len() && look.started < in_time {
         return None;
     }
     let currency = deals.first()?.currency.clone().unwrap_or_else(|| currency(input));

@@ -273,6 +273,12 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
         }
         let successors = outlasting(&view.claimed, from);
         if action == OrderAction::Buy && successors > 0 {
+            if view.usable().any(|c| c.known_concurrencies().is_none()) {
+                let message = format!(
+                    "order {name} has bought the successor, and the cloud does not say how many concurrencies its instances hold"
+                );
+                return Some(Finding::unsure(RENEWAL_ON_TRACK, "CountUnknown", message));
+            }
             let message = format!(
                 "order {name} has bought the successor, and the cloud shows {successors} of {} concurrencies that outlast {}: ask the cloud's support; it is never bought again",
                 input.pack.spec.quantity,
