@@ -24,6 +24,8 @@ use crate::merge::deal;
 use crate::operator::Operator;
 use crate::spender::{Evidence, Spender};
 
+/// Orders in one answer of the API server: each page has its own time.
+const PAGE: u32 = 500;
 /// While the spender works on an order. When something was sent, it queues the order itself.
 const SPENDING: Duration = Duration::from_secs(1);
 
@@ -185,19 +187,31 @@ pub async fn live_pack(operator: &Operator, wanted: &PackReference) -> Result<Op
     Ok(pack.filter(|pack| pack.uid().as_ref() == Some(&wanted.uid)))
 }
 
-/// All orders as the API server has them now, and the names of those that cannot be read.
-pub async fn list(operator: &Operator) -> Result<(Vec<PackOrder>, BTreeSet<String>), StepError> {
+/// Orders as the API server has them now, those of one pack or all; and the names of those that cannot be read.
+pub async fn list(
+    operator: &Operator,
+    of: Option<&PackReference>,
+) -> Result<(Vec<PackOrder>, BTreeSet<String>), StepError> {
     let api: Api<DeserializeGuard<PackOrder>> =
         Api::namespaced(operator.kube.once.clone(), &operator.settings.namespace);
-    let list = answer("listing the orders", api.list(&ListParams::default())).await?;
+    let mut params = ListParams::default().limit(PAGE);
+    if let Some(PackReference { namespace, name, .. }) = of {
+        params = params.fields(&format!("spec.packRef.namespace={namespace},spec.packRef.name={name}"));
+    }
     let (mut orders, mut unreadable) = (Vec::new(), BTreeSet::new());
-    for order in list.items {
-        match order.0 {
-            Ok(order) => orders.push(order),
-            Err(invalid) => drop(unreadable.insert(invalid.metadata.name.unwrap_or_default())),
+    loop {
+        let list = answer("listing the orders", api.list(&params)).await?;
+        for order in list.items {
+            match order.0 {
+                Ok(order) => orders.push(order),
+                Err(invalid) => drop(unreadable.insert(invalid.metadata.name.unwrap_or_default())),
+            }
+        }
+        match list.metadata.continue_.filter(|next| !next.is_empty()) {
+            Some(next) => params = params.continue_token(&next),
+            None => return Ok((orders, unreadable)),
         }
     }
-    Ok((orders, unreadable))
 }
 
 /// The order as the API server has it now.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use carpack_api::PackOrder;
-use carpack_api::order::{LineState, LineStatus};
+use carpack_api::order::{LineState, LineStatus, PackReference};
 use carpack_cloud::port::{Deadline, PaidCalls, Receipt};
 use carpack_cloud::{BeforeSend, CallError, Category};
 use carpack_core::Timing;
@@ -64,8 +64,8 @@ pub struct Evidence {
 
 /// What counts against an account's limits.
 struct Counted {
-    /// All orders as the API server has them, if they were read.
-    orders: Option<Vec<PackOrder>>,
+    /// The pack's, at least, as the API server has them.
+    orders: Vec<PackOrder>,
     turn: Option<OwnedMutexGuard<()>>,
     commitments: Commitments,
     /// Names of the orders that could not be counted.
@@ -143,7 +143,8 @@ impl Spender {
         let Some(live) = orders::look(operator, name).await? else { return held("the order is gone") };
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
         let of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
-        let Counted { orders, turn: of_account, commitments, unreadable } = self.count(account.as_ref()).await?;
+        let Counted { orders, turn: of_account, commitments, unreadable } =
+            self.count(account.as_ref(), &live.spec.pack_ref).await?;
         // Whoever waits for a turn may wait for minutes: a person may have stopped the account meanwhile.
         let counted = account.map(|account| account.spec);
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
@@ -151,11 +152,7 @@ impl Spender {
             return held("the account was changed while the order waited for its turn");
         }
         let pack = orders::live_pack(operator, &live.spec.pack_ref).await?;
-        let cached = operator.siblings(&live);
-        let siblings: Vec<&PackOrder> = match &orders {
-            Some(orders) => orders.iter().filter(|order| is_sibling(order, &live)).chain([&live]).collect(),
-            None => cached.iter().map(Arc::as_ref).chain([&live]).collect(),
-        };
+        let siblings: Vec<&PackOrder> = orders.iter().filter(|order| is_sibling(order, &live)).chain([&live]).collect();
         let elsewhere = operator.elsewhere(&live);
         let input = order::Input {
             order: &live,
@@ -207,24 +204,24 @@ impl Spender {
     }
 
     /// Waits for the turn of an account, or of a pack: two of its orders must not both be looked at before either has
-    /// written its intent. Where there are limits, the one that comes next reads all orders and finds that intent; else
-    /// its watch may be behind.
+    /// written its intent, which the next one then reads.
     async fn turn(&self, of: String) -> OwnedMutexGuard<()> {
         let turn = Arc::clone(lock(&self.turns).entry(of).or_default());
         turn.lock_owned().await
     }
 
-    /// What counts against the account's limits, as the API server has it now. The turn is held until the intent is
-    /// written and counts in its turn: two orders must not both take the last room. Without limits there is nothing to count.
-    async fn count(&self, account: Option<&Account>) -> Result<Counted, StepError> {
-        let Some(account) = account.filter(|account| account.has_limits()) else {
-            let unreadable = self.operator.stores.orders.unreadable();
-            return Ok(Counted { orders: None, turn: None, commitments: Commitments::default(), unreadable });
+    /// The pack's orders as the API server has them now; where there are limits, all of them, and what counts against these.
+    /// The account's turn is held until the intent is written and counts in its turn: two orders must not both take the
+    /// last room.
+    async fn count(&self, account: Option<&Account>, of: &PackReference) -> Result<Counted, StepError> {
+        let limited = account.filter(|account| account.has_limits());
+        let turn = match limited {
+            Some(account) => Some(self.turn(account.name.clone()).await),
+            None => None,
         };
-        let turn = self.turn(account.name.clone()).await;
-        let (orders, unreadable) = orders::list(&self.operator).await?;
-        let commitments = self.operator.commitments_of(account, &orders);
-        Ok(Counted { orders: Some(orders), turn: Some(turn), commitments, unreadable })
+        let (orders, unreadable) = orders::list(&self.operator, Some(of).filter(|_| limited.is_none())).await?;
+        let commitments = limited.map(|account| self.operator.commitments_of(account, &orders)).unwrap_or_default();
+        Ok(Counted { orders, turn, commitments, unreadable })
     }
 
     /// Asked once the call is signed: does this process still lead, and is the intent still young?

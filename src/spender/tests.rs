@@ -372,13 +372,15 @@ async fn of_two_orders_sent_at_once_only_the_one_that_fits_into_the_limit_is_sen
 }
 
 #[tokio::test]
-async fn what_another_order_of_the_pack_has_begun_is_seen_before_the_caches_see_it_where_orders_are_counted() {
-    let world = World::new(&["concert"], account(json!({"spendPerDay": "9000.00"})), HeldUp::No).await;
-    let mut other = order("concert");
-    other.metadata.name = Some("events.concert.buy-2".to_owned());
-    other.status = Some(order::intend(&other, 0, after(19)));
-    world.server.put(&other);
-    assert_eq!(world.submit(&["concert"]).await, [""; 0]);
+async fn what_another_order_of_the_pack_has_begun_is_seen_before_the_caches_see_it() {
+    for limits in [Value::Null, json!({"spendPerDay": "9000.00"})] {
+        let world = World::new(&["concert"], account(limits.clone()), HeldUp::No).await;
+        let mut other = order("concert");
+        other.metadata.name = Some("events.concert.buy-2".to_owned());
+        other.status = Some(order::intend(&other, 0, after(19)));
+        world.server.put(&other);
+        assert_eq!(world.submit(&["concert"]).await, [""; 0], "{limits}");
+    }
 }
 
 #[tokio::test]
