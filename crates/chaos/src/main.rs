@@ -107,7 +107,7 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     tell(&tally, out)?;
     let good = tally.failures.is_empty();
     let few = tally.questions().saturating_mul(QUESTIONS.1) <= tally.schedules().saturating_mul(QUESTIONS.0);
-    let reasons: Vec<String> = tally.asked.iter().map(|(reason, (count, ..))| format!("{count} {reason}")).collect();
+    let reasons: Vec<String> = tally.asked.iter().map(|(reason, all)| format!("{} {reason}", all.len())).collect();
     let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let (killed, all) = mistakes.unwrap_or((0, 0));
     let named = [Rule::DoubleCharge, Rule::Overpaid, Rule::LostPack, Rule::MissedRenewal, Rule::RepeatedRenewal];
@@ -155,15 +155,23 @@ fn tell(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
         }
     }
     let unreached: usize = tally.unreached.values().sum();
-    writeln!(out, "\n{} schedules whose faults all came; {unreached} in which one had no occasion:", tally.reached)?;
+    writeln!(
+        out,
+        "\n{} schedules whose faults all came, {} of them different in what happened; {unreached} in which one had no occasion:",
+        tally.reached,
+        tally.courses.len()
+    )?;
     for (what, count) in &tally.unreached {
         writeln!(out, "  {count:>6}  {what}")?;
     }
     if !tally.asked.is_empty() {
         writeln!(out, "\nended with a question to a person:")?;
     }
-    for (reason, (count, schedule, words)) in &tally.asked {
-        writeln!(out, "  {count:>6}  {reason}, such as {schedule}\n          {words}")?;
+    for (reason, all) in &tally.asked {
+        writeln!(out, "  {:>6}  {reason}", all.len())?;
+        for (schedule, words) in all {
+            writeln!(out, "          {schedule}: {words}")?;
+        }
     }
     for ((rule, beside), count) in &tally.broken_beside {
         writeln!(out, "  {count:>6}  {rule:?} broken beside: {beside}")?;
@@ -205,7 +213,7 @@ fn notice(tally: &Tally) -> Option<(Schedule, String)> {
         .failures
         .last()
         .map(|(schedule, breaches)| (schedule.clone(), breaches.first().map(ToString::to_string).unwrap_or_default()));
-    let asked = tally.asked.iter().map(|(reason, (_, schedule, _))| (schedule.clone(), format!("asks: {reason}")));
+    let asked = tally.asked.iter().flat_map(|(reason, all)| Some((all.first()?.0.clone(), format!("asks: {reason}"))));
     let honest = |schedule: &Schedule| Schedule { sabotage: None, ..schedule.clone() };
     let is_well = |(schedule, _): &(Schedule, String)| {
         run(&honest(schedule)).is_ok_and(|ending| ending.breaches.is_empty() && ending.asked.is_none())

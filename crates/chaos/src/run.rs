@@ -1,6 +1,6 @@
 //! Runs schedules: one, or as many as there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -46,8 +46,10 @@ pub struct Tally {
     pub broken_beside: BTreeMap<(Rule, String), usize>,
     /// Those in which rules were broken, at most so many as are worth printing.
     pub failures: Vec<(Schedule, Vec<Breach>)>,
-    /// What people were asked: how often, and one example with the words.
-    pub asked: BTreeMap<String, (usize, Schedule, String)>,
+    /// What people were asked, by the reason: in which schedules, and with which words.
+    pub asked: BTreeMap<String, Vec<(Schedule, String)>>,
+    /// What happened in those whose faults all came, in numbers: no two courses of events have the same.
+    pub courses: HashSet<u64>,
 }
 
 /// More failures than these are counted, not kept.
@@ -61,7 +63,7 @@ impl Tally {
 
     /// Schedules that ended with a question to a person.
     pub fn questions(&self) -> usize {
-        self.asked.values().map(|(count, ..)| *count).sum()
+        self.asked.values().map(Vec::len).sum()
     }
 
     /// How often a rule was broken.
@@ -71,7 +73,10 @@ impl Tally {
 
     fn add(&mut self, schedule: &Schedule, ending: Ending) {
         match schedule.faults.get(ending.reached) {
-            None => self.reached = self.reached.saturating_add(1),
+            None => {
+                self.reached = self.reached.saturating_add(1);
+                self.courses.insert(ending.digest);
+            }
             Some(missing) => {
                 let what = match schedule.faults.get(..ending.reached).unwrap_or_default() {
                     [] => missing.site.to_string(),
@@ -86,8 +91,7 @@ impl Tally {
             }
         }
         if let Some((reason, words)) = ending.asked {
-            let entry = self.asked.entry(reason).or_insert_with(|| (0, schedule.clone(), words));
-            entry.0 = entry.0.saturating_add(1);
+            self.asked.entry(reason).or_default().push((schedule.clone(), words));
         }
         for breach in &ending.breaches {
             let count = self.broken.entry(breach.rule).or_default();
