@@ -34,9 +34,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// The reason of an account whose first look is under way.
+const NOT_LOOKED_YET: &str = "NotLookedYet";
 /// With a clock further off the cloud takes no signature.
 const MOST_AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
-const NOT_LOOKED_YET: &str = "NotLookedYet";
 
 /// What is known of an account.
 #[derive(Clone)]

@@ -82,9 +82,7 @@ pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
     let Traces { pack, observation, .. } = traces;
     let recorded = pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();
     let mut ids: BTreeSet<String> = recorded.iter().map(|r| r.id.clone()).collect();
-    let uid = pack.metadata.uid.as_deref().unwrap_or_default();
-    let purchase = |o: &&PackOrder| o.spec.action == OrderAction::Buy && o.spec.pack_ref.uid == uid && has_paid(o);
-    let paid: Vec<&PackOrder> = traces.orders.iter().copied().filter(purchase).collect();
+    let paid: Vec<&PackOrder> = own_purchases(traces).collect();
     for order in &paid {
         let lines = order.status.iter().flat_map(|s| &s.lines);
         ids.extend(lines.flat_map(|line| line.instance_ids.iter().cloned()));
@@ -142,12 +140,30 @@ pub(crate) fn stranger<'a>(traces: Traces<'a>, claimed: &[Claimed<'a>]) -> Optio
     })
 }
 
-/// Concurrencies of the usable instances that outlast this expiry: once they are as many as the pack's quantity, what expires
-/// then is not needed any more.
-pub(crate) fn outlasting(claimed: &[Claimed<'_>], expiration: Timestamp) -> i32 {
-    let usable = claimed.iter().filter(|c| c.state == InstanceState::Usable);
-    let later = usable.filter(|c| c.expiration.is_some_and(|at| is_renewed(at, expiration)));
-    later.fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
+/// True when what outlasts this expiry carries the whole pack: what expires then is not needed any more. An instance that was
+/// there once, and whose order is on record, counts although a look misses it: nothing is bought in its place.
+pub(crate) fn is_outlasted(traces: Traces<'_>, claimed: &[Claimed<'_>], expiration: Timestamp) -> bool {
+    let counts = |c: &&Claimed<'_>| match c.state {
+        InstanceState::Usable => true,
+        InstanceState::Missing => own_purchases(traces).any(|order| brought(order, c)),
+        InstanceState::Expired => false,
+    };
+    let later = claimed.iter().filter(counts).filter(|c| c.expiration.is_some_and(|at| is_renewed(at, expiration)));
+    later.fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())) >= traces.pack.spec.quantity
+}
+
+/// True when an instance came with this purchase.
+pub(crate) fn brought(order: &PackOrder, instance: &Claimed<'_>) -> bool {
+    let listed = order.status.iter().flat_map(|s| &s.lines).any(|line| line.instance_ids.contains(&instance.id));
+    let name = instance.observed.and_then(|i| i.name.as_deref());
+    listed || name.is_some_and(|name| is_named(&order.spec.pack_name, name))
+}
+
+/// The purchases of this very object that have cost money.
+fn own_purchases<'a>(traces: Traces<'a>) -> impl Iterator<Item = &'a PackOrder> {
+    let uid = traces.pack.metadata.uid.as_deref().unwrap_or_default();
+    let purchase = move |o: &&PackOrder| o.spec.action == OrderAction::Buy && o.spec.pack_ref.uid == uid && has_paid(o);
+    traces.orders.iter().copied().filter(purchase)
 }
 
 /// The usable instances that carry the pack: those that expire last, as many as its quantity needs. In the overlap of a

@@ -241,6 +241,20 @@ fn a_renewal_whose_expiry_has_moved_is_void() {
 }
 
 #[test]
+fn a_renewal_is_void_when_what_outlasts_its_instance_carries_the_whole_pack_meanwhile() {
+    let mut world = due(json!({}));
+    let mut others: Vec<_> = world.instances.values().cloned().collect();
+    for other in &mut others {
+        other.id = format!("later-{}", other.id);
+        extend(other, SignedDuration::from_hours(72));
+    }
+    world.instances.extend(others.into_iter().map(|other| (other.id.clone(), other)));
+    world.sweep();
+    run(&mut world);
+    assert_eq!((world.renewed(), line(&world)), (0, (LineState::Void, 0)));
+}
+
+#[test]
 fn a_successor_is_void_when_the_lineage_lasts_longer_meanwhile() {
     let mut world = due(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
     for instance in world.instances.values_mut() {

@@ -7,7 +7,7 @@ use carpack_api::PackOrderStatus;
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::{SignedDuration, Timestamp};
 
-use super::lines::{CLEAR_LOOKS, DOUBTS, UNDELIVERED, UNPAID, doubt, exhausted, is_unpaid, list, note};
+use super::lines::{CLEAR_LOOKS, DOUBTS, UNDELIVERED, UNLISTED, UNPAID, doubt, exhausted, is_unpaid, list, note};
 use super::{Input, settle_annotation};
 use crate::money::Amount;
 use crate::names::is_named;
@@ -37,7 +37,7 @@ fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Op
         }
         LineState::Unknown => settle_unknown(input, spec, line).or_else(|| settle_by_hand(input, line)),
         // Only the books can tell that it was paid after all.
-        LineState::Committed if is_unpaid(line) => None,
+        LineState::Committed if is_unpaid(line) => settle_by_hand(input, line),
         LineState::Committed => deliver(input, spec, line).or_else(|| settle_by_hand(input, line)),
         // What was believed absent, and shows after all.
         LineState::Pending if line.doubts > 0 => adopt(input, spec, line, line.submit_time.as_ref()?.0),
@@ -127,7 +127,8 @@ pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
         }
         LineState::Committed => {
             let denied = line.category.as_deref() == Some(UNDELIVERED) && line.instance_ids.is_empty();
-            !is_unpaid(line) && (denied || is_late(input, submitted))
+            let unlisted = line.category.as_deref() == Some(UNLISTED);
+            unlisted || !is_unpaid(line) && (denied || is_late(input, submitted))
         }
         _ => false,
     }
@@ -284,10 +285,10 @@ fn check_payment(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> 
     }
     if states.is_empty() {
         // Cancelled and deleted, or too old to be listed: from here on a person's word can settle it.
-        let gone = is_unpaid(line) && is_late(input, submitted);
+        let gone = line.category.as_deref() == Some(UNPAID) && is_late(input, submitted);
         return gone.then(|| {
-            let message = format!("order {} was not paid, and the books show it no more", list(&line.order_ids));
-            line.category = None;
+            let message = format!("order {} is not paid, and the cloud's books show it no more", list(&line.order_ids));
+            line.category = Some(UNLISTED.to_owned());
             line.message = Some(message.clone());
             message
         });

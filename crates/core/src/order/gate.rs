@@ -10,7 +10,7 @@ use super::Input;
 use super::lines::{has_paid, is_paid};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
-use crate::claim::{Claimed, Traces, claimed, outlasting, stranger};
+use crate::claim::{Claimed, Traces, claimed, is_outlasted, stranger};
 use crate::limits::{self, is_first};
 use crate::money;
 use crate::names::{is_named, is_order_of};
@@ -177,7 +177,12 @@ fn check_unreadable(input: &Input<'_>) -> Gate {
 /// An expiry is renewed once: by the order that paid for it, whatever the cloud's lists show.
 fn check_bought(input: &Input<'_>, line: &OrderLine) -> Gate {
     let Some(from) = &line.renews_from else { return Gate::Open };
-    match paid_for(others(input), input.order.spec.action, line.instance_id.as_deref(), from.0) {
+    let pack = &input.order.spec.pack_ref;
+    // An instance is renewed once, whoever asks; the end of a pack is that of this very object.
+    let same = |o: &&PackOrder| line.instance_id.is_some() || o.spec.pack_ref == *pack;
+    let renewed = paid_for(others(input).filter(same), input.order.spec.action, line.instance_id.as_deref(), from.0);
+    let replaced = || paid_for(others(input).filter(|o| o.spec.pack_ref == *pack), OrderAction::Buy, None, from.0);
+    match renewed.or_else(replaced) {
         Some(other) => {
             Gate::Void(format!("order {} has renewed it", other.metadata.name.as_deref().unwrap_or_default()))
         }
@@ -407,7 +412,7 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
         here && c.expiration.is_some_and(|at| is_same_expiry(at, ends))
     });
     match ending {
-        _ if is_outlasted(traces.pack, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
+        _ if is_outlasted(traces, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
         Some(_) => Gate::Open,
         None => wait("Vanished", "what it replaces is not listed by the cloud"),
     }
@@ -451,11 +456,6 @@ pub(crate) fn check_project(
     }
 }
 
-/// True when what expires then is not needed any more.
-fn is_outlasted(pack: &ConcurrencyPack, claimed: &[Claimed<'_>], expiration: Timestamp) -> bool {
-    outlasting(claimed, expiration) >= pack.spec.quantity
-}
-
 pub(crate) fn stands_already(instance: &Instance) -> String {
     format!(
         "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; return or rename it in the console, or let it run out",
@@ -483,7 +483,7 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
     }
     if let Some(traces) = input.traces() {
         let claimed = claimed(traces);
-        if is_outlasted(traces.pack, &claimed, from.0) {
+        if is_outlasted(traces, &claimed, from.0) {
             return Gate::Void(OUTLASTED.to_owned());
         }
         let spec = &input.order.spec;

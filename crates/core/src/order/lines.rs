@@ -13,6 +13,8 @@ pub(super) const CLEAR_LOOKS: i32 = 2;
 pub(super) const DOUBTS: i32 = 3;
 /// Category of a line whose order the cloud took and left unpaid.
 pub(super) const UNPAID: &str = "Unpaid";
+/// Category of a line that was left unpaid, and that the books show no more.
+pub(super) const UNLISTED: &str = "UnpaidAndUnlisted";
 /// Category of a line that was paid and, as the cloud says, cannot be delivered.
 pub(super) const UNDELIVERED: &str = "PaidNotDelivered";
 /// Entries of the trail that are kept.
@@ -202,7 +204,7 @@ pub(super) fn is_paid(line: &LineStatus) -> bool {
 
 /// True when the cloud took the order and waits for its payment.
 pub(super) fn is_unpaid(line: &LineStatus) -> bool {
-    line.state == LineState::Committed && line.category.as_deref() == Some(UNPAID)
+    line.state == LineState::Committed && matches!(line.category.as_deref(), Some(UNPAID | UNLISTED))
 }
 
 /// True when nothing more will happen to the line.

@@ -59,7 +59,7 @@ pub struct Input<'a> {
     pub installation_mode: Mode,
     /// Now.
     pub now: Timestamp,
-    /// How far our clock is ahead of the cloud's; negative when it is behind, zero when nobody knows. The call in doubt may
+    /// How far our clock is ahead of the cloud's; negative when it is behind. The call in doubt may
     /// have been signed by a process with another clock.
     pub clock_ahead: SignedDuration,
     /// Intervals.

@@ -74,7 +74,10 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         return (state, reason, message + waits);
     }
     if let Some(line) = lines.iter().find(|line| is_unpaid(line)) {
-        return (OrderState::InProgress, UNPAID, line.message.clone().unwrap_or_default());
+        let message = line.message.clone().unwrap_or_default();
+        let way_out = asks_a_person(input, line)
+            .then(|| format!(": look into the console, then run: {}, or =Executed", settling(input, line)));
+        return (OrderState::InProgress, UNPAID, message + &way_out.unwrap_or_default());
     }
     if let Some(line) = any(LineState::Committed) {
         let orders = list(&line.order_ids);

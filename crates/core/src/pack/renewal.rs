@@ -3,7 +3,7 @@
 use carpack_api::Mode;
 use carpack_api::common::Time;
 use carpack_api::order::{OrderAction, OrderState};
-use carpack_api::pack::{ConcurrencyPackSpec, RenewFlag, RenewalMode, RenewalStrategy};
+use carpack_api::pack::{ConcurrencyPackSpec, InstanceState, RenewFlag, RenewalMode, RenewalStrategy};
 use carpack_api::{Money, PackOrder};
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,7 +12,7 @@ use super::orders::{self, Draft};
 use super::purchase::{name_taken, usable_account};
 use super::view::View;
 use crate::account::PriceProblem;
-use crate::claim::{Claimed, outlasting};
+use crate::claim::{Claimed, brought, is_outlasted};
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
 use crate::observation::seen_off;
@@ -80,6 +80,10 @@ fn by_us(view: &View<'_>) -> Finding {
             "Vanished",
             "nothing is left that could be renewed: look into the console",
         );
+    }
+    if view.carrying.iter().all(|instance| instance.expiration.is_none()) {
+        let message = "the cloud does not say when the pack expires: nothing is renewed before it does";
+        return Finding::stuck(RENEWAL_ON_TRACK, "ExpiryUnknown", message).wants_sweep();
     }
     let Some((first, _)) = moments.first().map(|(due, instance)| (*due, *instance)) else {
         return ends_as_planned(view, "renewal.until is reached");
@@ -185,8 +189,8 @@ fn renewal_in_words(view: &View<'_>, due: Timestamp, quote: &Money) -> String {
     format!("renew {term} at {}, {}", short(due, view.input.now), money::display(quote))
 }
 
-/// Concurrencies that are renewed with these instances: while the cloud does not say it of each of them, all that the pack may
-/// have. What is approved and counted is never less than what is charged.
+/// Concurrencies that are renewed with these instances: while the cloud does not say it of each of them, all that one purchase
+/// brings. What is approved and counted is not less than what is charged for them.
 fn extended(view: &View<'_>, instances: &[&Claimed<'_>]) -> i32 {
     let sum = instances.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
     let known = instances.iter().all(|c| c.known_concurrencies().is_some());
@@ -258,11 +262,17 @@ fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
 /// Why this expiry is not renewed by another order: one was paid for it, or one was refused for good.
 fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Timestamp) -> Option<Finding> {
     let input = view.input;
+    if let Some(finding) = outlasted(view, from) {
+        return Some(finding);
+    }
     let way_out = |order| {
         let name = orders::name_of(order);
         format!("delete PackOrder {name} in namespace {}", input.operator_namespace)
     };
-    if let Some(order) = orders::paid_for(orders::own(&input, action), action, instance, from) {
+    // What a successor was bought for is not renewed either.
+    let paid = orders::paid_for(orders::own(&input, action), action, instance, from);
+    let replaced = || orders::paid_for(orders::own(&input, OrderAction::Buy), OrderAction::Buy, None, from);
+    if let Some(order) = paid.or_else(replaced) {
         let lines = order.status.iter().flat_map(|status| &status.lines);
         let sent = lines.filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).max().unwrap_or(from);
         let late = plus(sent, input.timing.delivery_grace);
@@ -271,18 +281,18 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
             let message = format!("order {name} has renewed it; waits until the cloud shows it again");
             return Some(Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message).wake(late).wants_sweep());
         }
-        let successors = outlasting(&view.claimed, from);
-        if action == OrderAction::Buy && successors > 0 {
-            if view.usable().any(|c| c.known_concurrencies().is_none()) {
+        let brought: Vec<_> = view.usable().filter(|c| brought(order, c)).collect();
+        if order.spec.action == OrderAction::Buy && !brought.is_empty() {
+            if brought.iter().any(|c| c.known_concurrencies().is_none()) {
                 let message = format!(
                     "order {name} has bought the successor, and the cloud does not say how many concurrencies its instances hold"
                 );
                 return Some(Finding::unsure(RENEWAL_ON_TRACK, "CountUnknown", message));
             }
             let message = format!(
-                "order {name} has bought the successor, and the cloud shows {successors} of {} concurrencies that outlast {}: ask the cloud's support; it is never bought again",
-                input.pack.spec.quantity,
-                short(from, input.now)
+                "order {name} has bought the successor, and the cloud shows {} of its {} concurrencies: ask the cloud's support; it is never bought again",
+                brought.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())),
+                order.spec.terms.quantity
             );
             return Some(Finding::stuck(RENEWAL_ON_TRACK, "PartiallyDelivered", message));
         }
@@ -295,6 +305,25 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
     let order = orders::refused(orders::own(&input, action), instance, from)?;
     let (reason, message) = orders::standing(order);
     Some(Finding::stuck(RENEWAL_ON_TRACK, reason, format!("{message}; to try again, {}", way_out(order))))
+}
+
+/// Why nothing is bought or renewed for this expiry: the pack would last longer with what a look misses.
+fn outlasted(view: &View<'_>, from: Timestamp) -> Option<Finding> {
+    let input = view.input;
+    if !is_outlasted(input.traces(), &view.claimed, from) {
+        return None;
+    }
+    let missing = |c: &&Claimed<'_>| c.state == InstanceState::Missing && c.expiration.is_some_and(|at| at > from);
+    let missing: Vec<&Claimed<'_>> = view.claimed.iter().filter(missing).collect();
+    let ids: Vec<&str> = missing.iter().map(|c| c.id.as_str()).collect();
+    let bought = orders::own(&input, OrderAction::Buy).find(|order| missing.iter().any(|c| brought(order, c)));
+    let message = format!(
+        "{} of the pack are no longer listed by the cloud, and nothing is bought or renewed in their place: look into the console; only if they were returned, delete PackOrder {} in namespace {}",
+        ids.join(", "),
+        bought.map(orders::name_of).unwrap_or_default(),
+        input.operator_namespace
+    );
+    Some(Finding::stuck(RENEWAL_ON_TRACK, "Vanished", message).wants_sweep())
 }
 
 fn deadline(spec: &ConcurrencyPackSpec, expiration: Option<Timestamp>) -> Option<Timestamp> {

@@ -104,7 +104,7 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
             ),
             () if any(InstanceState::Expired) => (
                 "PartlyExpired",
-                "instances have expired and are not bought again: create another pack for what is missing",
+                "instances have expired and are not bought again: where spec.renewal buys successors, the next one has the whole quantity; else create another pack for what is missing",
             ),
             () if delivery_pending(view) => ("AwaitingDelivery", "paid; the rest is not delivered yet"),
             () => {
