@@ -4,6 +4,7 @@
 mod world;
 
 use carpack_api::order::LineState;
+use carpack_api::pack::DeletionPolicy;
 use carpack_core::observation::Instance;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -209,6 +210,19 @@ fn a_look_that_misses_a_part_of_a_successor_buys_nothing_although_an_older_insta
     world.orders.remove(1);
     world.settle();
     assert_eq!(world.bought(), 3);
+}
+
+#[test]
+fn what_a_successor_was_bought_for_can_be_returned_with_it() {
+    let (mut world, _) = in_the_overlap(Reply::Honest);
+    world.spec(|spec| spec.deletion_policy = DeletionPolicy::Return);
+    world.delete_pack();
+    world.step_pack();
+    let index = world.orders.len() - 1;
+    assert_eq!(world.orders[index].spec.lines.len(), 6);
+    world.approve(index, "ThisOrder");
+    world.settle();
+    assert_eq!(world.instances.len(), 0, "{:?}", world.orders[index].status.as_ref().unwrap().message);
 }
 
 #[test]

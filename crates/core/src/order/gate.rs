@@ -174,14 +174,17 @@ fn check_unreadable(input: &Input<'_>) -> Gate {
     }
 }
 
-/// An expiry is renewed once: by the order that paid for it, whatever the cloud's lists show.
+/// An expiry is renewed once: by the order that paid for it, whatever the cloud's lists show. What a successor was bought for is
+/// not renewed either; it may be returned.
 fn check_bought(input: &Input<'_>, line: &OrderLine) -> Gate {
-    let Some(from) = &line.renews_from else { return Gate::Open };
-    let pack = &input.order.spec.pack_ref;
-    // An instance is renewed once, whoever asks; the end of a pack is that of this very object.
-    let same = |o: &&PackOrder| line.instance_id.is_some() || o.spec.pack_ref == *pack;
-    let renewed = paid_for(others(input).filter(same), input.order.spec.action, line.instance_id.as_deref(), from.0);
-    let replaced = || paid_for(others(input).filter(|o| o.spec.pack_ref == *pack), OrderAction::Buy, None, from.0);
+    let Some(Time(from)) = line.renews_from else { return Gate::Open };
+    let spec = &input.order.spec;
+    let renewed = line.instance_id.as_deref().and_then(|id| paid_for(others(input), spec.action, Some(id), from));
+    let replaced = || {
+        // The end of a pack is that of this very object.
+        let own = others(input).filter(|o| o.spec.pack_ref == spec.pack_ref);
+        paid_for(own, OrderAction::Buy, None, from).filter(|_| spec.action != OrderAction::Return)
+    };
     match renewed.or_else(replaced) {
         Some(other) => {
             Gate::Void(format!("order {} has renewed it", other.metadata.name.as_deref().unwrap_or_default()))
