@@ -168,14 +168,17 @@ impl Operator {
 
     /// All other orders for the same pack.
     pub fn siblings(&self, order: &PackOrder) -> Vec<Arc<PackOrder>> {
-        let pack = &order.spec.pack_ref;
-        let mut siblings = self.orders_for(&pack.namespace, &pack.name);
-        siblings.retain(|sibling| sibling.name_any() != order.name_any());
-        siblings
+        self.stores.orders.select(|other| is_sibling(other, order))
     }
 
     /// What is known of an account.
     pub fn snapshot(&self, account: &str) -> Arc<Snapshot> {
         self.inventories.snapshot(account).unwrap_or_else(|| Arc::new(Snapshot::first()))
     }
+}
+
+/// True for another order of the same namespace and name.
+pub fn is_sibling(order: &PackOrder, of: &PackOrder) -> bool {
+    let (own, other) = (&of.spec.pack_ref, &order.spec.pack_ref);
+    order.metadata.name != of.metadata.name && (&own.namespace, &own.name) == (&other.namespace, &other.name)
 }

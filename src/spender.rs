@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep};
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::replace_status;
-use crate::operator::{Operator, Settings};
+use crate::operator::{Operator, Settings, is_sibling};
 use crate::orders;
 use crate::request::{self, PaidRequest};
 
@@ -353,12 +353,6 @@ fn may_pass(category: Category) -> bool {
             | Category::Locked
             | Category::CloudInternal
     )
-}
-
-/// True for another order of the same namespace and name.
-fn is_sibling(order: &PackOrder, of: &PackOrder) -> bool {
-    let pack = |order: &PackOrder| (order.spec.pack_ref.namespace.clone(), order.spec.pack_ref.name.clone());
-    order.name_any() != of.name_any() && pack(order) == pack(of)
 }
 
 fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {

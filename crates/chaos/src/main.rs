@@ -213,7 +213,8 @@ fn notice(tally: &Tally) -> Option<(Schedule, String)> {
         .failures
         .last()
         .map(|(schedule, breaches)| (schedule.clone(), breaches.first().map(ToString::to_string).unwrap_or_default()));
-    let asked = tally.asked.iter().flat_map(|(reason, all)| Some((all.first()?.0.clone(), format!("asks: {reason}"))));
+    let asked =
+        tally.asked.iter().filter_map(|(reason, all)| Some((all.first()?.0.clone(), format!("asks: {reason}"))));
     let honest = |schedule: &Schedule| Schedule { sabotage: None, ..schedule.clone() };
     let is_well = |(schedule, _): &(Schedule, String)| {
         run(&honest(schedule)).is_ok_and(|ending| ending.breaches.is_empty() && ending.asked.is_none())

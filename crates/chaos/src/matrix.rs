@@ -49,11 +49,10 @@ pub fn atomic(seed: u64) -> Vec<Schedule> {
 pub fn beside_troubles(seed: u64) -> Vec<Schedule> {
     let successors = BESIDE_SUCCESSORS.into_iter().map(|trouble| [with(trouble), vec![Trouble::Replace]].concat());
     let crossed = |troubles: Vec<Trouble>| {
-        let faults = Fault::all().into_iter().filter({
-            let troubles = troubles.clone();
-            move |fault| troubles.iter().all(|trouble| fits(*fault, *trouble))
-        });
-        faults.map(move |fault| schedule(vec![fault], troubles.clone(), seed))
+        Fault::all().into_iter().filter_map(move |fault| {
+            let fit = troubles.iter().all(|trouble| fits(fault, *trouble));
+            fit.then(|| schedule(vec![fault], troubles.clone(), seed))
+        })
     };
     Trouble::ALL.into_iter().map(with).chain(successors).flat_map(crossed).collect()
 }

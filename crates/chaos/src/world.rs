@@ -131,8 +131,9 @@ impl World {
 
     /// A person renames an instance: one that no order has on record is recognised no more.
     pub fn renamed(&self, id: &str) {
-        let lines = self.orders().into_iter().flat_map(|order| order.status.clone().unwrap_or_default().lines);
-        let known = lines.into_iter().any(|line| line.instance_ids.iter().any(|own| own == id));
+        let orders = self.orders();
+        let mut lines = orders.iter().flat_map(|order| &order.status).flat_map(|status| &status.lines);
+        let known = lines.any(|line| line.instance_ids.iter().any(|own| own == id));
         *lock(&self.traceless) |= !known;
     }
 

@@ -7,7 +7,7 @@ use carpack_api::pack::{InstanceState, InstanceStatus, RenewFlag};
 use carpack_api::{ConcurrencyPack, PackOrder};
 use jiff::Timestamp;
 
-use crate::names::{carries_hash, is_named};
+use crate::names::carries_hash;
 use crate::observation::{Binding, Instance, Observation};
 use crate::order::has_paid;
 use crate::time::is_renewed;
@@ -77,6 +77,11 @@ impl Claimed<'_> {
     }
 }
 
+/// Concurrencies of these instances.
+pub(crate) fn total<'c, 'a: 'c>(instances: impl IntoIterator<Item = &'c Claimed<'a>>) -> i32 {
+    instances.into_iter().fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
+}
+
 /// All instances of the pack: recorded in its status, delivered by its own purchases, or named as those were.
 pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
     let Traces { pack, observation, .. } = traces;
@@ -88,9 +93,8 @@ pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
         ids.extend(lines.flat_map(|line| line.instance_ids.iter().cloned()));
     }
     if let Some(observation) = observation {
-        let named = observation.instances.values().filter(|i| {
-            i.name.as_deref().is_some_and(|name| paid.iter().any(|order| is_named(&order.spec.pack_name, name)))
-        });
+        let named =
+            observation.instances.values().filter(|i| paid.iter().any(|order| i.is_named(&order.spec.pack_name)));
         ids.extend(named.map(|i| i.id.clone()));
     }
     // What was promised and never seen is not there yet, which is not the same as missing.
@@ -118,7 +122,7 @@ fn claim<'a>(traces: Traces<'a>, recorded: &'a [InstanceStatus], id: String) -> 
 /// Expired instances are of no more interest once others carry the whole pack in their place.
 fn without_outlived(mut claimed: Vec<Claimed<'_>>, quantity: i32) -> Vec<Claimed<'_>> {
     let usable = claimed.iter().filter(|c| c.state == InstanceState::Usable && c.observed.is_some());
-    if usable.fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())) >= quantity {
+    if total(usable) >= quantity {
         claimed.retain(|c| c.state != InstanceState::Expired);
     }
     claimed
@@ -149,14 +153,13 @@ pub(crate) fn is_outlasted(traces: Traces<'_>, claimed: &[Claimed<'_>], expirati
         InstanceState::Expired => false,
     };
     let later = claimed.iter().filter(counts).filter(|c| c.expiration.is_some_and(|at| is_renewed(at, expiration)));
-    later.fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())) >= traces.pack.spec.quantity
+    total(later) >= traces.pack.spec.quantity
 }
 
 /// True when an instance came with this purchase.
 pub(crate) fn brought(order: &PackOrder, instance: &Claimed<'_>) -> bool {
     let listed = order.status.iter().flat_map(|s| &s.lines).any(|line| line.instance_ids.contains(&instance.id));
-    let name = instance.observed.and_then(|i| i.name.as_deref());
-    listed || name.is_some_and(|name| is_named(&order.spec.pack_name, name))
+    listed || instance.observed.is_some_and(|i| i.is_named(&order.spec.pack_name))
 }
 
 /// The purchases of this very object that have cost money.

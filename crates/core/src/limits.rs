@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::account::Account;
 use crate::money::{self, Amount};
+use crate::order::last_call;
 use crate::time::{plus, renewal_duration, term};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -71,7 +72,7 @@ fn spent(order: &PackOrder) -> Option<Commitment> {
     let spec = &order.spec;
     let status = order.status.as_ref()?;
     let counts = |line: &&LineStatus| !matches!(line.state, LineState::Pending | LineState::Rejected | LineState::Void);
-    let at = status.lines.iter().filter(counts).filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).max()?;
+    let at = last_call(status.lines.iter().filter(counts))?;
     // The books say what it was only when they know every line.
     let booked = status.lines.iter().filter(counts).all(|line| line.paid.is_some());
     let amount = if booked { status.paid.clone() } else { None };

@@ -6,6 +6,8 @@ use carpack_api::BillingMode;
 use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
 use jiff::Timestamp;
 
+use crate::names::is_named;
+
 /// One instance as the cloud shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -32,6 +34,11 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// True when it stands under a purchase's name; see [`is_named`].
+    pub(crate) fn is_named(&self, pack_name: &str) -> bool {
+        self.name.as_deref().is_some_and(|name| is_named(pack_name, name))
+    }
+
     /// True while it is neither isolated nor past its expiry.
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.isolated && self.expiration.is_none_or(|at| at > now)

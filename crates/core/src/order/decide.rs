@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::evidence::{self, may_repeat, quarantine_end};
 use super::gate::{Gate, covers_later_renewals, gate, hold};
-use super::lines::{exhausted, is_paid, is_settled, note, with_lines};
+use super::lines::{exhausted, is_paid, is_settled, last_call, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
 use crate::pack::owns_instance;
@@ -164,8 +164,7 @@ fn prune(input: &Input<'_>, status: &PackOrderStatus) -> Option<Effect> {
     let spec = &input.order.spec;
     let settled = status.lines.iter().all(is_settled);
     // What was paid long after it was decided counts against limits from then on.
-    let moments = status.lines.iter().filter_map(|line| line.submit_time.as_ref()).map(|t| t.0);
-    let last = moments.fold(spec.decision_time.0, Timestamp::max);
+    let last = last_call(&status.lines).map_or(spec.decision_time.0, |sent| sent.max(spec.decision_time.0));
     let old = input.now.duration_since(last) > input.timing.order_retention;
     let newest = !input.siblings.iter().any(|o| o.spec.action == spec.action && o.spec.ordinal > spec.ordinal);
     let leaving = input.order.metadata.deletion_timestamp.is_some();

@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::lines::{CLEAR_LOOKS, DOUBTS, UNDELIVERED, UNLISTED, UNPAID, doubt, exhausted, is_unpaid, list, note};
 use super::{Input, settle_annotation};
 use crate::money::Amount;
-use crate::names::is_named;
 use crate::observation::{Deal, DealAction, DealState, Instance, Observation};
 use crate::time::{is_renewed, plus, whole_up};
 
@@ -164,8 +163,7 @@ fn trace(input: &Input<'_>, spec: &OrderLine, submitted: Timestamp) -> Option<Ve
 }
 
 fn named(input: &Input<'_>, observation: &Observation) -> Vec<String> {
-    let ours = |i: &&Instance| i.name.as_deref().is_some_and(|name| is_named(&input.order.spec.pack_name, name));
-    observation.instances.values().filter(ours).map(|i| i.id.clone()).collect()
+    observation.instances.values().filter(|i| i.is_named(&input.order.spec.pack_name)).map(|i| i.id.clone()).collect()
 }
 
 fn renewed(spec: &OrderLine, observation: &Observation) -> bool {

@@ -7,13 +7,13 @@ use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder, PackOrderSpec};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Input;
-use super::lines::{has_paid, is_paid};
+use super::lines::{has_paid, is_paid, last_call};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
 use crate::brake;
-use crate::claim::{Claimed, Traces, claimed, is_outlasted, stranger};
+use crate::claim::{Claimed, Traces, claimed, is_outlasted, stranger, total};
 use crate::limits::{self, is_first};
 use crate::money;
-use crate::names::{is_named, is_order_of};
+use crate::names::is_order_of;
 use crate::observation::{Instance, Observation, seen_off};
 use crate::time::{is_renewed, is_same_expiry, plus, renewal_duration};
 
@@ -384,8 +384,7 @@ fn check_limits(input: &Input<'_>) -> Gate {
 fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLine, state: &LineStatus) -> Gate {
     let spec = &input.order.spec;
     let calls = others(input).flat_map(|o| &o.status).flat_map(|status| &status.lines).chain([state]);
-    let moments = calls.filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).chain(cleared);
-    let since = moments.fold(spec.decision_time.0, Timestamp::max);
+    let since = last_call(calls).into_iter().chain(cleared).fold(spec.decision_time.0, Timestamp::max);
     let fresh = |o: &&Observation| o.started > since && input.now.duration_since(o.started) < input.timing.stale_after;
     let Some(observation) = input.observation.filter(fresh) else {
         let message = "waits for a look at the cloud that is newer than the order".to_owned();
@@ -404,8 +403,7 @@ fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLin
 fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
     let Some(traces) = input.traces() else { return Gate::Open };
     let claimed = claimed(traces);
-    let named = |i: &&Instance| i.name.as_deref().is_some_and(|name| is_named(&input.order.spec.pack_name, name));
-    let taken = observation.instances.values().find(named);
+    let taken = observation.instances.values().find(|i| i.is_named(&input.order.spec.pack_name));
     if let Some(instance) = taken.or_else(|| stranger(traces, &claimed)) {
         return wait("NameTaken", stands_already(instance));
     }
@@ -491,7 +489,7 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
         }
         let spec = &input.order.spec;
         let ours = |c: &&Claimed<'_>| spec.lines.iter().any(|line| line.instance_id.as_ref() == Some(&c.id));
-        let held = claimed.iter().filter(ours).fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+        let held = total(claimed.iter().filter(ours));
         if held > spec.terms.quantity {
             return Gate::Void(format!(
                 "its instances hold {held} concurrencies, and it was made and priced for {}",

@@ -202,6 +202,11 @@ pub(super) fn is_paid(line: &LineStatus) -> bool {
     matches!(line.state, LineState::Committed | LineState::Done) && !is_unpaid(line)
 }
 
+/// When the last of these lines was sent.
+pub(crate) fn last_call<'a>(lines: impl IntoIterator<Item = &'a LineStatus>) -> Option<Timestamp> {
+    lines.into_iter().filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).max()
+}
+
 /// True when the cloud took the order and waits for its payment.
 pub(super) fn is_unpaid(line: &LineStatus) -> bool {
     line.state == LineState::Committed && matches!(line.category.as_deref(), Some(UNPAID | UNLISTED))

@@ -22,6 +22,7 @@ pub use decide::decide;
 pub(crate) use gate::{
     check_project, is_open, is_unresolved, not_granted, not_offered, opening, opens_at, paid_for, stands_already,
 };
+pub(crate) use lines::last_call;
 pub use lines::{Outcome, adds_to, has_paid, intend, may_leave, settle};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 

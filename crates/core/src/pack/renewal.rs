@@ -12,10 +12,11 @@ use super::orders::{self, Draft};
 use super::purchase::{name_taken, usable_account};
 use super::view::View;
 use crate::account::PriceProblem;
-use crate::claim::{Claimed, brought, is_outlasted};
+use crate::claim::{Claimed, brought, is_outlasted, total};
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
 use crate::observation::seen_off;
+use crate::order::last_call;
 use crate::time::{plus, renew_before, renewal_duration, short, since, term, term_in_words};
 
 /// When the operator renews what expires at this moment; none when it does not.
@@ -81,10 +82,10 @@ fn by_us(view: &View<'_>) -> Finding {
             "nothing is left that could be renewed: look into the console",
         );
     }
-    if view.carrying.iter().all(|instance| instance.expiration.is_none()) {
+    let Some(ends) = view.expiration else {
         let message = "the cloud does not say when the pack expires: nothing is renewed before it does";
         return Finding::stuck(RENEWAL_ON_TRACK, "ExpiryUnknown", message).wants_sweep();
-    }
+    };
     let Some((first, _)) = moments.first().map(|(due, instance)| (*due, *instance)) else {
         return ends_as_planned(view, "renewal.until is reached");
     };
@@ -140,7 +141,7 @@ fn by_us(view: &View<'_>) -> Finding {
     }
     match strategy(spec) {
         RenewalStrategy::Extend => extend(view, &due, quote, next),
-        RenewalStrategy::Replace => replace(view, quote, next),
+        RenewalStrategy::Replace => replace(view, ends, quote, next),
     }
     .renewal(first)
 }
@@ -192,7 +193,7 @@ fn renewal_in_words(view: &View<'_>, due: Timestamp, quote: &Money) -> String {
 /// Concurrencies that are renewed with these instances: while the cloud does not say it of each of them, all that one purchase
 /// brings. What is approved and counted is not less than what is charged for them.
 fn extended(view: &View<'_>, instances: &[&Claimed<'_>]) -> i32 {
-    let sum = instances.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies()));
+    let sum = total(instances.iter().copied());
     let known = instances.iter().all(|c| c.known_concurrencies().is_some());
     if known { sum } else { sum.max(view.input.pack.spec.quantity) }
 }
@@ -223,13 +224,10 @@ fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: Money, next: String) -> 
     Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).effect(orders::create(&input, draft)).next(next)
 }
 
-fn replace(view: &View<'_>, quote: Money, next: String) -> Finding {
+/// A successor for the moment from which the pack would have less than its quantity.
+fn replace(view: &View<'_>, ends: Timestamp, quote: Money, next: String) -> Finding {
     let input = view.input;
     let spec = &input.pack.spec;
-    // From then on the pack would have less than its quantity.
-    let Some(ends) = view.expiration else {
-        return Finding::stuck(RENEWAL_ON_TRACK, "ExpiryUnknown", "the cloud does not say when the pack expires");
-    };
     let duration = renewal_duration(spec);
     let length = term(spec.billing_mode, duration);
     let gain = since(plus(input.now, length), ends);
@@ -273,8 +271,7 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
     let paid = orders::paid_for(orders::own(&input, action), action, instance, from);
     let replaced = || orders::paid_for(orders::own(&input, OrderAction::Buy), OrderAction::Buy, None, from);
     if let Some(order) = paid.or_else(replaced) {
-        let lines = order.status.iter().flat_map(|status| &status.lines);
-        let sent = lines.filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).max().unwrap_or(from);
+        let sent = last_call(order.status.iter().flat_map(|status| &status.lines)).unwrap_or(from);
         let late = plus(sent, input.timing.delivery_grace);
         let name = orders::name_of(order);
         if input.now < late {
@@ -291,7 +288,7 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
             }
             let message = format!(
                 "order {name} has bought the successor, and the cloud shows {} of its {} concurrencies: ask the cloud's support; it is never bought again",
-                brought.iter().fold(0_i32, |sum, c| sum.saturating_add(c.concurrencies())),
+                total(brought),
                 order.spec.terms.quantity
             );
             return Some(Finding::stuck(RENEWAL_ON_TRACK, "PartiallyDelivered", message));

@@ -10,7 +10,7 @@ use super::view::{View, is_stale};
 use super::{Decision, Input, assignment, flags, orders, purchase, renewal};
 use crate::account::wants_auto_renew;
 use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, Verdict, verdict};
-use crate::order::has_paid;
+use crate::order::{has_paid, last_call};
 use crate::time::{plus, short};
 
 /// Decides about a pack that has our finalizer and is not being deleted.
@@ -160,8 +160,8 @@ fn undelivered(view: &View<'_>) -> Decision {
 }
 
 fn is_overdue(view: &View<'_>, order: &PackOrder) -> bool {
-    let sent = order.status.iter().flat_map(|status| &status.lines).filter_map(|line| line.submit_time.as_ref());
-    sent.map(|t| t.0).max().is_some_and(|sent| view.input.now >= plus(sent, view.input.timing.delivery_grace))
+    let sent = last_call(order.status.iter().flat_map(|status| &status.lines));
+    sent.is_some_and(|sent| view.input.now >= plus(sent, view.input.timing.delivery_grace))
 }
 
 /// Every instance is past its expiry: as planned, or not.

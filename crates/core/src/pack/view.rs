@@ -6,7 +6,7 @@ use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
 use super::{Change, ChangeFailure, Input, orders};
-use crate::claim::{Claimed, carrying, claimed};
+use crate::claim::{Claimed, carrying, claimed, total};
 use crate::condition::{PURCHASED, is_true};
 use crate::order::has_paid;
 
@@ -62,14 +62,13 @@ impl<'a> View<'a> {
 
     /// Concurrencies of the usable instances.
     pub fn usable_concurrencies(&self) -> i32 {
-        self.usable().fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
+        total(self.usable())
     }
 
     /// Concurrencies of the usable instances that are bound as declared: those of a successor join them.
     pub fn bound_concurrencies(&self) -> i32 {
         let declared = self.input.pack.spec.project.as_deref();
-        let bound = self.usable().filter(|c| declared.is_some() && c.project() == declared);
-        bound.fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
+        total(self.usable().filter(|c| declared.is_some() && c.project() == declared))
     }
 
     /// The first of these that may be tried now; while all of them rest, the first. One that is refused holds back none
