@@ -12,16 +12,18 @@ pub const DEFAULT_OFFSET: Offset = Offset::constant(8);
 
 /// Reads a time of the cloud in the zone given; `None` when it is not such a time (`0000-00-00 00:00:00` is none).
 pub fn parse(text: &str, offset: Offset) -> Option<Timestamp> {
+    offset.to_timestamp(civil(text)?).ok()
+}
+
+/// Reads a time of the cloud as it stands, without a zone; `None` when it is not such a time.
+pub fn civil(text: &str) -> Option<DateTime> {
     let text = text.trim();
     if text.len() != LENGTH {
         return None;
     }
     let civil = DateTime::strptime(FORMAT, text).ok()?;
     // Year 0 is how some databases write "never".
-    if civil.year() < 1 {
-        return None;
-    }
-    offset.to_timestamp(civil).ok()
+    (civil.year() >= 1).then_some(civil)
 }
 
 /// Writes an instant as the cloud wants it, in the zone given; fractions of a second are dropped.

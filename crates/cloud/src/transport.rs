@@ -96,7 +96,11 @@ impl Transport {
         let sent = (self.clock)();
         let request = self.request(&client, call, sent).map_err(PaidFailure::NotSent)?;
         self.answer(call.action, sent, request).await.map_err(|error| match departure.verdict.get() {
-            None => PaidFailure::NotSent(error),
+            None => {
+                // Without a connection nothing can have left, whichever time-out came first.
+                let message = "no connection was made";
+                PaidFailure::NotSent(CallError::new(call.action, Category::Unreachable, message).with_source(error))
+            }
             Some(Err(reason)) => {
                 let message = format!("held back: {reason}");
                 PaidFailure::NotSent(CallError::new(call.action, Category::HeldBack, message))

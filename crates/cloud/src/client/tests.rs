@@ -424,3 +424,14 @@ async fn nothing_public_shows_a_key_or_a_token() {
     shown += &format!("{:?}", self::config(&format!("http://u:{KEY}@h/")));
     assert!(!shown.contains("5f2e") && !shown.contains("9c1d"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_paid_call_whose_connection_is_not_made_in_time_was_not_sent_and_may_be_made_again() {
+    // It takes connections, and never says hello.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let patience = Duration::from_millis(100);
+    let client = TencentClient::new(Config { connect_timeout: patience, call_timeout: patience, ..config(&url) });
+    let error = rejected(client.unwrap().renew_instance(renewal(), by(), yes()).await);
+    assert_eq!((error.category(), error.message()), (Category::Unreachable, "no connection was made"));
+}
