@@ -15,6 +15,7 @@ use carpack_core::money::{Amount, display, sum};
 use carpack_core::order::has_paid;
 use carpack_core::pack::owns_instance;
 use carpack_core::time::plus;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
@@ -22,6 +23,7 @@ use crate::controllers::Again;
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::replace_status;
+use crate::merge::offset_text;
 use crate::operator::Operator;
 
 /// How often the time of the last sweep is written while nothing else changes.
@@ -43,7 +45,7 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
     let now = operator.clock.second();
     let packs = operator.stores.packs.select(|pack| pack.spec.account_ref.name == name);
     let old = account.status.clone().unwrap_or_default();
-    let mut verdicts = vec![ready(&snapshot)];
+    let mut verdicts = vec![ready(&account, &snapshot)];
     verdicts.extend(brake(&operator, operator.account(&name, &snapshot)));
     let mut status = report(&account, &snapshot, &packs, now);
     status.conditions = merge(&old.conditions, &verdicts, account.metadata.generation, now);
@@ -79,10 +81,24 @@ fn brake(operator: &Operator, account: Option<Account>) -> Option<Verdict> {
     })
 }
 
-fn ready(snapshot: &Snapshot) -> Verdict {
+fn ready(account: &CarAccount, snapshot: &Snapshot) -> Verdict {
     match &snapshot.health {
-        Health::Ready => verdict(READY, Some(true), "Ready", "the account can be worked with"),
+        Health::Ready => {
+            let zone = zone_told(account.spec.time_zone.as_deref(), snapshot.zone);
+            verdict(READY, Some(true), "Ready", format!("the account can be worked with{zone}"))
+        }
         Health::NotReady { reason, message } => verdict(READY, Some(false), reason, message.clone()),
+    }
+}
+
+/// What is to be said of the zone of the cloud's timestamps.
+fn zone_told(named: Option<&str>, observed: Option<Offset>) -> String {
+    match (named, observed.map(offset_text)) {
+        (Some(named), Some(observed)) if named != observed => format!(
+            "; the cloud's timestamps are in {observed}, as an order has shown, and read so: correct spec.timeZone, or remove it"
+        ),
+        (None, None) => "; until the first order shows the zone of the cloud's timestamps, they are read as the earliest of what they may mean: set spec.timeZone if you know it".to_owned(),
+        (Some(_), _) | (None, Some(_)) => String::new(),
     }
 }
 
@@ -100,6 +116,8 @@ fn report(
         ..CarAccountStatus::default()
     };
     let balance = snapshot.balance.as_ref().and_then(|balance| Amount::from_cents(balance.cents));
+    let known = account.status.as_ref().and_then(|status| status.time_zone.clone());
+    status.time_zone = snapshot.zone.map(offset_text).or(known);
     status.balance = balance.map(|amount| display(&amount.in_currency(currency)));
     let priced = Account { name: account.name_any(), spec: account.spec.clone(), health: snapshot.health.clone() };
     let due =

@@ -12,6 +12,7 @@ use carpack_cloud::port::Balance;
 use carpack_core::account::Health;
 use carpack_core::observation::Observation;
 use futures::channel::mpsc::UnboundedSender;
+use jiff::tz::Offset;
 use kube::ResourceExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -19,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::kubernetes::Kube;
+use crate::merge::{offset, offset_text};
 use crate::metrics::Metrics;
 use crate::spender::PaidDesk;
-use crate::sweep::{Connection, Dial, check_owner, connect, sweep};
+use crate::sweep::{Connection, Dial, check_owner, connect, sweep, zone};
 use crate::tasks::Tasks;
 
 /// An account is not looked at more often.
@@ -51,6 +53,8 @@ pub struct Snapshot {
     pub health: Health,
     /// How far the cloud's clock is ahead of ours.
     pub skew: Option<jiff::SignedDuration>,
+    /// The zone of the cloud's timestamps, once it was observed.
+    pub zone: Option<Offset>,
     /// For looks and for changes that cost nothing; none before the first complete sweep.
     pub cloud: Option<Arc<dyn Cloud>>,
 }
@@ -60,7 +64,7 @@ impl Snapshot {
     pub fn first() -> Self {
         let message = "the account has not been looked at yet".to_owned();
         let health = Health::NotReady { reason: NOT_LOOKED_YET, message };
-        Self { observation: None, balance: None, cloud_account: None, health, skew: None, cloud: None }
+        Self { observation: None, balance: None, cloud_account: None, health, skew: None, zone: None, cloud: None }
     }
 
     /// True once the account was looked at, with or without success. Before that nothing is decided for its objects: a
@@ -76,7 +80,7 @@ impl Snapshot {
 
     /// True when the account's own report of it would be different, apart from age.
     pub fn reads_differently(&self, other: &Self) -> bool {
-        self.balance != other.balance || self.differs(other)
+        self.balance != other.balance || self.zone != other.zone || self.differs(other)
     }
 
     /// True when a decision made with the other snapshot may turn out different, apart from age.
@@ -110,6 +114,7 @@ pub struct Inventories {
 struct Entry {
     uid: Option<String>,
     spec: watch::Sender<CarAccountSpec>,
+    zone: watch::Sender<Option<Offset>>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     wanted: Arc<Notify>,
     stop: CancellationToken,
@@ -162,13 +167,17 @@ impl Inventories {
         }
         self.end(&mut accounts, &name);
         let (spec, specs) = watch::channel(spec.clone());
-        let cloud_account = account.status.as_ref().and_then(|status| status.cloud_account.clone());
+        let status = account.status.as_ref();
+        let cloud_account = status.and_then(|status| status.cloud_account.clone());
+        let observed = status.and_then(|status| offset(status.time_zone.as_deref()?));
+        let (zone, zones) = watch::channel(observed);
         let (publish, snapshot) = watch::channel(Arc::new(Snapshot { cloud_account, ..Snapshot::first() }));
         let (wanted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let inventory = Inventory {
             account: name.clone(),
             tools: Arc::clone(&self.tools),
             specs,
+            zones,
             publish,
             wanted: Arc::clone(&wanted),
             connection: None,
@@ -177,7 +186,7 @@ impl Inventories {
         self.tools.tasks.spawn_background(async move {
             stopped.run_until_cancelled(inventory.run()).await;
         });
-        accounts.insert(name, Entry { uid: account.uid(), spec, snapshot, wanted, stop });
+        accounts.insert(name, Entry { uid: account.uid(), spec, zone, snapshot, wanted, stop });
     }
 
     /// Stops the account's inventory.
@@ -197,6 +206,20 @@ impl Inventories {
         self.lock().get(account).map(|entry| Arc::clone(&entry.snapshot.borrow()))
     }
 
+    /// The zone of the cloud's timestamps was observed. Where that is news, all of the account's are read anew.
+    pub fn observe_zone(&self, account: &str, observed: Offset) {
+        if let Some(entry) = self.lock().get(account) {
+            let news = entry.zone.send_if_modified(|zone| zone.replace(observed) != Some(observed));
+            if news {
+                tracing::info!(
+                    account,
+                    zone = offset_text(observed),
+                    "the zone of the cloud's timestamps was observed"
+                );
+            }
+        }
+    }
+
     /// Wants the account looked at soon. Wishes that come together are one.
     pub fn request_sweep(&self, account: &str) {
         if let Some(entry) = self.lock().get(account) {
@@ -214,6 +237,7 @@ struct Inventory {
     account: String,
     tools: Arc<Tools>,
     specs: watch::Receiver<CarAccountSpec>,
+    zones: watch::Receiver<Option<Offset>>,
     publish: watch::Sender<Arc<Snapshot>>,
     wanted: Arc<Notify>,
     connection: Option<Connection>,
@@ -249,6 +273,7 @@ impl Inventory {
             tokio::select! {
                 biased;
                 changed = self.specs.changed() => if changed.is_err() { return },
+                _ = self.zones.changed() => {}
                 _ = jumps.changed() => {}
                 () = wish => in_vain = in_vain.saturating_add(1),
                 () = sleep(pause.saturating_sub(begun.elapsed())) => in_vain = 0,
@@ -275,10 +300,11 @@ impl Inventory {
 
     async fn try_look(&mut self, spec: &CarAccountSpec) -> Result<Snapshot, Health> {
         let tools = &self.tools;
+        let observed = *self.zones.borrow_and_update();
+        let (zone, at_hand) = (zone(spec, observed), self.connection.as_ref());
         let connection =
-            connect(&tools.kube, &tools.namespace, spec, self.connection.as_ref(), tools.call_timeout, &tools.dial)
-                .await?;
-        let (observation, balance) = sweep(&connection, spec, &tools.clock, &tools.metrics).await?;
+            connect(&tools.kube, &tools.namespace, spec, zone, at_hand, tools.call_timeout, &tools.dial).await?;
+        let (observation, balance) = sweep(&connection, spec, zone, &tools.clock, &tools.metrics).await?;
         let is_new = !self.connection.as_ref().is_some_and(|old| old.is_same(&connection));
         let known = self.publish.borrow().cloud_account.clone();
         if let Some(known) = &known {
@@ -295,6 +321,7 @@ impl Inventory {
             balance,
             health: Health::Ready,
             skew: connection.skew(),
+            zone: observed,
             cloud: Some(Arc::clone(&connection.halves.cloud)),
         };
         self.connection = Some(connection);

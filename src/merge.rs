@@ -33,6 +33,12 @@ pub fn offset(text: &str) -> Option<Offset> {
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
 }
 
+/// Writes `+08:00`.
+pub fn offset_text(offset: Offset) -> String {
+    let (sign, minutes) = (if offset.is_negative() { '-' } else { '+' }, offset.seconds().unsigned_abs() / 60);
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 /// One observation of the lists. Instances of other products are left out: those that CAR does not list and that do not
 /// carry the account's product code.
 pub fn merge(lists: Lists, product_code: Option<&str>, zone: Offset) -> Observation {
@@ -118,6 +124,7 @@ pub fn deal(deal: port::Deal) -> Deal {
             Some(6..=11) => DealState::WithoutEffect,
             _ => DealState::InEffect,
         },
+        created: deal.create_time.as_deref().and_then(carpack_cloud::time::civil),
     }
 }
 

@@ -11,6 +11,7 @@ use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{Decision, Effect, Input, decide};
+use carpack_core::zone::observed;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
@@ -97,6 +98,9 @@ pub async fn reconcile(
         let Some(look) = look_at_deals(&gathered, query).await? else {
             return Ok(Some(operator.clock.wait_for(decision.wake_at)));
         };
+        if let Some(zone) = observed(&order, &look) {
+            operator.inventories.observe_zone(account_name, zone);
+        }
         decision = gathered.decide(Some(&look));
         deals = Some(look);
     }

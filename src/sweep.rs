@@ -8,6 +8,8 @@ use carpack_cloud::port::{Balance, Deadline};
 use carpack_cloud::{CallError, Category, Cloud, Config, ConfigError, Credentials, PaidCalls, TencentClient};
 use carpack_core::account::Health;
 use carpack_core::observation::Observation;
+use carpack_core::zone::EARLIEST;
+use jiff::tz::Offset;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
@@ -23,7 +25,7 @@ use crate::metrics::Metrics;
 pub struct Key {
     site: Site,
     endpoint: Option<String>,
-    time_zone: String,
+    zone: Offset,
     secret: String,
     secret_version: Option<String>,
 }
@@ -76,6 +78,7 @@ pub async fn connect(
     kube: &Kube,
     namespace: &str,
     spec: &CarAccountSpec,
+    zone: Offset,
     at_hand: Option<&Connection>,
     call_timeout: Duration,
     dial: &Dial,
@@ -93,7 +96,7 @@ pub async fn connect(
     let key = Key {
         site: spec.site,
         endpoint: spec.endpoint.clone(),
-        time_zone: spec.time_zone.clone(),
+        zone,
         secret: name.clone(),
         secret_version: secret.resource_version(),
     };
@@ -108,7 +111,7 @@ pub async fn connect(
     };
     let defaults = Config::new(site, credentials, Arc::new(wall));
     let config = Config {
-        utc_offset: offset(&spec.time_zone).unwrap_or(defaults.utc_offset),
+        utc_offset: zone,
         connect_timeout: defaults.connect_timeout.min(call_timeout),
         call_timeout,
         ..defaults
@@ -144,6 +147,12 @@ fn unusable(error: &ConfigError) -> Health {
     Health::NotReady { reason: "InvalidConfiguration", message: format!("no client can be made: {error}") }
 }
 
+/// The zone in which the cloud's timestamps are read: the one that was observed, or else the one that a person named, or else
+/// the one in which they mean the earliest moment.
+pub fn zone(spec: &CarAccountSpec, observed: Option<Offset>) -> Offset {
+    observed.or_else(|| spec.time_zone.as_deref().and_then(offset)).unwrap_or(EARLIEST)
+}
+
 /// Looks at everything.
 ///
 /// # Errors
@@ -151,6 +160,7 @@ fn unusable(error: &ConfigError) -> Health {
 pub async fn sweep(
     connection: &Connection,
     spec: &CarAccountSpec,
+    zone: Offset,
     clock: &Clock,
     metrics: &Metrics,
 ) -> Result<(Observation, Result<Balance, CallError>), Health> {
@@ -172,7 +182,6 @@ pub async fn sweep(
     };
     let (renewables, packages, projects) =
         (renewables.map_err(unhealthy)?, packages.map_err(unhealthy)?, projects.map_err(unhealthy)?);
-    let zone = offset(&spec.time_zone).unwrap_or(carpack_cloud::time::DEFAULT_OFFSET);
     let product = spec.purchase.api.as_ref().map(|api| api.product_code.as_str());
     Ok((merge(Lists { started, renewables, packages, projects }, product, zone), balance))
 }

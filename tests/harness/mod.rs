@@ -213,6 +213,7 @@ impl World {
             "endpoint": self.simulator.url(),
             "credentials": {"secretRef": {"name": "car-credentials"}},
             "mode": "Automatic",
+            "timeZone": "+08:00",
             "purchase": {"channel": "Api", "api": {
                 "productCode": "p_car", "subProductCode": "sp_car_concurrency",
                 "parameterTemplate": "{\"Name\":\"{packName}\",\"ConcurrentType\":\"{concurrencyScale}\",\"ApplicationType\":\"{applicationType}\"}",

@@ -53,10 +53,10 @@ pub struct CarAccountSpec {
     pub purchase: Purchase,
     /// Prices by which orders are quoted. What has no price is not bought.
     pub price_list: PriceList,
-    /// Offset from UTC of the timestamps the cloud writes without a zone. Default +08:00 (ASSUMED: the cloud's home zone).
-    #[serde(default = "default_time_zone")]
+    /// Offset from UTC of the timestamps that the cloud writes without a zone, such as +08:00. It counts until the operator has observed the offset in an order of its own: see status.timeZone. Without it they are read as the earliest of what they may mean until then (+14:00).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]$"))]
-    pub time_zone: String,
+    pub time_zone: Option<String>,
     /// Which namespaces may spend from this account, and onto which projects.
     #[serde(default)]
     #[schemars(length(max = 256))]
@@ -64,10 +64,6 @@ pub struct CarAccountSpec {
     /// Spending limits of the whole account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-}
-
-fn default_time_zone() -> String {
-    "+08:00".to_owned()
 }
 
 /// Which of the cloud's sites.
@@ -144,6 +140,19 @@ pub struct ApiChannel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 15, max = 43200))]
     pub client_token_honored_minutes: Option<i32>,
+    /// What follows when a call was not answered and two complete looks after the quarantine show no trace of it: Retry (default: it is sent again, which is safe where lists and books show within the quarantine what was bought) or Ask (a person is asked, and nothing is sent again: for a cloud that may show it later).
+    #[serde(default)]
+    pub unanswered_calls: UnansweredCalls,
+}
+
+/// What follows when nothing shows what became of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UnansweredCalls {
+    /// It is sent again, with the same token.
+    #[default]
+    Retry,
+    /// A person is asked.
+    Ask,
 }
 
 fn default_zone_code() -> String {
@@ -272,6 +281,9 @@ pub struct CarAccountStatus {
     /// The number of the cloud account (Uin) that the key belonged to when it was first used. It stays: a key of another cloud account is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud_account: Option<String>,
+    /// Offset from UTC of the timestamps that the cloud writes without a zone, as it was observed in an order of the operator's own. It goes before spec.timeZone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// Balance, such as "1200.00 USD".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,

@@ -41,9 +41,9 @@ struct Arguments {
     /// Of the pairs only each so-and-so-many-th.
     #[arg(long, default_value_t = 1)]
     every: usize,
-    /// Of what else may be different only this: every fault is run beside it, and nothing else is run.
-    #[arg(long)]
-    beside: Option<Trouble>,
+    /// Every fault is run beside this, or beside all of these at once, and nothing else is run.
+    #[arg(long, value_delimiter = ',')]
+    beside: Vec<Trouble>,
     /// How many threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -95,12 +95,12 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let crossed = (1..=seeds.min(1)).flat_map(matrix::beside_troubles);
     let paired = (1..=arguments.pair_seeds).flat_map(matrix::pairs).step_by(arguments.every.max(1));
     let schedules = alone.chain(crossed).chain(paired);
-    let only = arguments.beside;
-    let wanted = |schedule: &Schedule| {
-        only.is_none_or(|only| schedule.faults.len() == 1 && schedule.troubles.last() == Some(&only))
-    };
     let told = AtomicUsize::new(0);
-    let tally = run_all(schedules.filter(wanted), arguments.threads, |tally| {
+    let schedules: Box<dyn Iterator<Item = Schedule> + Send> = match arguments.beside.as_slice() {
+        [] => Box::new(schedules),
+        these => Box::new(matrix::beside(these).into_iter()),
+    };
+    let tally = run_all(schedules, arguments.threads, |tally| {
         tell_progress(tally, began, &told);
         false
     });

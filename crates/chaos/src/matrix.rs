@@ -48,13 +48,18 @@ pub fn atomic(seed: u64) -> Vec<Schedule> {
 /// Every fault by itself, beside each trouble, and beside some where packs are replaced by successors.
 pub fn beside_troubles(seed: u64) -> Vec<Schedule> {
     let successors = BESIDE_SUCCESSORS.into_iter().map(|trouble| [with(trouble), vec![Trouble::Replace]].concat());
-    let crossed = |troubles: Vec<Trouble>| {
-        Fault::all().into_iter().filter_map(move |fault| {
-            let fit = troubles.iter().all(|trouble| fits(fault, *trouble));
-            fit.then(|| schedule(vec![fault], troubles.clone(), seed))
-        })
-    };
-    Trouble::ALL.into_iter().map(with).chain(successors).flat_map(crossed).collect()
+    Trouble::ALL.into_iter().map(with).chain(successors).flat_map(|troubles| crossed(&troubles, seed)).collect()
+}
+
+/// Every fault by itself, beside all of these at once and what belongs to them.
+pub fn beside(troubles: &[Trouble]) -> Vec<Schedule> {
+    let troubles: BTreeSet<Trouble> = troubles.iter().copied().flat_map(with).collect();
+    crossed(&troubles.into_iter().collect::<Vec<_>>(), 1)
+}
+
+fn crossed(troubles: &[Trouble], seed: u64) -> Vec<Schedule> {
+    let fit = |fault: &Fault| troubles.iter().all(|trouble| fits(*fault, *trouble));
+    Fault::all().into_iter().filter(fit).map(|fault| schedule(vec![fault], troubles.to_vec(), seed)).collect()
 }
 
 /// Every ordered pair of faults; what else is different is left to the seed.
@@ -98,8 +103,11 @@ fn schedule(faults: Vec<Fault>, troubles: Vec<Trouble>, seed: u64) -> Schedule {
 /// A trouble, and what belongs to it.
 fn with(trouble: Trouble) -> Vec<Trouble> {
     match trouble {
-        Trouble::MonthEnd => vec![Trouble::Monthly, Trouble::MonthEnd],
-        Trouble::Stray | Trouble::LongFreeze | Trouble::Suspended => vec![Trouble::TokensIgnored, trouble],
+        Trouble::MonthEnd | Trouble::AutoRenew => vec![Trouble::Monthly, trouble],
+        Trouble::Limits => vec![Trouble::Neighbour, trouble],
+        Trouble::Stray | Trouble::LongFreeze | Trouble::Suspended | Trouble::Cautious => {
+            vec![Trouble::TokensIgnored, trouble]
+        }
         _ => vec![trouble],
     }
 }
@@ -108,7 +116,9 @@ fn with(trouble: Trouble) -> Vec<Trouble> {
 fn fits(fault: Fault, trouble: Trouble) -> bool {
     let bought = matches!(fault.site, Site::IntentBuy | Site::Buy | Site::ReceiptBuy);
     match trouble {
-        Trouble::Replace => !renews(fault),
+        Trouble::Replace | Trouble::AutoRenew => !renews(fault),
+        // Where something comes of it in the end: what is left of it elsewhere is tried beside `long-lag`.
+        Trouble::Cautious => matches!(fault.site, Site::Buy | Site::Renew),
         Trouble::Unassigned => !fault.site.is_about_moves(),
         Trouble::Undelivered => bought,
         Trouble::Recreated => bought || matches!(fault.site, Site::FinalizerAdd | Site::FinalizerRemove),
@@ -116,7 +126,7 @@ fn fits(fault: Fault, trouble: Trouble) -> bool {
     }
 }
 
-/// Where packs are replaced, nothing is renewed.
+/// Where packs are replaced, or the cloud renews them, we renew nothing.
 fn renews(fault: Fault) -> bool {
     matches!(fault.site, Site::IntentRenew | Site::Renew | Site::ReceiptRenew)
 }

@@ -25,6 +25,9 @@ const MONTH_ENDS: [&str; 5] = [
     "2027-03-31T16:00:10Z",
 ];
 
+/// What one concurrency costs for a day.
+const DAILY_CENTS: i64 = 10_500;
+
 /// What the cloud does with tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tokens {
@@ -92,10 +95,12 @@ impl Plan {
             (false, true) => Tokens::Expire(120),
             (false, false) => Tokens::Honoured,
         };
-        let quantity = if schedule.seed == 0 { 3 } else { random.random_range(1..=3) };
+        // What is renewed by hand in part has parts.
+        let quantity = if schedule.seed == 0 || has(Trouble::ByHand) { 3 } else { random.random_range(1..=3) };
         let mut within = |trouble, low: i64, high: i64| if has(trouble) { random.random_range(low..=high) } else { 0 };
-        let (lag, long_lag) = (within(Trouble::Lag, 1, LAG), within(Trouble::LongLag, 480, 900));
-        let (lag, missed_rows) = (lag + long_lag, within(Trouble::MissedRows, 1, 3));
+        let (lag, long_lag) = (within(Trouble::Lag, 1, LAG), within(Trouble::LongLag, LAG + 1, 900));
+        let cautious = within(Trouble::Cautious, LAG + 1, 480);
+        let (lag, missed_rows) = (lag + long_lag + cautious, within(Trouble::MissedRows, 1, 3));
         let between_lists = within(Trouble::MissedRows, -600, 600);
         let skew = within(Trouble::Skew, -240, 240);
         let (first, rest) = (within(Trouble::Partial, 0, i64::from(quantity) - 1), within(Trouble::Partial, 5, 300));
@@ -145,6 +150,12 @@ impl Plan {
     /// The project into which packs are bought; empty for none.
     pub fn project(&self) -> &'static str {
         if self.has(Trouble::Unassigned) { "" } else { "cap-a" }
+    }
+
+    /// What an account with limits may spend in a day, in cents: two packs are bought and renewed, a third is bought while the
+    /// first is still paid for, and renewals that are due keep their room.
+    pub fn most_a_day(&self) -> i64 {
+        i64::from(self.quantity).saturating_mul(DAILY_CENTS).saturating_mul(7)
     }
 
     /// How much longer than else it may take to settle, because the cloud itself takes its time.

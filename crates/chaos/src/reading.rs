@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carpack_api::order::{LineState, LineStatus, OrderState};
+use carpack_api::pack::RenewalMode;
 use carpack_api::{ConcurrencyPack, PackOrder};
 use carpack_core::Timing;
 use carpack_core::order::SETTLE_ANNOTATION;
@@ -23,7 +24,7 @@ pub fn stands(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: 
     let expires = status.expiration_time.as_ref().map(|time| time.0);
     holds("Ready")
         && holds("RenewalOnTrack")
-        && status.next_renewal_time.is_some()
+        && (status.next_renewal_time.is_some() || pack.spec.renewal.mode == RenewalMode::AutoRenew)
         && status.observed_generation == pack.metadata.generation
         && status.project.as_deref().unwrap_or_default() == project
         && after.is_none_or(|after| expires.is_some_and(|expires| is_later_expiry(expires, after)))

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use carpack_api::{ConcurrencyPack, PackOrder};
 use carpack_core::names::carries_hash;
+use carpack_simulator::LedgerEntry;
+use carpack_simulator::state::{Instance, InstanceStatus, RenewFlag};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ const QUIET: Duration = Duration::from_secs(30 * 60);
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
 /// The pack of a neighbour in the same account.
 const NEIGHBOUR: &str = "neighbour";
+/// Packs that are bought within an hour, where an account has limits: the first one, and the neighbour's.
+const MOST_AN_HOUR: usize = 2;
 const STEP: Duration = Duration::from_secs(1);
 /// No wait of the operator is longer: so long after a clock was set it is noticed.
 const UNNOTICED: Duration = Duration::from_secs(60);
@@ -88,8 +92,21 @@ fn prepare(world: &World) {
                 {"region": "*", "concurrencyScale": "L1", "billingMode": "Daily", "amount": "105.00"},
                 {"region": "*", "concurrencyScale": "L1", "billingMode": "Monthly", "amount": "1041.00"}]},
             "tenants": [{"namespaces": [TENANT], "projects": ["cap-a", "cap-b"]}]}});
+    let spec = &mut account["spec"];
     if world.plan.has(Trouble::TokensKnown) {
-        account["spec"]["purchase"]["api"]["clientTokenHonoredMinutes"] = json!(1440);
+        spec["purchase"]["api"]["clientTokenHonoredMinutes"] = json!(1440);
+    }
+    if world.plan.has(Trouble::Cautious) {
+        spec["purchase"]["api"]["unansweredCalls"] = json!("Ask");
+    }
+    if world.plan.has(Trouble::OtherZone) {
+        let zones = [Value::Null, json!("+00:00"), json!("+09:00"), json!("-05:00")];
+        spec["timeZone"] = world.choose(&zones).cloned().unwrap_or_default();
+    }
+    if world.plan.has(Trouble::Limits) {
+        let cents = world.plan.most_a_day();
+        spec["limits"] = json!({"spendPerDay": format!("{}.00", cents / 100), "ordersPerHour": MOST_AN_HOUR});
+        spec["tenants"][0]["brake"] = json!({"orders": MOST_AN_HOUR, "withinMinutes": 60});
     }
     user(world, &Method::POST, &format!("/api/v1/namespaces/{TREASURY}/secrets"), &secret);
     user(world, &Method::POST, &format!("/apis/carpack.io/v1alpha1/namespaces/{TREASURY}/caraccounts"), &account);
@@ -97,9 +114,17 @@ fn prepare(world: &World) {
 
 fn pack(world: &World, name: &str) -> Value {
     let plan = &world.plan;
-    let renewal = json!({
-        "mode": "Operator", "duration": 1, "renewBefore": "6h",
-        "strategy": if plan.has(Trouble::Replace) { "Replace" } else { "Extend" }});
+    let renewal = if plan.has(Trouble::AutoRenew) {
+        json!({"mode": "AutoRenew"})
+    } else {
+        let strategy = if plan.has(Trouble::Replace) { "Replace" } else { "Extend" };
+        json!({"mode": "Operator", "duration": 1, "renewBefore": "6h", "strategy": strategy})
+    };
+    let deletion_policy = match () {
+        () if plan.has(Trouble::Returned) => "Return",
+        () if plan.has(Trouble::AutoRenew) => "Lapse",
+        () => "Retain",
+    };
     let project = Some(plan.project()).filter(|project| !project.is_empty());
     json!({
         "apiVersion": "carpack.io/v1alpha1", "kind": "ConcurrencyPack", "metadata": {"name": name},
@@ -107,7 +132,7 @@ fn pack(world: &World, name: &str) -> Value {
             "accountRef": {"name": "default"}, "applicationType": "Cloud3D", "project": project,
             "billingMode": if plan.has(Trouble::Monthly) { "Monthly" } else { "Daily" },
             "region": "ap-singapore", "concurrencyScale": "L1", "quantity": plan.quantity, "duration": 1,
-            "deletionPolicy": "Retain", "mode": "Automatic", "renewal": renewal}})
+            "deletionPolicy": deletion_policy, "mode": "Automatic", "renewal": renewal}})
 }
 
 fn path(name: &str) -> String {
@@ -147,10 +172,14 @@ impl Teller<'_> {
             } else {
                 self.renewed(name).await?;
             }
-            if self.world.faults().are_over() {
+            let deletion_matters = self.world.plan.has(Trouble::Returned) || self.world.plan.has(Trouble::AutoRenew);
+            if self.world.faults().are_over() && !deletion_matters {
                 break;
             }
             self.deleted(name).await?;
+            if deletion_matters {
+                self.let_go(name).await?;
+            }
             if self.world.faults().are_over() {
                 break;
             }
@@ -182,12 +211,38 @@ impl Teller<'_> {
         if self.world.plan.has(Trouble::Neighbour) {
             renewals.push((NEIGHBOUR, self.next_renewal(NEIGHBOUR)?));
         }
+        if self.world.plan.has(Trouble::ByHand) {
+            self.some_are_renewed_by_hand();
+        }
         let due = renewals.iter().map(|(_, (due, _))| *due).max();
         self.time_flies_until(due.unwrap_or(Timestamp::MAX), 5);
         for (name, (_, expires)) in renewals {
             self.until_renewed(name, expires).await?;
         }
         Ok(())
+    }
+
+    /// Not all of them: the rest is the operator's.
+    fn some_are_renewed_by_hand(&self) {
+        let mut cloud = self.world.cloud();
+        let ids: Vec<String> = cloud.instances().into_iter().map(|instance| instance.id).collect();
+        for id in ids.iter().skip(1).filter(|_| self.world.chance(2)) {
+            // An instance of a pack that is gone has ended.
+            let done = cloud.console_renew(id, 1);
+            tracing::info!(id, ok = done.is_ok(), "CONSOLE renews");
+        }
+    }
+
+    /// What becomes of what a deleted pack has bought: it is returned, or runs out.
+    async fn let_go(&mut self, name: &str) -> Result<(), Stop> {
+        let world = self.world;
+        let returned = world.plan.has(Trouble::Returned);
+        let over = |instance: &Instance| {
+            let ends = returned && instance.status != InstanceStatus::Normal
+                || !returned && instance.renew_flag != RenewFlag::NotifyAndAutoRenew;
+            ends || !carries_hash(TENANT, name, &instance.name)
+        };
+        self.until(&format!("{name} is let go"), UNNOTICED, |_| world.cloud().instances().iter().all(over)).await
     }
 
     /// The operator is down when the renewal falls due, and up again before, or after, the pack expires.
@@ -222,7 +277,9 @@ impl Teller<'_> {
     fn next_renewal(&self, name: &str) -> Result<(Timestamp, Timestamp), Stop> {
         let pack = self.world.packs().into_iter().find(|pack| name_of(pack) == name);
         let status = pack.and_then(|pack| pack.status.clone()).unwrap_or_default();
-        let (Some(due), Some(expires)) = (status.next_renewal_time, status.expiration_time) else {
+        // The cloud has renewed what it renews by the last day.
+        let cloud = status.expiration_time.clone().filter(|_| self.world.plan.has(Trouble::AutoRenew));
+        let (Some(due), Some(expires)) = (status.next_renewal_time.or(cloud), status.expiration_time) else {
             self.world.oracle().breach(Rule::MissedRenewal, format!("{name} has no time of renewal"));
             return Err(Stop);
         };
@@ -241,7 +298,9 @@ impl Teller<'_> {
         let project = if name == NEIGHBOUR { "cap-a" } else { self.project };
         let what = format!("{name} is renewed");
         let renewed = self.until(&what, UNNOTICED, |packs| stands(packs, name, project, Some(expires))).await;
-        if renewed.is_ok() && self.world.clock.now() >= expires {
+        // What the cloud renews it has renewed before the operator looks.
+        let by_us = !self.world.plan.has(Trouble::AutoRenew);
+        if by_us && renewed.is_ok() && self.world.clock.now() >= expires {
             self.world.oracle().breach(Rule::MissedRenewal, format!("{name} was renewed after it had expired"));
         }
         renewed
@@ -352,7 +411,8 @@ fn account_for_everything(world: &World, asked: bool) {
     // Where a person is asked, the order says so, and names the call instead of the cloud's order; and people may delete
     // what was recorded.
     let excused = asked || world.plan.has(Trouble::OrdersDeleted);
-    for entry in entries.iter().filter(|_| !excused) {
+    let by_us = |entry: &&LedgerEntry| entry.action != "AutoRenew" && !entry.action.starts_with("Console");
+    for entry in entries.iter().filter(by_us).filter(|_| !excused) {
         if !lines.iter().any(|line| line.order_ids.contains(&entry.order_id)) {
             world.oracle().breach(Rule::LostPack, format!("no order has {} on its record", entry.order_id));
         }

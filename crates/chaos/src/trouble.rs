@@ -33,7 +33,7 @@ pub enum Trouble {
     Replace,
     /// Lists and books lag behind, by up to 110 s.
     Lag,
-    /// Lists and books lag behind by 8 to 15 minutes: longer than any quarantine, so that only tokens help.
+    /// Lists and books lag behind by 2 to 15 minutes: also longer than any quarantine, so that only tokens help.
     LongLag,
     /// Each look may be answered by a replica that is up to 110 s behind: what was seen once goes away and comes back.
     Replicas,
@@ -90,11 +90,23 @@ pub enum Trouble {
     Recreated,
     /// The first purchase is paid and never delivered.
     Undelivered,
+    /// The account does not say in which zone the cloud's times are, or is wrong about it.
+    OtherZone,
+    /// A neighbour spends from the same account, which has limits and a brake: what both want fits in, and no more.
+    Limits,
+    /// Packs are returned when they are deleted; a person approves.
+    Returned,
+    /// Monthly packs which the cloud itself renews, and which lapse when they are deleted.
+    AutoRenew,
+    /// Somebody has renewed some of the instances in the console when the renewal falls due.
+    ByHand,
+    /// Lists and books lag behind by 2 to 8 minutes, tokens are ignored, and the account wants a person asked about calls that left no trace.
+    Cautious,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 41] = [
         Self::TokensIgnored,
         Self::TokensExpire,
         Self::TokensKnown,
@@ -130,6 +142,12 @@ impl Trouble {
         Self::Neighbour,
         Self::Recreated,
         Self::Undelivered,
+        Self::OtherZone,
+        Self::Limits,
+        Self::Returned,
+        Self::AutoRenew,
+        Self::ByHand,
+        Self::Cautious,
     ];
 
     fn name(self) -> &'static str {
@@ -169,12 +187,18 @@ impl Trouble {
             Self::Neighbour => "neighbour",
             Self::Recreated => "recreated",
             Self::Undelivered => "undelivered",
+            Self::OtherZone => "other-zone",
+            Self::Limits => "limits",
+            Self::Returned => "returned",
+            Self::AutoRenew => "auto-renew",
+            Self::ByHand => "by-hand",
+            Self::Cautious => "cautious",
         }
     }
 
     /// True for what leaves a person something to do, however well everything goes.
     pub fn needs_a_person(self) -> bool {
-        matches!(self, Self::Recreated | Self::Undelivered | Self::Outage)
+        matches!(self, Self::Recreated | Self::Undelivered | Self::Outage | Self::Cautious)
     }
 }
 
@@ -210,7 +234,7 @@ pub fn let_loose(world: &Arc<World>) {
             Trouble::Edits => world.spawn_trouble(async move { edit(&place).await }),
             Trouble::Rollout => world.spawn_trouble(async move { roll_out(&place).await }),
             Trouble::OrdersDeleted => world.spawn_trouble(async move { delete_orders(&place).await }),
-            Trouble::Approval => world.spawn(async move { approve(&place).await }),
+            Trouble::Approval | Trouble::Returned => world.spawn(async move { approve(&place).await }),
             _ => {}
         }
     }

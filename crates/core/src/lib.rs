@@ -18,6 +18,7 @@ pub mod observation;
 pub mod order;
 pub mod pack;
 pub mod time;
+pub mod zone;
 
 /// Something worth a Kubernetes event.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use carpack_api::BillingMode;
 use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 
 use crate::names::is_named;
 
@@ -103,6 +104,8 @@ pub struct Deal {
     pub product_code: Option<String>,
     /// How far it came.
     pub state: DealState,
+    /// When it was made, as the cloud writes it: without a zone.
+    pub created: Option<DateTime>,
 }
 
 /// How far a deal came.

@@ -85,7 +85,16 @@ fn deals() -> impl Strategy<Value = Vec<Deal>> {
     let deal = (0_u8..4, action, state, ids, any::<Option<i64>>()).prop_map(
         |(order, action, state, instance_ids, cost_cents)| {
             let order_id = format!("deal-{order}");
-            Deal { order_id, action, cost_cents, currency: None, instance_ids, product_code: None, state }
+            Deal {
+                order_id,
+                action,
+                cost_cents,
+                currency: None,
+                instance_ids,
+                product_code: None,
+                state,
+                created: None,
+            }
         },
     );
     prop::collection::vec(deal, 0..4)

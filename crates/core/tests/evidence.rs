@@ -96,6 +96,7 @@ fn deal(action: DealAction, instance_ids: &[&str]) -> Deal {
         instance_ids: instance_ids.iter().map(|id| (*id).to_owned()).collect(),
         product_code: Some("p_car".into()),
         state: DealState::InEffect,
+        created: None,
     }
 }
 

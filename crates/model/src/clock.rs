@@ -2,13 +2,18 @@
 //! lost by not looking there.
 
 use carpack_api::PackOrder;
-use carpack_api::order::{LineState, LineStatus};
+use carpack_api::order::{LineState, LineStatus, OrderState};
 use carpack_core::Timing;
+use carpack_core::pack::next_renewal;
 
 use crate::cloud::shown_at;
-use crate::config::SIGNATURE;
+use crate::config::{SIGNATURE, at};
 use crate::operator::Scene;
+use crate::properties::{LATE, asks_for};
 use crate::state::{Leg, State};
+
+/// Within so many seconds of its moment a renewal is begun.
+const PROMPT: i64 = 60;
 
 impl State {
     /// The next moment at which something may be different; none when there is none.
@@ -16,6 +21,10 @@ impl State {
         let mut moments: Vec<i64> = Vec::new();
         for order in self.orders.values() {
             moments.extend(of_order(&order.object, &scene.timing, self.now));
+        }
+        for pack in self.packs.iter().flatten() {
+            let window = pack.object.spec.purchase_window.as_ref();
+            moments.extend(window.and_then(|window| window.not_before.as_ref()).map(|t| t.0.as_second()));
         }
         for status in self.packs.iter().flatten().filter_map(|pack| pack.object.status.as_ref()) {
             moments.extend(status.next_renewal_time.iter().map(|t| t.0.as_second()));
@@ -34,7 +43,35 @@ impl State {
         let mut next = self.clone();
         next.now = to;
         next.calls.retain(|call| !call.abandoned || to.saturating_sub(call.signed) <= SIGNATURE);
+        if self.oversleeps(to) {
+            next.broken.set(LATE);
+        }
         next
+    }
+
+    /// True when a renewal that is due stays undone until then: nobody has begun it, and no order of its pack asks a
+    /// person. Time passes only while the leader has nothing to do, so it is not merely slow.
+    fn oversleeps(&self, to: i64) -> bool {
+        self.packs.iter().flatten().any(|pack| {
+            let uid = pack.object.metadata.uid.as_deref().unwrap_or_default();
+            let mut overdue = self.bought_for(uid).filter(|(_, item)| {
+                let due = next_renewal(&pack.object.spec, at(item.expires)).map(|due| due.as_second());
+                item.expires > self.now && due.is_some_and(|due| to > due.saturating_add(PROMPT))
+            });
+            overdue.any(|(id, item)| !self.is_begun(uid, id, item.expires)) && !asks_for(self, uid)
+        })
+    }
+
+    /// True when there is an order that renews an instance from this expiry, or replaces it, and that has not failed.
+    fn is_begun(&self, uid: &str, id: &str, from: i64) -> bool {
+        let state = |order: &PackOrder| order.status.as_ref().and_then(|status| status.state);
+        let counts = |order: &&PackOrder| order.spec.pack_ref.uid == uid && state(order) != Some(OrderState::Failed);
+        let orders = self.orders.values().map(|order| order.object.as_ref()).filter(counts);
+        let mut lines = orders.flat_map(|order| &order.spec.lines);
+        lines.any(|line| {
+            let same = line.renews_from.as_ref().is_some_and(|t| t.0.as_second() == from);
+            same && line.instance_id.as_deref().is_none_or(|named| named == id)
+        })
     }
 }
 

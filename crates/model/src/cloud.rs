@@ -54,8 +54,16 @@ impl State {
             instance_ids: charge.instances.clone(),
             product_code: Some(PRODUCT.to_owned()),
             state: DealState::InEffect,
+            created: None,
         });
         DealsLook { started: at(self.now), deals: deals.collect() }
+    }
+
+    /// What was bought for a pack, its successors too, and what became of it.
+    pub fn bought_for(&self, uid: &str) -> impl Iterator<Item = (&str, &Item)> {
+        let purchases = self.charges.iter().filter(move |c| c.action == OrderAction::Buy && c.uid == uid);
+        let bought = purchases.flat_map(|charge| &charge.instances);
+        bought.filter_map(move |id| Some((id.as_str(), self.instances.get(id)?)))
     }
 
     /// A paid call arrives.

@@ -47,6 +47,8 @@ pub enum Mutant {
     NoQuarantine,
     /// A finished order that is being deleted is let go whatever its lines say.
     CarelessFinalizer,
+    /// A pack is not looked at once its renewal is due.
+    Overslept,
 }
 
 /// A pack of a world.
@@ -60,6 +62,8 @@ pub struct Plan {
     pub until: Option<i64>,
     /// Renewed by a successor instead of an extension.
     pub replace: bool,
+    /// How many seconds after the beginning its purchase window opens; none: it is open.
+    pub opens: Option<i64>,
 }
 
 /// What people do in a world. Each deed is done at most as often as [`World::deeds`] says, all together.
@@ -110,7 +114,7 @@ impl World {
         Self {
             name: "small",
             about: "one pack of two instances, bought and renewed once",
-            packs: vec![Plan { name: "concert", quantity: 2, until: Some(30), replace: false }],
+            packs: vec![Plan { name: "concert", quantity: 2, until: Some(30), replace: false, opens: None }],
             tokens: Tokens::Honoured,
             lag: 0,
             faults: 1,
@@ -155,17 +159,25 @@ impl World {
             }),
             None => json!({"mode": "None"}),
         };
+        let mut window = json!({"notAfter": at(BEGIN.saturating_add(12 * 3600)).to_string()});
+        if let Some(opens) = plan.opens {
+            window["notBefore"] = json!(at(BEGIN.saturating_add(opens)).to_string());
+        }
         let spec = json!({
             "billingMode": "Daily", "region": "ap-singapore", "concurrencyScale": "L1", "quantity": plan.quantity,
-            "duration": 1, "renewal": renewal,
-            "purchaseWindow": {"notAfter": at(BEGIN.saturating_add(12 * 3600)).to_string()}
+            "duration": 1, "renewal": renewal, "purchaseWindow": window
         });
         let spec: ConcurrencyPackSpec = serde_json::from_value(spec).ok()?;
         let mut pack = ConcurrencyPack::new(plan.name, spec);
         pack.metadata.namespace = Some(NAMESPACE.to_owned());
-        pack.metadata.uid = Some(format!("{}-{incarnation}", plan.name));
+        pack.metadata.uid = self.uid(index, incarnation);
         pack.metadata.generation = Some(1);
         Some(pack)
+    }
+
+    /// The UID of a pack that is applied for the first or a later time.
+    pub fn uid(&self, index: usize, incarnation: u8) -> Option<String> {
+        self.packs.get(index).map(|plan| format!("{}-{incarnation}", plan.name))
     }
 
     /// True when this is broken in this world.

@@ -12,8 +12,8 @@ use clap::Parser;
 /// Explores worlds of packs, operators, faults and a cloud, with the real decisions of carpack.
 #[derive(Parser)]
 struct Arguments {
-    /// How many minutes it may take, over all worlds.
-    #[arg(long, env = "CARPACK_MODEL_MINUTES", default_value_t = 30.0)]
+    /// How many minutes it may take, over all worlds. By default it is over within half an hour, the build included.
+    #[arg(long, env = "CARPACK_MODEL_MINUTES", default_value_t = 24.0)]
     minutes: f64,
     /// How many threads explore.
     #[arg(long, env = "CARPACK_MODEL_THREADS", default_value_t = 2)]
@@ -43,14 +43,16 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
         writeln!(out, "there is no such world: --list shows all")?;
         return Ok(false);
     }
-    let end = Instant::now() + Duration::from_secs_f64(arguments.minutes.max(0.0) * 60.0);
-    let (mut good, mut unique, mut generated) = (true, 0_usize, 0_usize);
+    if arguments.list {
+        worlds.iter().try_for_each(|world| writeln!(out, "{}: {}", world.name, world.about))?;
+        return Ok(true);
+    }
+    let begun = Instant::now();
+    let end = begun + Duration::from_secs_f64(arguments.minutes.max(0.0) * 60.0);
+    let (mut good, mut whole, mut unique, mut generated) = (true, 0_usize, 0_usize, 0_usize);
     for (index, world) in worlds.iter().enumerate() {
         writeln!(out, "\n{}: {}", world.name, world.about)?;
-        if arguments.list {
-            continue;
-        }
-        // What earlier worlds have left over is shared by those that follow.
+        // What earlier worlds have left over is shared by those that follow; small ones come first.
         let left = u32::try_from(worlds.len().saturating_sub(index)).unwrap_or(1).max(1);
         let budget = end.saturating_duration_since(Instant::now()).checked_div(left).unwrap_or_default();
         let waived = arguments.waive.clone().or_else(|| world.waived.clone());
@@ -61,12 +63,15 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
             let _ = out.flush();
         });
         good &= tell(out, world, &report)?;
+        whole = whole.saturating_add(usize::from(report.complete));
         unique = unique.saturating_add(report.unique);
         generated = generated.saturating_add(report.generated);
     }
     writeln!(
         out,
-        "\n{unique} unique states, {generated} transitions: {}",
+        "\n{unique} unique states in {} worlds, {whole} to the last state; {generated} transitions, {:.1} min: {}",
+        worlds.len(),
+        begun.elapsed().as_secs_f64() / 60.0,
         if good { "as it should be" } else { "BROKEN" }
     )?;
     Ok(good)

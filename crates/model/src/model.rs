@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use carpack_api::order::{Approval, ApprovalScope, Decision};
 use stateright::{Model, Property};
@@ -57,22 +58,29 @@ pub enum Action {
 pub struct CarpackModel {
     /// The world.
     pub scene: Scene,
+    asked: AtomicUsize,
 }
 
 impl CarpackModel {
     /// The model of a world.
     pub fn new(world: World) -> Self {
-        Self { scene: Scene::new(world) }
+        Self { scene: Scene::new(world), asked: AtomicUsize::new(0) }
     }
 
-    /// Charges of a run in which everything is bought and renewed once.
-    pub fn full(&self) -> usize {
-        let lines = |plan: &crate::config::Plan| match (plan.until, plan.replace) {
-            (None, _) => 1,
-            (Some(_), true) => 2,
-            (Some(_), false) => usize::try_from(plan.quantity).unwrap_or(0).saturating_add(1),
+    /// Unique states in which every rule was asked. What was generated and not looked at in time is not among them.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// True when as much as a pack needs was bought for it, and lasts for as long as it is to be renewed.
+    pub fn lasts(&self, state: &State, index: usize) -> bool {
+        let (Some(plan), Some(Some(pack))) = (self.scene.world.packs.get(index), state.packs.get(index)) else {
+            return true;
         };
-        self.scene.world.packs.iter().map(lines).fold(0, usize::saturating_add)
+        let uid = pack.object.metadata.uid.as_deref().unwrap_or_default();
+        let until = BEGIN.saturating_add(plan.until.unwrap_or(0).saturating_mul(3600));
+        let lasting = state.bought_for(uid).filter(|(_, item)| item.expires >= until).count();
+        lasting >= usize::try_from(plan.quantity).unwrap_or(0)
     }
 
     /// True when the leader has nothing to do at this moment.
@@ -281,6 +289,8 @@ impl Model for CarpackModel {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        // What follows from a state is asked once for each, after its rules.
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.steps(state, state.leader, actions);
         // A leader that is slow is one that is frozen: time waits for the others.
         let waits = state.operators.get(state.leader).is_some_and(|process| !process.tasks.is_empty());

@@ -214,6 +214,10 @@ impl State {
     /// True when a look at a pack may come to something: cheap, and true too often rather than too seldom.
     pub fn may_step_pack(&self, scene: &Scene, operator: usize, index: usize) -> bool {
         let Some(Some(read)) = self.packs_of(operator).get(index) else { return false };
+        let due = read.object.status.as_ref().and_then(|status| status.next_renewal_time.as_ref());
+        if scene.world.is(Mutant::Overslept) && due.is_some_and(|due| due.0.as_second() <= self.now) {
+            return false;
+        }
         let turn = self.pack_turn(scene, operator, read);
         turn.written.is_some() || turn.decision.effect.is_some()
     }

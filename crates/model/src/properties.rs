@@ -19,10 +19,12 @@ pub const NO_INTENT: u32 = 1 << 3;
 pub const CARELESS: u32 = 1 << 4;
 /// I6: no newer record is overwritten.
 pub const LOST_UPDATE: u32 = 1 << 5;
-/// I8: one paid call in flight for a pack, or calls with the same token.
+/// I8: one paid call in flight for a pack; or, where tokens are known to be honoured, calls with the same token.
 pub const TWO_CALLS: u32 = 1 << 6;
 /// The decisions did something that the model does not know.
 pub const UNMODELLED: u32 = 1 << 7;
+/// I7: a renewal was not begun when it was due.
+pub const LATE: u32 = 1 << 8;
 
 /// The answer of an executed call was lost.
 pub const SAW_LOST_AFTER_COMMIT: u32 = 1;
@@ -64,17 +66,17 @@ pub fn all() -> Vec<Property<M>> {
         Property::always("I4 no paid call without its intent on record", |_: &M, s: &State| sound(s, NO_INTENT)),
         Property::always("I5 no order is let go with an open line", |_: &M, s: &State| sound(s, CARELESS)),
         Property::always("I6 a stale writer overwrites nothing", |_: &M, s: &State| sound(s, LOST_UPDATE)),
-        Property::always(
-            "I7 when nothing is left to happen, all is bought and renewed in time, or an order asks a person",
-            |model: &M, s: &State| {
-                let left_alone = model.scene.world.deeds == 0;
-                let asks = || s.orders.values().any(|order| asks(&order.object));
-                !left_alone || !model.is_quiet(s) || s.charges.len() >= model.full() || asks()
-            },
-        ),
-        Property::always("I8 one paid call in flight for a pack, or the same token", |_: &M, s: &State| {
-            sound(s, TWO_CALLS)
+        Property::always("I7 a renewal is begun within a minute of the moment it is due", |_: &M, s: &State| {
+            sound(s, LATE)
         }),
+        Property::always(
+            "I7 when nothing is left to happen, a pack was bought and renewed to its end, or its order asks a person",
+            |model: &M, s: &State| !model.is_quiet(s) || (0..s.packs.len()).all(|index| is_served(model, s, index)),
+        ),
+        Property::always(
+            "I8 one paid call in flight for a pack, or the same token where tokens are known to be honoured",
+            |_: &M, s: &State| sound(s, TWO_CALLS),
+        ),
         Property::always("the decisions do nothing that is not modelled", |_: &M, s: &State| sound(s, UNMODELLED)),
         Property::always(
             "when nothing is left to happen, every order is settled or asks a person",
@@ -84,7 +86,9 @@ pub fn all() -> Vec<Property<M>> {
             !model.is_quiet(s) || s.packs.iter().flatten().all(|pack| pack_rests(&pack.object))
         }),
         Property::sometimes("reached: everything is bought, renewed and settled", |model: &M, s: &State| {
-            s.charges.len() >= model.full() && model.is_quiet(s) && s.orders.values().all(|o| fulfilled(&o.object))
+            (0..s.packs.len()).all(|index| model.lasts(s, index))
+                && model.is_quiet(s)
+                && s.orders.values().all(|o| fulfilled(&o.object))
         }),
         Property::sometimes("reached: an answer lost after commit, and the purchase adopted", |_: &M, s: &State| {
             s.seen.has(SAW_LOST_AFTER_COMMIT) && s.orders.values().any(|o| fulfilled(&o.object))
@@ -112,15 +116,37 @@ fn fulfilled(order: &PackOrder) -> bool {
     order.status.as_ref().and_then(|status| status.state) == Some(OrderState::Fulfilled)
 }
 
+/// I7 for one pack. Most of what people do excuses nothing: an order that waits for their word, or was denied, says so, and
+/// one that they delete is made anew. One deed does: a pack that is deleted and created again after it was paid for finds
+/// its name taken, and must not be bought a second time. Nor is it asked while two leaders act that know nothing of each
+/// other, for then nothing is ever quiet; that a renewal is begun in time is asked there too.
+fn is_served(model: &M, state: &State, index: usize) -> bool {
+    let incarnation = state.incarnations.get(index).copied().unwrap_or_default();
+    let uid = |incarnation: u8| model.scene.world.uid(index, incarnation).unwrap_or_default();
+    let paid = |uid: String| state.charges.iter().any(|charge| charge.uid == uid);
+    model.lasts(state, index) || asks_for(state, &uid(incarnation)) || (0..incarnation).map(uid).any(paid)
+}
+
+/// True when an order for this pack asks a person, or was refused.
+pub fn asks_for(state: &State, uid: &str) -> bool {
+    state.orders.values().any(|order| order.object.spec.pack_ref.uid == uid && asks(&order.object))
+}
+
+/// That an order is void asks nobody: the next one is made at once, or none is needed.
 fn asks(order: &PackOrder) -> bool {
-    order.status.as_ref().and_then(|status| status.state) != Some(OrderState::Fulfilled) && rests(order)
+    !fulfilled(order) && reason(order) != Some("Void") && rests(order)
+}
+
+fn reason(order: &PackOrder) -> Option<&str> {
+    let mut conditions = order.status.iter().flat_map(|status| &status.conditions);
+    conditions.find(|c| c.type_ == "Fulfilled").map(|c| c.reason.as_str())
 }
 
 /// Settled, or a person is asked: in words, with a reason.
 fn rests(order: &PackOrder) -> bool {
     let Some(status) = &order.status else { return false };
     let message = status.message.as_deref().unwrap_or_default();
-    let reason = status.conditions.iter().find(|c| c.type_ == "Fulfilled").map(|c| c.reason.as_str());
+    let reason = reason(order);
     match status.state {
         Some(OrderState::Fulfilled | OrderState::Failed | OrderState::AwaitingApproval) => true,
         Some(OrderState::Ambiguous) => message.contains("kubectl annotate"),

@@ -25,7 +25,7 @@ pub enum Verdict {
 /// What came of a world.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// States seen.
+    /// Unique states in which every rule was asked.
     pub unique: usize,
     /// States generated, the same ones counted again.
     pub generated: usize,
@@ -62,15 +62,13 @@ pub fn explore(world: World, threads: usize, budget: Duration, mut progress: imp
         std::thread::sleep(Duration::from_millis(20));
         if told.elapsed() > Duration::from_secs(10) {
             told = Instant::now();
-            progress(&Progress {
-                unique: checker.unique_state_count(),
-                depth: checker.max_depth(),
-                took: begun.elapsed(),
-            });
+            progress(&Progress { unique: checker.model().asked(), depth: checker.max_depth(), took: begun.elapsed() });
         }
     }
     let in_time = begun.elapsed() < budget;
     let checker = checker.join();
+    // To tell how a rule was broken, the way there is gone once more: so this is read first.
+    let asked = checker.model().asked();
     let found = checker.discoveries();
     let verdicts = checker.model().properties().into_iter().map(|property| {
         let path = found.get(property.name);
@@ -85,10 +83,10 @@ pub fn explore(world: World, threads: usize, budget: Duration, mut progress: imp
     let verdicts: BTreeMap<_, _> = verdicts.collect();
     let broken = verdicts.values().any(|verdict| matches!(verdict, Verdict::Broken(_)));
     Report {
-        unique: checker.unique_state_count(),
+        unique: asked,
         generated: checker.state_count(),
         depth: checker.max_depth(),
-        complete: in_time && !broken,
+        complete: in_time && !broken && asked == checker.unique_state_count(),
         verdicts,
         took: begun.elapsed(),
     }
@@ -110,7 +108,7 @@ fn tell(model: &CarpackModel, property: &Property<CarpackModel>, path: Path<Stat
 /// How far an exploration is.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    /// States seen.
+    /// Unique states in which every rule was asked.
     pub unique: usize,
     /// The longest path so far.
     pub depth: usize,

@@ -111,10 +111,12 @@ impl State {
         }
         let alive = |call: &&Call| self.now.saturating_sub(call.signed) <= SIGNATURE && call.leg == Leg::Travelling;
         let same_pack = |call: &&Call| call.order.object.spec.pack_ref.uid == order.spec.pack_ref.uid;
-        // Where tokens are known to be honoured, what arrives after its like is answered, and changes nothing.
+        // Where tokens are known to be honoured, the same call may be on its way twice, and what arrives after its like
+        // is answered, and changes nothing. Elsewhere no second call may be on its way, not even with the same token:
+        // not that of a process that was frozen, and not that of another leader.
         let known = matches!(world.tokens, Tokens::Known(_));
-        let answered = |call: &&Call| known && self.charges.iter().any(|charge| charge.token == call.token);
-        let clashes = |call: &Call| call.token != token && !answered(&call);
+        let charged = |call: &Call| self.charges.iter().any(|charge| charge.token == call.token);
+        let clashes = |call: &Call| !known || call.token != token && !charged(call);
         if self.calls.iter().filter(alive).filter(same_pack).any(clashes) {
             self.broken.set(TWO_CALLS);
         }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use carpack_model::config::{Mutant, People, Plan, Tokens, World};
 use carpack_model::run::explore;
 
+/// I8 is not asked for: a second call on its way is noticed before it costs anything, and the cost is to be seen.
 fn world(mutant: Mutant) -> World {
     World {
-        packs: vec![Plan { name: "concert", quantity: 1, until: Some(30), replace: false }],
+        packs: vec![Plan { name: "concert", quantity: 1, until: Some(30), replace: false, opens: None }],
         tokens: Tokens::Ignored,
         mutant: Some(mutant),
+        waived: Some("I8".to_owned()),
         ..World::small()
     }
 }
@@ -55,4 +57,14 @@ fn an_absence_that_is_believed_at_once_is_caught() {
 fn an_order_let_go_with_an_open_line_is_caught() {
     let people = People { delete_orders: true, ..People::default() };
     is_caught(World { people, deeds: 1, ..world(Mutant::CarelessFinalizer) }, &["I5"]);
+}
+
+#[test]
+fn a_renewal_that_is_overslept_is_caught() {
+    is_caught(world(Mutant::Overslept), &["I7 a renewal is begun"]);
+}
+
+#[test]
+fn a_second_call_on_its_way_is_caught() {
+    is_caught(World { waived: None, ..world(Mutant::TimeoutIsRefusal) }, &["I8"]);
 }

@@ -5,9 +5,9 @@ use carpack_api::order::{LineState, LineStatus};
 use carpack_api::{ORDER_FINALIZER, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
-use super::evidence::{self, may_repeat, quarantine_end};
+use super::evidence::{self, exhausted, may_repeat, quarantine_end};
 use super::gate::{Gate, covers_later_renewals, gate, hold};
-use super::lines::{exhausted, is_paid, is_settled, last_call, note, with_lines};
+use super::lines::{is_paid, is_settled, last_call, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};
 use crate::pack::owns_instance;
@@ -139,7 +139,7 @@ fn needs_deals(input: &Input<'_>, status: &PackOrderStatus) -> Option<Timestamp>
             LineState::Unknown => {
                 let after = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |t| t.0);
                 let swept = input.observation.is_some_and(|o| o.started > after);
-                swept && seen.is_none_or(|seen| seen <= after) && !exhausted(line)
+                swept && seen.is_none_or(|seen| seen <= after) && !exhausted(input, line)
             }
             LineState::Committed => seen.is_none(),
             LineState::Done => seen.is_none() && is_cost_wanted(input, line),

@@ -4,10 +4,11 @@
 //! since the intent. An absence counts only in complete looks that began after the quarantine, and only twice.
 
 use carpack_api::PackOrderStatus;
+use carpack_api::account::UnansweredCalls;
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::{SignedDuration, Timestamp};
 
-use super::lines::{CLEAR_LOOKS, DOUBTS, UNDELIVERED, UNLISTED, UNPAID, doubt, exhausted, is_unpaid, list, note};
+use super::lines::{CLEAR_LOOKS, UNDELIVERED, UNLISTED, UNPAID, doubt, is_unpaid, list, note};
 use super::{Input, settle_annotation};
 use crate::money::Amount;
 use crate::observation::{Deal, DealAction, DealState, Instance, Observation};
@@ -71,7 +72,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     }
     line.clear_looks = line.clear_looks.saturating_add(1);
     line.last_look_time = Some(whole_up(observation.started.max(deals.started)));
-    if line.clear_looks >= CLEAR_LOOKS && line.doubts < DOUBTS {
+    if line.clear_looks >= CLEAR_LOOKS && line.doubts < most_doubts(input) {
         line.state = LineState::Pending;
         line.in_doubt_since = None;
         line.retry_time = None;
@@ -116,13 +117,27 @@ pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
     line.state == LineState::Unknown && line.doubts <= 1 && line.clear_looks == 0 && arrives < forgotten
 }
 
+/// True when the looks are done, and the call is not sent again.
+pub(super) fn exhausted(input: &Input<'_>, line: &LineStatus) -> bool {
+    line.state == LineState::Unknown && line.doubts >= most_doubts(input) && line.clear_looks >= CLEAR_LOOKS
+}
+
+/// Calls without a known outcome after which a person is asked.
+fn most_doubts(input: &Input<'_>) -> i32 {
+    let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
+    match api.map(|api| api.unanswered_calls) {
+        Some(UnansweredCalls::Ask) => 1,
+        Some(UnansweredCalls::Retry) | None => 3,
+    }
+}
+
 /// True when nothing that is still to come settles the line: a person is asked.
 pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
     let Some(submitted) = line.submit_time.as_ref().map(|t| t.0) else { return false };
     match line.state {
         LineState::Unknown => {
             let in_vain = input.now >= plus(quarantine_end(input, submitted), input.timing.quarantine);
-            exhausted(line) || in_vain
+            exhausted(input, line) || in_vain
         }
         LineState::Committed => {
             let denied = line.category.as_deref() == Some(UNDELIVERED) && line.instance_ids.is_empty();

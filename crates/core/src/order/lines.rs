@@ -9,8 +9,6 @@ use crate::time::{plus, whole, whole_up};
 
 /// Complete looks without a trace that prove an absence.
 pub(super) const CLEAR_LOOKS: i32 = 2;
-/// Calls without a known outcome after which a person is asked.
-pub(super) const DOUBTS: i32 = 3;
 /// Category of a line whose order the cloud took and left unpaid.
 pub(super) const UNPAID: &str = "Unpaid";
 /// Category of a line that was left unpaid, and that the books show no more.
@@ -215,11 +213,6 @@ pub(super) fn is_unpaid(line: &LineStatus) -> bool {
 /// True when nothing more will happen to the line.
 pub(super) fn is_settled(line: &LineStatus) -> bool {
     matches!(line.state, LineState::Done | LineState::Rejected | LineState::Void)
-}
-
-/// True when looking on is of no use: a person is asked.
-pub(super) fn exhausted(line: &LineStatus) -> bool {
-    line.state == LineState::Unknown && line.doubts >= DOUBTS && line.clear_looks >= CLEAR_LOOKS
 }
 
 /// Adds to the trail; the oldest entries are dropped.

@@ -500,6 +500,7 @@ impl World {
             instance_ids: charge.instances.clone(),
             product_code: Some("p_car".into()),
             state: charge.state,
+            created: None,
         };
         self.charges.iter().map(deal).collect()
     }
