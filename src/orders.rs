@@ -98,10 +98,10 @@ pub async fn reconcile(
         let Some(look) = look_at_deals(&gathered, query).await? else {
             return Ok(Some(operator.clock.wait_for(decision.wake_at)));
         };
-        if let Some(zone) = observed(&order, &look) {
+        decision = gathered.decide(Some(&look));
+        if let Some(zone) = observed(&decision.status.lines, &look) {
             operator.inventories.observe_zone(account_name, zone);
         }
-        decision = gathered.decide(Some(&look));
         deals = Some(look);
     }
     if decision.wants_sweep {

@@ -7,8 +7,9 @@ mod harness;
 
 use std::collections::BTreeSet;
 
-use carpack_api::PackOrder;
-use carpack_simulator::{Config, Instance};
+use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
+use carpack_simulator::term::BillingMode;
+use carpack_simulator::{Config, ConsoleBuy, Instance};
 use harness::{PROJECT, Setup, World, condition, message, order_state, reason_of};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -182,6 +183,64 @@ async fn expiry_is_told_in_utc_though_the_cloud_speaks_another_time() {
             assert_eq!(told[0], true_ones.iter().map(|i| i.expires).min().unwrap().to_string());
         }
     }
+}
+
+/// What the account reports of the one instance that nobody claims.
+fn unclaimed_expiry(account: &CarAccount) -> Option<Timestamp> {
+    account.status.as_ref()?.unclaimed_instances.first()?.expiration_time.as_ref().map(|time| time.0)
+}
+
+fn ready_message(account: &CarAccount) -> String {
+    let conditions = account.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().find(|c| c.type_ == "Ready").map(|c| c.message.clone()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expiry_is_told_as_the_earliest_it_may_be_until_an_order_shows_the_zone() {
+    let mut world = World::with(Setup { account: json!({"timeZone": null}), ..Setup::default() }).await;
+    let by_hand = ConsoleBuy::new("by-hand", BillingMode::Daily, "ap-singapore", "L1");
+    world.simulator.console_buy(&by_hand).unwrap();
+    let account = world.until_unclaimed(1).await;
+    let expires = world.simulator.instances()[0].expires;
+    // The simulator's clock is 6 h behind the easternmost.
+    assert_eq!(unclaimed_expiry(&account), Some(expires - SignedDuration::from_hours(6)));
+    assert!(ready_message(&account).contains("set spec.timeZone if you know it"), "{}", ready_message(&account));
+
+    world.apply("concert", json!({"quantity": 3})).await;
+    world.until("concert", |pack| tells_its_expiry(pack, &world)).await;
+    let told = |account: &CarAccount| {
+        let zone = account.status.as_ref().and_then(|status| status.time_zone.as_deref());
+        zone == Some("+08:00") && unclaimed_expiry(account) == Some(expires)
+    };
+    let account = world.until_account_says(told).await;
+    assert_eq!(ready_message(&account), "the account can be worked with");
+
+    // It is known after a restart too, before any order shows it again.
+    world.stop_operator().await;
+    world.start_operator();
+    world.sweeps(2).await;
+    assert!(told(&world.until_account("True Ready").await));
+}
+
+/// True once the pack tells the true expiry of what was bought for it, and when that is renewed.
+fn tells_its_expiry(pack: &ConcurrencyPack, world: &World) -> bool {
+    let bought = world.simulator.instances().into_iter().filter(|instance| instance.name != "by-hand");
+    let expires = bought.map(|instance| instance.expires).min();
+    let renews = pack.status.as_ref().is_some_and(|status| status.next_renewal_time.is_some());
+    renews && harness::expiration(pack) == expires
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_shows_the_zone_although_the_account_names_another() {
+    // Read in UTC, the cloud's times are eight hours late: a renewal six hours before the expiry would come after it.
+    let world = World::with(Setup { account: json!({"timeZone": "+00:00"}), ..Setup::default() }).await;
+    world.apply("concert", json!({"renewal": {"mode": "Operator", "duration": 1, "renewBefore": "6h"}})).await;
+    let pack = world.until("concert", |pack| tells_its_expiry(pack, &world)).await;
+    let due = pack.status.unwrap().next_renewal_time.unwrap().0;
+    world.go_to(due + SignedDuration::from_mins(1));
+    world.until_cloud("the renewal", |cloud| cloud.ledger().iter().any(|entry| entry.action == "RenewInstance")).await;
+    let message = ready_message(&world.until_account("True Ready").await);
+    assert!(message.contains("are in +08:00") && message.contains("correct spec.timeZone, or remove it"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -314,15 +314,17 @@ impl World {
             let conditions = account.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
             conditions.iter().any(|c| c.type_ == "Ready" && format!("{} {}", c.status, c.reason) == wanted)
         };
-        let account = watch_until(&self.accounts(), "default", PATIENCE, ready).await;
+        self.until_account_says(ready).await
+    }
+
+    pub async fn until_account_says(&self, wanted: impl Fn(&CarAccount) -> bool) -> CarAccount {
+        let account = watch_until(&self.accounts(), "default", PATIENCE, wanted).await;
         account.unwrap_or_else(|error| self.fail(&error.to_string()))
     }
 
     /// Waits until the account reports so many instances that no pack claims.
     pub async fn until_unclaimed(&self, count: i64) -> CarAccount {
-        let reported = |account: &CarAccount| account.status.as_ref().is_some_and(|s| s.unclaimed == count);
-        let account = watch_until(&self.accounts(), "default", PATIENCE, reported).await;
-        account.unwrap_or_else(|error| self.fail(&error.to_string()))
+        self.until_account_says(|account| account.status.as_ref().is_some_and(|s| s.unclaimed == count)).await
     }
 
     pub async fn all_orders(&self) -> Vec<PackOrder> {

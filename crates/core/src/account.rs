@@ -71,8 +71,12 @@ impl Account {
     /// What so many concurrencies cost for so many days or months, and whether the pack's maxPrice allows it.
     ///
     /// # Errors
-    /// When the price list has no entry for it, or the price is above maxPrice: then nothing may be bought.
+    /// When it is nothing, the price list has no entry for it, or the price is above maxPrice: then nothing may be bought.
     pub fn quote(&self, pack: &ConcurrencyPackSpec, quantity: i32, duration: i32) -> Result<Money, PriceProblem> {
+        if quantity < 1 || duration < 1 {
+            let message = format!("{quantity} for {duration} is nothing to buy: quantity and duration are at least 1");
+            return Err(PriceProblem::Unpriced(message));
+        }
         let (region, scale, mode) = (&pack.region, &pack.concurrency_scale, pack.billing_mode);
         let currency = &self.spec.price_list.currency;
         let amount = self

@@ -1,6 +1,6 @@
 //! The zone of the cloud's timestamps, which are written without one.
 
-use carpack_api::PackOrder;
+use carpack_api::order::LineStatus;
 use jiff::SignedDuration;
 use jiff::tz::Offset;
 
@@ -17,10 +17,9 @@ const APART: i64 = 6 * 60;
 
 /// The zone, as the books show it: an order of ours was made when its call left, and is dated in the cloud's zone. None when
 /// no call tells, or two tell otherwise.
-pub fn observed(order: &PackOrder, look: &DealsLook) -> Option<Offset> {
-    let lines = order.status.iter().flat_map(|status| &status.lines);
+pub fn observed(lines: &[LineStatus], look: &DealsLook) -> Option<Offset> {
     // What was in doubt and sent again may have been made by an earlier call than the last.
-    let told = lines.filter(|line| line.doubts == 0 || line.attempts == 1).filter_map(|line| {
+    let told = lines.iter().filter(|line| line.doubts == 0 || line.attempts == 1).filter_map(|line| {
         let sent = line.submit_time.as_ref()?.0;
         let mut ours = look.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id));
         let written = ours.find_map(|deal| deal.created)?;

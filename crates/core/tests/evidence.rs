@@ -3,12 +3,15 @@
 
 mod world;
 
+use carpack_api::account::UnansweredCalls;
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, LineStatus, OrderAction};
 use carpack_core::money::Amount;
 use carpack_core::observation::{Deal, DealAction, DealState, DealsLook};
 use carpack_core::order::{Decision, Effect, Outcome, intend, settle};
+use carpack_core::zone;
 use jiff::SignedDuration;
+use jiff::tz::Offset;
 use rstest::rstest;
 use serde_json::json;
 use world::{World, extend, pack};
@@ -394,6 +397,28 @@ fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
 }
 
 #[test]
+fn where_the_account_says_so_a_person_is_asked_about_a_call_without_a_trace_and_it_is_not_sent_again() {
+    for (calls, again) in [(UnansweredCalls::Retry, true), (UnansweredCalls::Ask, false)] {
+        for action in [OrderAction::Buy, OrderAction::Renew] {
+            let (mut world, index) = in_doubt(action);
+            let account = world.account.as_mut().unwrap();
+            account.spec.purchase.api.as_mut().unwrap().unanswered_calls = calls;
+            for _ in 0..8 {
+                let decision = look(&world, index, Vec::new());
+                world.orders[index].status = Some(decision.status);
+                world.pass(SECOND * 20);
+                world.sweep();
+                world.pass(SECOND);
+            }
+            let decision = world.decide_order(index, None);
+            assert_eq!(matches!(decision.effect, Some(Effect::Submit { .. })), again, "{action:?} {calls:?}");
+            let message = decision.status.message.unwrap_or_default();
+            assert_eq!(message.contains("carpack.io/settle-line-0-attempt-1"), !again, "{message}");
+        }
+    }
+}
+
+#[test]
 fn books_are_read_after_the_quarantine_and_never_twice_for_one_decision() {
     let wants_books = |decision: &Decision| matches!(decision.effect, Some(Effect::LookAtDeals { .. }));
     for (unexplained, lost) in [(false, deal(DealAction::Refund, &[])), (true, deal(DealAction::Purchase, &[]))] {
@@ -476,4 +501,23 @@ fn what_has_no_currency_in_the_books_is_in_that_of_the_quote_or_of_the_account()
         let paid = look(&world, index, vec![deal]).status.paid.unwrap();
         assert_eq!((paid.amount.as_str(), paid.currency.as_str()), ("105.00", "USD"), "{action:?}");
     }
+}
+
+#[test]
+fn the_zone_of_the_clouds_times_is_told_by_an_order_of_ours_whose_call_is_known() {
+    let (world, index) = paid();
+    let line = world.orders[index].status.as_ref().unwrap().lines[0].clone();
+    let sent = line.submit_time.as_ref().unwrap().0;
+    let told = |line: &LineStatus, order: &str, hours: i8| {
+        let created = Some(Offset::constant(hours).to_datetime(sent));
+        let deal = Deal { order_id: order.into(), created, ..deal(DealAction::Purchase, &[]) };
+        zone::observed(std::slice::from_ref(line), &DealsLook { started: world.now, deals: vec![deal] })
+    };
+    for hours in [-5, 0, 8, 14] {
+        assert_eq!(told(&line, "ours", hours), Some(Offset::constant(hours)));
+    }
+    assert_eq!(told(&line, "somebodys", 8), None);
+    let in_doubt = |attempts| LineStatus { doubts: 1, attempts, ..line.clone() };
+    assert_eq!(told(&in_doubt(1), "ours", 8), Some(Offset::constant(8)), "there was no other call");
+    assert_eq!(told(&in_doubt(2), "ours", 8), None, "an earlier call may have made it");
 }

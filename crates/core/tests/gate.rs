@@ -564,6 +564,66 @@ fn no_line_is_sent_while_another_line_or_another_order_is_unresolved() {
 }
 
 #[test]
+fn nothing_is_sent_for_an_order_without_its_finalizer_and_none_is_made_for_a_pack_without() {
+    let mut world = ordered(json!({}));
+    let held = world.orders[0].metadata.finalizers.take();
+    run(&mut world);
+    assert_eq!((world.decide_order(0, None).effect, world.bought()), (Some(Effect::AddFinalizer), 0));
+    world.orders[0].metadata.finalizers = held;
+    run_after_a_look(&mut world);
+    assert_eq!(world.bought(), 1, "once it stands");
+
+    let mut world = World::new(pack(json!({})));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world.step_pack();
+    world.pack.as_mut().unwrap().metadata.finalizers = None;
+    for _ in 0..2 {
+        world.pack.as_mut().unwrap().metadata.finalizers = None;
+        world.step_pack();
+    }
+    assert_eq!(world.orders.len(), 0);
+    world.settle();
+    assert_eq!(world.orders.len(), 1);
+}
+
+/// What is known to the second is no proof of what came first within it.
+#[test]
+fn a_look_that_began_in_the_second_of_the_last_call_is_not_newer_than_it() {
+    let mut world = due(json!({}));
+    let began = world.observation.as_ref().unwrap().started;
+    let call = |world: &mut World, at: jiff::Timestamp| {
+        world.orders[0].status.as_mut().unwrap().lines[0].submit_time = Some(carpack_api::common::Time(at));
+        world.decide_order(1, None).effect
+    };
+    assert_eq!(call(&mut world, began), None);
+    assert_eq!(call(&mut world, began - SignedDuration::from_secs(1)), Some(Effect::Submit { index: 0 }));
+
+    let order = ordered(json!({})).orders.remove(0);
+    let half = began + SignedDuration::from_millis(500);
+    let recorded = carpack_core::order::intend(&order, 0, half).lines[0].submit_time.clone().unwrap().0;
+    assert!(recorded > half, "a call is never on record as earlier than it was");
+}
+
+#[test]
+fn an_order_whose_terms_are_not_those_of_its_pack_is_void() {
+    let edits: [fn(&mut ConcurrencyPackSpec); 6] = [
+        |spec| spec.quantity = 2,
+        |spec| spec.duration = 36,
+        |spec| spec.region = "ap-elsewhere".into(),
+        |spec| spec.concurrency_scale = "M1".into(),
+        |spec| spec.billing_mode = carpack_api::BillingMode::Monthly,
+        |spec| spec.account_ref.name = "others".into(),
+    ];
+    for edit in edits {
+        let mut world = ordered(json!({}));
+        world.spec(edit);
+        run(&mut world);
+        assert_eq!((line(&world).0, world.bought()), (LineState::Void, 0), "{:?}", world.orders[0].spec.terms);
+    }
+}
+
+#[test]
 fn an_order_found_between_intent_and_answer_is_unknown_and_not_sent_again_at_once() {
     let mut world = ordered(json!({}));
     let intent = carpack_core::order::intend(&world.orders[0], 0, world.now);

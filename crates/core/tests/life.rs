@@ -407,6 +407,9 @@ fn an_approval_of_one_order_does_not_cover_its_renewal() {
 #[case(json!({"maxPrice": {"amount": "944.99", "currency": "USD"}}), "AboveMaxPrice")]
 #[case(json!({"maxPrice": {"amount": "9999", "currency": "CNY"}}), "AboveMaxPrice")]
 #[case(json!({"concurrencyScale": "S1"}), "Unpriced")]
+#[case(json!({"quantity": 0}), "Unpriced")]
+#[case(json!({"quantity": -3}), "Unpriced")]
+#[case(json!({"duration": 0}), "Unpriced")]
 fn what_is_too_dear_or_has_no_price_is_not_bought(#[case] spec: serde_json::Value, #[case] reason: &str) {
     let mut world = World::new(pack(spec));
     world.settle();

@@ -102,6 +102,9 @@ fn check_wanted(input: &Input<'_>) -> Gate {
     let Some(pack) = input.pack.filter(alive) else {
         return Gate::Void("the pack is gone".to_owned());
     };
+    if !is_of_pack(spec, pack) {
+        return Gate::Void("its terms are not those that the pack declares".to_owned());
+    }
     if is_first(spec) {
         let window = pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
         if window.is_some_and(|not_after| is_past(input, not_after.0)) {
@@ -125,6 +128,18 @@ fn check_wanted(input: &Input<'_>) -> Gate {
         return Gate::Void("renewal.until has passed".to_owned());
     }
     Gate::Open
+}
+
+/// What the API server lets nobody change may have been otherwise where its rules were not in force, or a backup came back.
+fn is_of_pack(order: &PackOrderSpec, pack: &ConcurrencyPack) -> bool {
+    let (terms, spec) = (&order.terms, &pack.spec);
+    terms.application_type == spec.application_type
+        && terms.billing_mode == spec.billing_mode
+        && terms.region == spec.region
+        && terms.concurrency_scale == spec.concurrency_scale
+        && order.account_ref == spec.account_ref
+        && (order.action != OrderAction::Buy || terms.quantity == spec.quantity)
+        && (!is_first(order) || terms.duration == spec.duration)
 }
 
 /// When the pack's purchase window opens, while it has not.
