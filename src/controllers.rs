@@ -117,11 +117,16 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
     queue_orders(operator, |order| is_open(order) && its(order));
 }
 
-/// An order was touched: its pack and the other open orders of that pack may wait for it.
+/// An order was touched: its pack and the other open orders of that pack may wait for it. One that is new or gone may turn a
+/// brake of its account, which says so.
 pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
     let (Touched::Present(order, _) | Touched::Gone(order)) = touched else { return };
     if matches!(touched, Touched::Present(..)) {
         operator.queues.order(ObjectRef::from_obj(order));
+    }
+    if !matches!(touched, Touched::Present(_, Some(_))) {
+        let account = ObjectRef::new(&order.spec.account_ref.name).within(&operator.settings.namespace);
+        operator.queues.account(account);
     }
     let pack = &order.spec.pack_ref;
     operator.queues.pack(ObjectRef::new(&pack.name).within(&pack.namespace));

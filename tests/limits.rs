@@ -341,6 +341,9 @@ async fn deletions_that_return_nothing_are_not_counted_by_the_brake_and_not_held
     }
     world.until_reason("delta", "BrakeOn").await;
     world.until_reason("epsilon", "BrakeOn").await;
+    let said = until_brake(&world, "False BrakeOn").await;
+    assert!(said.contains("delete the packs that are not meant"), "{said}");
+    assert!(said.contains("/spec/tenants/0/brake/releasedTime"), "{said}");
 
     // What is not meant is deleted, and the rest is released, as the message says.
     for name in ["gamma", "delta"] {
@@ -349,9 +352,6 @@ async fn deletions_that_return_nothing_are_not_counted_by_the_brake_and_not_held
     }
     let order = world.until_order("delta", "buy-1", "Failed").await;
     assert!(said_by(&order).contains("the pack is gone"), "{}", said_by(&order));
-    let said = until_brake(&world, "False BrakeOn").await;
-    assert!(said.contains("delete the packs that are not meant"), "{said}");
-    assert!(said.contains("/spec/tenants/0/brake/releasedTime"), "{said}");
     world.sweeps(2).await;
     assert_eq!((renewing_themselves(&world), world.simulator.instances().len()), (3, 9));
     assert_eq!((world.bought(), world.asked("CreateInstance")), (3, 3));

@@ -10,16 +10,18 @@ use crate::observation::DealsLook;
 pub const EARLIEST: Offset = Offset::constant(14);
 /// And none further west.
 const LATEST: Offset = Offset::constant(-12);
-/// Zones differ by quarters of an hour.
-const QUARTER: i64 = 15 * 60;
-/// A call is answered, and the cloud's clock off, by less than this together; more is no proof of anything.
+/// Zones that a cloud may keep differ by half an hour. Where its zone is another, it is not observed.
+const STEP: i64 = 30 * 60;
+/// A call takes, and the cloud's clock is off, by less than this together. What is further off was made by another call: an
+/// answer may speak of an earlier one with the same token.
 const APART: i64 = 6 * 60;
 
 /// The zone, as the books show it: an order of ours was made when its call left, and is dated in the cloud's zone. None when
 /// no call tells, or two tell otherwise.
 pub fn observed(lines: &[LineStatus], look: &DealsLook) -> Option<Offset> {
-    // What was in doubt and sent again may have been made by an earlier call than the last.
-    let told = lines.iter().filter(|line| line.doubts == 0 || line.attempts == 1).filter_map(|line| {
+    // What was in doubt, sent again, and found by what it left behind may have been made by an earlier call than the last.
+    let known = |line: &&LineStatus| line.doubts == 0 || line.attempts == 1 || line.request_id.is_some();
+    let told = lines.iter().filter(known).filter_map(|line| {
         let sent = line.submit_time.as_ref()?.0;
         let mut ours = look.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id));
         let written = ours.find_map(|deal| deal.created)?;
@@ -36,8 +38,8 @@ pub fn observed(lines: &[LineStatus], look: &DealsLook) -> Option<Offset> {
 
 /// The zone that is so far ahead of UTC, if one is nearly so.
 fn nearest(ahead: SignedDuration) -> Option<Offset> {
-    let quarters = ahead.as_secs().checked_add(QUARTER.checked_div(2)?)?.checked_div_euclid(QUARTER)?;
-    let zone = quarters.checked_mul(QUARTER)?;
+    let steps = ahead.as_secs().checked_add(STEP.checked_div(2)?)?.checked_div_euclid(STEP)?;
+    let zone = steps.checked_mul(STEP)?;
     let off = ahead.as_secs().checked_sub(zone)?.checked_abs()?;
     let offset = Offset::from_seconds(zone.try_into().ok()?).ok()?;
     (off <= APART && (LATEST..=EARLIEST).contains(&offset)).then_some(offset)
@@ -48,12 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zone_is_told_by_the_nearest_quarter_of_an_hour_and_only_if_it_is_near() {
+    fn a_zone_is_told_by_the_nearest_half_hour_and_only_if_it_is_near() {
         let at = |seconds| nearest(SignedDuration::from_secs(seconds)).map(|offset| i64::from(offset.seconds()));
-        for (zone, off) in [(8 * 3600, 0), (8 * 3600, 360), (8 * 3600, -360), (-5 * 3600, 3), (20_700, -200), (0, 1)] {
+        for (zone, off) in [(8 * 3600, 0), (8 * 3600, 360), (8 * 3600, -360), (-5 * 3600, 3), (19_800, -200), (0, 1)] {
             assert_eq!(at(zone + off), Some(zone), "{zone} {off}");
         }
-        for none in [8 * 3600 + 361, 8 * 3600 - 361, 15 * 3600, -13 * 3600, i64::MAX, i64::MIN] {
+        for none in [8 * 3600 + 361, 8 * 3600 - 361, 20_700, 15 * 3600, -13 * 3600, i64::MAX, i64::MIN] {
             assert_eq!(at(none), None, "{none}");
         }
         assert_eq!((at(14 * 3600), at(-12 * 3600)), (Some(14 * 3600), Some(-12 * 3600)));

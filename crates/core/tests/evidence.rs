@@ -519,5 +519,8 @@ fn the_zone_of_the_clouds_times_is_told_by_an_order_of_ours_whose_call_is_known(
     assert_eq!(told(&line, "somebodys", 8), None);
     let in_doubt = |attempts| LineStatus { doubts: 1, attempts, ..line.clone() };
     assert_eq!(told(&in_doubt(1), "ours", 8), Some(Offset::constant(8)), "there was no other call");
-    assert_eq!(told(&in_doubt(2), "ours", 8), None, "an earlier call may have made it");
+    let found = LineStatus { request_id: None, ..in_doubt(2) };
+    assert_eq!(told(&found, "ours", 8), None, "an earlier call may have made it");
+    let answered = LineStatus { request_id: Some("r".into()), ..in_doubt(2) };
+    assert_eq!(told(&answered, "ours", 8), Some(Offset::constant(8)));
 }

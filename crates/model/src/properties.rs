@@ -119,7 +119,7 @@ fn fulfilled(order: &PackOrder) -> bool {
 /// I7 for one pack. Most of what people do excuses nothing: an order that waits for their word, or was denied, says so, and
 /// one that they delete is made anew. One deed does: a pack that is deleted and created again after it was paid for finds
 /// its name taken, and must not be bought a second time. Nor is it asked while two leaders act that know nothing of each
-/// other, for then nothing is ever quiet; that a renewal is begun in time is asked there too.
+/// other, for then nothing is ever quiet.
 fn is_served(model: &M, state: &State, index: usize) -> bool {
     let incarnation = state.incarnations.get(index).copied().unwrap_or_default();
     let uid = |incarnation: u8| model.scene.world.uid(index, incarnation).unwrap_or_default();

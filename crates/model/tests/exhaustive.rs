@@ -65,12 +65,6 @@ fn every_rule_holds_in_every_order_of_what_happens_to_two_packs_at_the_same_mome
 }
 
 #[test]
-fn every_rule_holds_with_two_leaders_that_know_nothing_of_each_other() {
-    let report = whole(World { faults: 1, ..worlds::two_leaders() });
-    assert!(report.reached("arrives from a process that no longer leads"), "{report:#?}");
-}
-
-#[test]
 fn every_rule_holds_when_settled_orders_are_pruned_and_when_people_decide() {
     // What people do at any moment is as large as a fault; both together are for `make model`.
     for (name, faults) in [("pruned", 1), ("approval", 1), ("deleted-orders", 0), ("recreated", 0)] {
