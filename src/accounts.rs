@@ -6,7 +6,7 @@ use carpack_api::account::UnclaimedInstance;
 use carpack_api::common::Time;
 use carpack_api::order::OrderAction;
 use carpack_api::pack::RenewFlag;
-use carpack_api::{CarAccount, CarAccountStatus, ConcurrencyPack};
+use carpack_api::{CarAccount, CarAccountStatus, ConcurrencyPack, PackOrder};
 use carpack_core::account::{Account, Health};
 use carpack_core::brake::all_engaged;
 use carpack_core::condition::{BRAKE_RELEASED, READY, Verdict, events, merge, verdict};
@@ -15,6 +15,7 @@ use carpack_core::money::{Amount, display, sum};
 use carpack_core::order::has_paid;
 use carpack_core::pack::owns_instance;
 use carpack_core::time::plus;
+use carpack_core::zone;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
@@ -23,7 +24,6 @@ use crate::controllers::Again;
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::replace_status;
-use crate::merge::offset_text;
 use crate::operator::Operator;
 
 /// How often the time of the last sweep is written while nothing else changes.
@@ -37,6 +37,9 @@ const LISTED: usize = 20;
 pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Again, StepError> {
     let name = account.name_any();
     operator.inventories.ensure(&account);
+    if let Some(zone) = zone_shown(&operator, &name) {
+        operator.inventories.observe_zone(&name, zone);
+    }
     let snapshot = operator.snapshot(&name);
     if !snapshot.is_settled() {
         // The first look queues the account again.
@@ -93,7 +96,7 @@ fn ready(account: &CarAccount, snapshot: &Snapshot) -> Verdict {
 
 /// What is to be said of the zone of the cloud's timestamps.
 fn zone_told(named: Option<&str>, observed: Option<Offset>) -> String {
-    match (named, observed.map(offset_text)) {
+    match (named, observed.map(zone::text)) {
         (Some(named), Some(observed)) if named != observed => format!(
             "; the cloud's timestamps are in {observed}, as an order has shown, and read so: correct spec.timeZone, or remove it"
         ),
@@ -117,7 +120,7 @@ fn report(
     };
     let balance = snapshot.balance.as_ref().and_then(|balance| Amount::from_cents(balance.cents));
     let known = account.status.as_ref().and_then(|status| status.time_zone.clone());
-    status.time_zone = snapshot.zone.map(offset_text).or(known);
+    status.time_zone = snapshot.zone.map(zone::text).or(known);
     status.balance = balance.map(|amount| display(&amount.in_currency(currency)));
     let priced = Account { name: account.name_any(), spec: account.spec.clone(), health: snapshot.health.clone() };
     let due =
@@ -149,6 +152,13 @@ fn due(account: &Account, packs: &[Arc<ConcurrencyPack>], now: Timestamp, span: 
     let costs: Vec<_> =
         packs.iter().flat_map(|pack| renewals_due(account, pack, horizon)).map(|(_, cost)| cost).collect();
     sum(&account.spec.price_list.currency, &costs)
+}
+
+/// The zone of the cloud's timestamps, as the account's newest order that tells it shows it.
+fn zone_shown(operator: &Operator, account: &str) -> Option<Offset> {
+    let told = |order: &PackOrder| zone::parse(order.status.as_ref()?.time_zone.as_deref()?);
+    let orders = operator.stores.orders.select(|order| order.spec.account_ref.name == account && told(order).is_some());
+    orders.iter().max_by_key(|order| order.spec.decision_time.0).and_then(|order| told(order))
 }
 
 /// True when a purchase by this account was seen to succeed.

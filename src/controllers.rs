@@ -117,14 +117,15 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
     queue_orders(operator, |order| is_open(order) && its(order));
 }
 
-/// An order was touched: its pack and the other open orders of that pack may wait for it. One that is new or gone may turn a
-/// brake of its account, which says so.
+/// An order was touched: its pack and the other open orders of that pack may wait for it. Its account reports whether a brake
+/// is on, which what is new or gone may turn, and the zone that orders show.
 pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
     let (Touched::Present(order, _) | Touched::Gone(order)) = touched else { return };
     if matches!(touched, Touched::Present(..)) {
         operator.queues.order(ObjectRef::from_obj(order));
     }
-    if !matches!(touched, Touched::Present(_, Some(_))) {
+    let zone = |order: &PackOrder| order.status.as_ref().and_then(|status| status.time_zone.clone());
+    if !matches!(touched, Touched::Present(_, Some(old)) if zone(old) == zone(order)) {
         let account = ObjectRef::new(&order.spec.account_ref.name).within(&operator.settings.namespace);
         operator.queues.account(account);
     }

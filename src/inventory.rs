@@ -11,6 +11,7 @@ use carpack_cloud::Cloud;
 use carpack_cloud::port::Balance;
 use carpack_core::account::Health;
 use carpack_core::observation::Observation;
+use carpack_core::zone;
 use futures::channel::mpsc::UnboundedSender;
 use jiff::tz::Offset;
 use kube::ResourceExt;
@@ -20,10 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::kubernetes::Kube;
-use crate::merge::{offset, offset_text};
 use crate::metrics::Metrics;
 use crate::spender::PaidDesk;
-use crate::sweep::{Connection, Dial, check_owner, connect, sweep, zone};
+use crate::sweep::{Connection, Dial, check_owner, connect, sweep, zone_of};
 use crate::tasks::Tasks;
 
 /// An account is not looked at more often.
@@ -169,7 +169,7 @@ impl Inventories {
         let (spec, specs) = watch::channel(spec.clone());
         let status = account.status.as_ref();
         let cloud_account = status.and_then(|status| status.cloud_account.clone());
-        let observed = status.and_then(|status| offset(status.time_zone.as_deref()?));
+        let observed = status.and_then(|status| zone::parse(status.time_zone.as_deref()?));
         let (zone, zones) = watch::channel(observed);
         let (publish, snapshot) = watch::channel(Arc::new(Snapshot { cloud_account, ..Snapshot::first() }));
         let (wanted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
@@ -211,11 +211,7 @@ impl Inventories {
         if let Some(entry) = self.lock().get(account) {
             let news = entry.zone.send_if_modified(|zone| zone.replace(observed) != Some(observed));
             if news {
-                tracing::info!(
-                    account,
-                    zone = offset_text(observed),
-                    "the zone of the cloud's timestamps was observed"
-                );
+                tracing::info!(account, zone = zone::text(observed), "the zone of the cloud's timestamps was observed");
             }
         }
     }
@@ -301,7 +297,7 @@ impl Inventory {
     async fn try_look(&mut self, spec: &CarAccountSpec) -> Result<Snapshot, Health> {
         let tools = &self.tools;
         let observed = *self.zones.borrow_and_update();
-        let (zone, at_hand) = (zone(spec, observed), self.connection.as_ref());
+        let (zone, at_hand) = (zone_of(spec, observed), self.connection.as_ref());
         let connection =
             connect(&tools.kube, &tools.namespace, spec, zone, at_hand, tools.call_timeout, &tools.dial).await?;
         let (observation, balance) = sweep(&connection, spec, zone, &tools.clock, &tools.metrics).await?;

@@ -21,24 +21,6 @@ pub struct Lists {
     pub projects: Vec<port::Project>,
 }
 
-/// Reads `+08:00`.
-pub fn offset(text: &str) -> Option<Offset> {
-    let (sign, rest) = match text.split_at_checked(1)? {
-        ("+", rest) => (1, rest),
-        ("-", rest) => (-1, rest),
-        _ => return None,
-    };
-    let (hours, minutes) = rest.split_once(':')?;
-    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
-    Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
-}
-
-/// Writes `+08:00`.
-pub fn offset_text(offset: Offset) -> String {
-    let (sign, minutes) = (if offset.is_negative() { '-' } else { '+' }, offset.seconds().unsigned_abs() / 60);
-    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
-}
-
 /// One observation of the lists. Instances of other products are left out: those that CAR does not list and that do not
 /// carry the account's product code.
 pub fn merge(lists: Lists, product_code: Option<&str>, zone: Offset) -> Observation {
@@ -189,14 +171,6 @@ mod tests {
         let seen = merged(vec![renewable("i-1", "p_car"), renewable("i-2", "p_cvm")], Vec::new());
         assert_eq!(seen.instances.keys().collect::<Vec<_>>(), ["i-1"]);
         assert_eq!((seen.instances["i-1"].concurrencies, &seen.instances["i-1"].project), (None, &Binding::Unknown));
-    }
-
-    #[test]
-    fn offsets_are_read_with_their_sign() {
-        assert_eq!(offset("+08:00"), Some(Offset::constant(8)));
-        assert_eq!(offset("-05:30").map(Offset::seconds), Some(-19_800));
-        assert_eq!(offset("08:00"), None);
-        assert_eq!(offset(""), None);
     }
 
     #[test]

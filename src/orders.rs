@@ -11,7 +11,6 @@ use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{Decision, Effect, Input, decide};
-use carpack_core::zone::observed;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
@@ -99,9 +98,6 @@ pub async fn reconcile(
             return Ok(Some(operator.clock.wait_for(decision.wake_at)));
         };
         decision = gathered.decide(Some(&look));
-        if let Some(zone) = observed(&decision.status.lines, &look) {
-            operator.inventories.observe_zone(account_name, zone);
-        }
         deals = Some(look);
     }
     if decision.wants_sweep {

@@ -16,6 +16,7 @@ use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{self, Effect, Outcome};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::OwnedMutexGuard;
@@ -66,7 +67,7 @@ pub struct Evidence {
 struct Counted {
     /// The pack's, at least, as the API server has them.
     orders: Vec<PackOrder>,
-    turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<OwnedMutexGuard<Turn>>,
     commitments: Commitments,
     /// Names of the orders that could not be counted.
     unreadable: BTreeSet<String>,
@@ -86,8 +87,11 @@ pub struct Spender {
     desk: Arc<PaidDesk>,
     in_flight: Arc<Mutex<HashSet<String>>>,
     /// Whose turn it is to spend, for each account with limits and each pack (`namespace/name`).
-    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Turn>>>>,
 }
+
+/// What was known at the end of the last turn: which order's call (by UID) was over, and when.
+type Turn = Option<(String, Timestamp)>;
 
 /// The order is in flight until this is dropped, however its task ends.
 struct InFlight {
@@ -142,7 +146,13 @@ impl Spender {
         let held = |why: &str| Ok(Paid::HeldBack(why.to_owned()));
         let Some(live) = orders::look(operator, name).await? else { return held("the order is gone") };
         let account = operator.account(&live.spec.account_ref.name, &evidence.snapshot);
-        let of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
+        let mut of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
+        // Its order may have been taken away by force, and its record with it.
+        let looked = evidence.snapshot.observation.as_ref().map(|observation| observation.started);
+        let unseen = |(uid, over): &(String, Timestamp)| live.uid().as_ref() != Some(uid) && looked <= Some(*over);
+        if of_pack.as_ref().is_some_and(unseen) {
+            return held("another call for the pack is over since the last look at the cloud");
+        }
         let Counted { orders, turn: of_account, commitments, unreadable } =
             self.count(account.as_ref(), &live.spec.pack_ref).await?;
         // Whoever waits for a turn may wait for minutes: a person may have stopped the account meanwhile.
@@ -193,19 +203,21 @@ impl Spender {
         let deadline = line.renews_from.as_ref().or(live.spec.deadline.as_ref()).map_or(operator.clock.now(), |t| t.0);
         let status = order::intend(&live, index, operator.clock.second());
         let intended = replace_status(&operator.kube, "writing the intent", &with_status(live, status)).await?;
-        drop((of_pack, of_account));
+        drop(of_account);
 
         tracing::info!(order = name, index, "sending a paid call");
         let before_send = self.last_question(&intended, index);
         let outcome = self.send(client.as_ref(), request, Deadline(deadline), before_send).await;
+        *of_pack = intended.uid().map(|uid| (uid, operator.clock.second()));
+        drop(of_pack);
         self.record(intended, index, &outcome).await;
         operator.inventories.request_sweep(&account.name);
         Ok(Paid::Over)
     }
 
     /// Waits for the turn of an account, or of a pack: two of its orders must not both be looked at before either has
-    /// written its intent, which the next one then reads.
-    async fn turn(&self, of: String) -> OwnedMutexGuard<()> {
+    /// written its intent, which the next one then reads. A pack's turn lasts until the call is over.
+    async fn turn(&self, of: String) -> OwnedMutexGuard<Turn> {
         let turn = Arc::clone(lock(&self.turns).entry(of).or_default());
         turn.lock_owned().await
     }

@@ -8,7 +8,7 @@ use carpack_cloud::port::{Balance, Deadline};
 use carpack_cloud::{CallError, Category, Cloud, Config, ConfigError, Credentials, PaidCalls, TencentClient};
 use carpack_core::account::Health;
 use carpack_core::observation::Observation;
-use carpack_core::zone::EARLIEST;
+use carpack_core::zone::{self, EARLIEST};
 use jiff::tz::Offset;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use crate::clock::{Clock, wall};
 use crate::error::StepError;
 use crate::kubernetes::{Kube, answer};
-use crate::merge::{Lists, merge, offset};
+use crate::merge::{Lists, merge};
 use crate::metrics::Metrics;
 
 /// What a client was made with: when it changes, another one is made.
@@ -149,8 +149,8 @@ fn unusable(error: &ConfigError) -> Health {
 
 /// The zone in which the cloud's timestamps are read: the one that was observed, or else the one that a person named, or else
 /// the one in which they mean the earliest moment.
-pub fn zone(spec: &CarAccountSpec, observed: Option<Offset>) -> Offset {
-    observed.or_else(|| spec.time_zone.as_deref().and_then(offset)).unwrap_or(EARLIEST)
+pub fn zone_of(spec: &CarAccountSpec, observed: Option<Offset>) -> Offset {
+    observed.or_else(|| spec.time_zone.as_deref().and_then(zone::parse)).unwrap_or(EARLIEST)
 }
 
 /// Looks at everything.

@@ -8,6 +8,7 @@ use carpack_testkit::eventually;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
 
+use super::harness::Setup;
 use super::*;
 
 /// A world in which the purchase of a pack of three is held by the cloud.
@@ -149,6 +150,68 @@ async fn an_order_taken_away_by_force_while_the_operator_is_down_is_known_by_the
     world.start_operator();
     bought_once_and_left_to_a_person(&world).await;
     assert_eq!(world.all_orders().await.len(), 0);
+}
+
+/// Waits until the number of the first order stands in the pack's status: the next one gets another name and token.
+async fn until_counted(world: &World) {
+    world.until("concert", |pack| pack.status.as_ref().is_some_and(|status| status.ordinals.buy == 1)).await;
+}
+
+/// A world in which an order was taken away by force while the cloud holds its purchase, and its operator waits for the
+/// answer longer than the test takes.
+async fn taken_away_in_the_air(when: When) -> (World, FaultId) {
+    let flags = vec!["--lease-duration", "90s", "--lease-step-down", "75s", "--call-timeout", "40s"];
+    let world = World::with(Setup { flags, ..Setup::default() }).await;
+    let held = fault(&world, "CreateInstance", Effect::Hold { when });
+    apply_three(&world).await;
+    until_held(&world, held).await;
+    until_counted(&world).await;
+    world.release_order(&world.order_name("concert", "buy-1")).await;
+    (world, held)
+}
+
+/// The call is answered at last, and nobody is left to record it for.
+async fn answered_to_nobody(world: &World, held: FaultId) {
+    assert_eq!(world.simulator.release(held).unwrap(), 1);
+    world.until_log("a paid call is over").await;
+    bought_once_and_left_to_a_person(world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_taken_away_by_force_between_its_purchase_and_the_late_answer_is_not_paid_again() {
+    let (world, held) = taken_away_in_the_air(When::AfterCommit).await;
+    world.until_reason("concert", "NameTaken").await;
+    answered_to_nobody(&world, held).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_taken_away_by_force_while_its_call_is_in_the_air_is_followed_by_no_other_call_of_the_same_process() {
+    let (world, held) = taken_away_in_the_air(When::BeforeCommit).await;
+    // Nothing in the cluster or in the cloud shows the call: only the process that waits for its answer knows of it.
+    world.sweeps(5).await;
+    assert_eq!((world.asked("CreateInstance"), world.bought()), (1, 0), "its own call is in the air");
+    answered_to_nobody(&world, held).await;
+}
+
+/// Where the guarantee ends: nobody knows of the first call any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_taken_away_by_force_while_its_call_outlives_the_operator_is_paid_twice_and_the_rest_is_reported() {
+    let (mut world, held) = purchase_held(When::BeforeCommit).await;
+    until_counted(&world).await;
+    world.kill_operator();
+    world.release_order(&world.order_name("concert", "buy-1")).await;
+    world.start_operator();
+    let expiry = expiration(&world.until_ready("concert").await).unwrap();
+    world.until_unclaimed(0).await;
+    assert_eq!((world.bought(), tokens(&world).len()), (1, 2), "the next order went out before the first call arrived");
+    assert_eq!(world.simulator.release(held).unwrap(), 1);
+    world.until_unclaimed(3).await;
+    world.advance_minutes(2 * QUARANTINE);
+    world.sweeps(3).await;
+    assert_eq!((world.bought(), world.asked("CreateInstance"), world.simulator.instances().len()), (2, 2, 6));
+    let pack = world.until_ready("concert").await;
+    assert_eq!((expiration(&pack), pack.status.unwrap().instances.len()), (Some(expiry), 3));
+    world.until_unclaimed(3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

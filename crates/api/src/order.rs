@@ -197,6 +197,9 @@ pub struct PackOrderStatus {
     /// What was paid (for a return: what came back), as far as the cloud's books show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
+    /// Offset from UTC of the cloud's timestamps, as this order shows it: the cloud has dated it, and when its call left is on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// What became of each line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]

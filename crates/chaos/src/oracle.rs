@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cloud::SIGNATURE;
+use crate::process::identity;
 use crate::trouble::Trouble;
 use crate::world::World;
 
@@ -33,6 +34,8 @@ pub enum Rule {
     LostPack,
     /// I4: a paid call without a recorded intent.
     NoIntent,
+    /// A paid call of a process while another one holds the lease.
+    NotLeader,
     /// I5: an order was let go with a call that nobody has settled.
     LetGo,
     /// I6: a write that does not say which version it is made of.
@@ -136,6 +139,11 @@ impl Oracle {
         self.paid_calls = self.paid_calls.saturating_add(1);
         let token = text(parameters, "ClientToken");
         self.note(world, &token);
+        // A machine that stood still with its clock cannot know that its lease is another's by now.
+        let holder = world.leader().filter(|_| !world.plan.has(Trouble::Suspended));
+        if let Some(holder) = holder.filter(|holder| *holder != identity(process)) {
+            self.breach(Rule::NotLeader, format!("process {process} pays while {holder} leads"));
+        }
         let Some((order, line)) = order_of(world, &token) else {
             self.breach(Rule::NoIntent, format!("no order has the token of a paid call: {token}"));
             return;

@@ -60,7 +60,7 @@ impl Process {
         let link = Link { world: Arc::clone(&world), process: number, life: Arc::clone(&life) };
         let client = Client::new(Wire(link.clone()), TREASURY);
         let kube = Kube { looks: client.clone(), once: client, own_namespace: TREASURY.to_owned() };
-        let identity = format!("operator-{number}");
+        let identity = identity(number);
         let elector = Elector::new(&kube, lease(&identity));
         let guard = elector.guard();
         let feeds = Feeds { packs: Feed::new(1), orders: Feed::new(1), accounts: Feed::new(1) };
@@ -129,6 +129,11 @@ impl Process {
             self.life.kill();
         }
     }
+}
+
+/// Who holds the lease when a process leads.
+pub fn identity(process: usize) -> String {
+    format!("operator-{process}")
 }
 
 fn timing(world: &World) -> Timing {

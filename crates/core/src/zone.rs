@@ -16,6 +16,25 @@ const STEP: i64 = 30 * 60;
 /// answer may speak of an earlier one with the same token.
 const APART: i64 = 6 * 60;
 
+/// Reads `+08:00`.
+pub fn parse(text: &str) -> Option<Offset> {
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1_i32, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let seconds = hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60)?;
+    Offset::from_seconds(sign.checked_mul(seconds)?).ok()
+}
+
+/// Writes `+08:00`.
+pub fn text(zone: Offset) -> String {
+    let minutes = zone.seconds().unsigned_abs() / 60;
+    format!("{}{:02}:{:02}", if zone.is_negative() { '-' } else { '+' }, minutes / 60, minutes % 60)
+}
+
 /// The zone, as the books show it: an order of ours was made when its call left, and is dated in the cloud's zone. None when
 /// no call tells, or two tell otherwise.
 pub fn observed(lines: &[LineStatus], look: &DealsLook) -> Option<Offset> {
@@ -48,6 +67,16 @@ fn nearest(ahead: SignedDuration) -> Option<Offset> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zone_is_read_as_it_is_written() {
+        for written in ["+08:00", "-05:00", "+05:30", "-03:30", "+00:00", "+14:00"] {
+            assert_eq!(parse(written).map(text).as_deref(), Some(written));
+        }
+        for none in ["", "8", "08:00", "+8", "+ab:00", "+99:00", "Asia/Shanghai"] {
+            assert_eq!(parse(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_zone_is_told_by_the_nearest_half_hour_and_only_if_it_is_near() {

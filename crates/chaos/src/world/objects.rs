@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_fake_api_server::{Object, Resource};
+use serde_json::Value;
 
 use super::{World, lock};
 
@@ -32,6 +33,13 @@ impl World {
     pub fn account(&self) -> Option<Arc<CarAccount>> {
         let (objects, _) = self.api.list(Resource::CarAccounts, None);
         objects.first().and_then(|object| self.account_of(object))
+    }
+
+    /// Who holds the lease, if anybody does.
+    pub fn leader(&self) -> Option<String> {
+        let (leases, _) = self.api.list(Resource::Leases, None);
+        let spec: Value = serde_json::from_str(leases.first()?.parts.get("spec")?.get()).ok()?;
+        Some(spec["holderIdentity"].as_str().filter(|holder| !holder.is_empty())?.to_owned())
     }
 
     /// An object as a pack. Each version is parsed once.

@@ -13,6 +13,7 @@ use super::{Input, settle_annotation};
 use crate::money::Amount;
 use crate::observation::{Deal, DealAction, DealState, Instance, Observation};
 use crate::time::{is_renewed, plus, whole_up};
+use crate::zone;
 
 /// Settles what can be settled.
 pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
@@ -26,6 +27,8 @@ pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
         note(status, input.now, text);
     }
     sum_up(input, status);
+    status.time_zone =
+        input.deals.and_then(|look| zone::observed(&status.lines, look)).map(zone::text).or(status.time_zone.take());
 }
 
 fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
