@@ -46,9 +46,12 @@ impl CloudWire {
         execute: impl FnOnce(&World, &mut State) -> Answer<T> + Send + 'static,
     ) -> BoxFuture<'_, Answer<T>> {
         let world = Arc::clone(&self.0.world);
+        let is_look = matches!(site, Some(Site::List | Site::Describe | Site::OrderQuery));
         let carry_out = move || {
             let answer = if world.is_stormy() {
                 Err(CallError::of_code(action, TOO_MANY, "too many requests"))
+            } else if is_look && world.is_blind() {
+                Err(CallError::new(action, Category::CloudInternal, "HTTP 503"))
             } else if world.is_too_far_off() {
                 Err(CallError::of_code(action, EXPIRED, "the signature has expired"))
             } else {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use carpack_chaos::matrix;
 use carpack_chaos::oracle::Rule;
@@ -35,9 +35,12 @@ struct Arguments {
     /// Every fault alone is run with so many seeds; with any, also beside everything else that may be different, with one.
     #[arg(long, default_value_t = 20)]
     seeds: u64,
-    /// Every ordered pair of faults is run with so many seeds.
-    #[arg(long, default_value_t = 1)]
+    /// Every ordered pair of faults is run with so many seeds: with the first all of them, with others as long as there is time.
+    #[arg(long, default_value_t = 3)]
     pair_seeds: u64,
+    /// How many minutes there are for the other seeds, from the beginning.
+    #[arg(long, default_value_t = 27)]
+    minutes: u64,
     /// Of the pairs only each so-and-so-many-th.
     #[arg(long, default_value_t = 1)]
     every: usize,
@@ -93,7 +96,9 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let seeds = arguments.seeds;
     let alone = (0..seeds).flat_map(matrix::atomic);
     let crossed = (1..=seeds.min(1)).flat_map(matrix::beside_troubles);
-    let paired = (1..=arguments.pair_seeds).flat_map(matrix::pairs).step_by(arguments.every.max(1));
+    let budget = Duration::from_secs(arguments.minutes.saturating_mul(60));
+    let in_time = |schedule: &Schedule| schedule.seed <= 1 || began.elapsed() < budget;
+    let paired = (1..=arguments.pair_seeds).flat_map(matrix::pairs).step_by(arguments.every.max(1)).take_while(in_time);
     let schedules = alone.chain(crossed).chain(paired);
     let told = AtomicUsize::new(0);
     let schedules: Box<dyn Iterator<Item = Schedule> + Send> = match arguments.beside.as_slice() {

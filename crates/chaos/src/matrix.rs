@@ -38,7 +38,8 @@ const BESIDE_SUCCESSORS: [Trouble; 10] = [
 ];
 
 /// Some mistakes show beside hardly anything but these: they are tried before the others, which saves minutes.
-const TELLING: [Trouble; 3] = [Trouble::OrdersDeleted, Trouble::WrongClock, Trouble::Console];
+const TELLING: [Trouble; 5] =
+    [Trouble::OrdersDeleted, Trouble::WrongClock, Trouble::Console, Trouble::Blind, Trouble::Lag];
 
 /// Every fault by itself, in a plain world.
 pub fn atomic(seed: u64) -> Vec<Schedule> {
@@ -105,7 +106,7 @@ fn with(trouble: Trouble) -> Vec<Trouble> {
     match trouble {
         Trouble::MonthEnd | Trouble::AutoRenew => vec![Trouble::Monthly, trouble],
         Trouble::Limits => vec![Trouble::Neighbour, trouble],
-        Trouble::Stray | Trouble::LongFreeze | Trouble::Suspended | Trouble::Cautious => {
+        Trouble::Stray | Trouble::LongFreeze | Trouble::Suspended | Trouble::Cautious | Trouble::Blind => {
             vec![Trouble::TokensIgnored, trouble]
         }
         _ => vec![trouble],

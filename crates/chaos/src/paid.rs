@@ -39,6 +39,7 @@ impl CloudWire {
                 return carpack_cloud::Outcome::Rejected(error);
             }
             world.oracle().leaves(world, self.0.process, &parameters, signed);
+            world.go_blind();
             let request = PaidRequest { action, parameters, signed, process: self.0.process };
             let carry_out = || request.carry_out(world);
             let astray = AtomicBool::new(false);

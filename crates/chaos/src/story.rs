@@ -196,7 +196,16 @@ impl Teller<'_> {
         }
         let project = self.world.plan.project();
         self.project = project;
-        self.until(&format!("{name} is bought"), Duration::ZERO, |packs| stands(packs, name, project, None)).await
+        let world = self.world;
+        // Where the zone is shown by the first order, the next look tells when the pack really expires.
+        let is_dated = |packs: &[Arc<ConcurrencyPack>]| {
+            let told = |pack: &ConcurrencyPack| pack.status.as_ref()?.expiration_time.as_ref().map(|time| time.0);
+            let mut told = packs.iter().filter(|pack| name_of(pack) == name).filter_map(|pack| told(pack));
+            !world.plan.has(Trouble::OtherZone)
+                || told.all(|at| world.cloud().instances().iter().any(|instance| instance.expires == at))
+        };
+        let goal = |packs: &[Arc<ConcurrencyPack>]| stands(packs, name, project, None) && is_dated(packs);
+        self.until(&format!("{name} is bought"), Duration::ZERO, goal).await
     }
 
     async fn moved(&mut self, name: &str) -> Result<(), Stop> {

@@ -102,11 +102,13 @@ pub enum Trouble {
     ByHand,
     /// Lists and books lag behind by 2 to 8 minutes, tokens are ignored, and the account wants a person asked about calls that left no trace.
     Cautious,
+    /// For ten minutes after the first paid call has left, no look is answered.
+    Blind,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::TokensIgnored,
         Self::TokensExpire,
         Self::TokensKnown,
@@ -148,6 +150,7 @@ impl Trouble {
         Self::AutoRenew,
         Self::ByHand,
         Self::Cautious,
+        Self::Blind,
     ];
 
     fn name(self) -> &'static str {
@@ -193,6 +196,7 @@ impl Trouble {
             Self::AutoRenew => "auto-renew",
             Self::ByHand => "by-hand",
             Self::Cautious => "cautious",
+            Self::Blind => "blind",
         }
     }
 

@@ -37,6 +37,8 @@ pub const TENANT: &str = "events";
 pub const BALANCE: i64 = 100_000_000;
 /// How long a storm lasts.
 pub const STORM: Duration = Duration::from_secs(600);
+/// How long no look is answered.
+const BLIND: Duration = Duration::from_secs(600);
 
 /// One world.
 pub struct World {
@@ -62,6 +64,8 @@ pub struct World {
     skew: Mutex<SignedDuration>,
     /// True while the API server cannot be reached.
     cut_off: Mutex<bool>,
+    /// Until when no look is answered, once that has begun.
+    blind: Mutex<Option<Instant>>,
     /// Troubles that are under way.
     troubles: Mutex<u32>,
 }
@@ -108,6 +112,7 @@ impl World {
             typed: Mutex::default(),
             skew: Mutex::new(skew),
             cut_off: Mutex::new(false),
+            blind: Mutex::new(None),
             troubles: Mutex::new(0),
         }))
     }
@@ -312,6 +317,20 @@ impl World {
     /// True when the cloud refuses a call for its number alone.
     pub fn is_stormy(&self) -> bool {
         self.plan.has(Trouble::Storm) && self.since_beginning() < STORM && self.chance(2)
+    }
+
+    /// A paid call leaves: if that is the trouble, no look is answered from here on.
+    pub fn go_blind(self: &Arc<Self>) {
+        let mut blind = lock(&self.blind);
+        if self.plan.has(Trouble::Blind) && blind.is_none() {
+            *blind = Some(Instant::now() + BLIND);
+            self.spawn_trouble(sleep(BLIND));
+        }
+    }
+
+    /// True while no look is answered.
+    pub fn is_blind(&self) -> bool {
+        lock(&self.blind).is_some_and(|until| Instant::now() < until)
     }
 
     /// True when the operator's clock is so far off that the cloud takes none of its signatures.
