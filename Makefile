@@ -24,7 +24,7 @@ test: tools ## Run all tests
 model: ## Explore every interleaving of faults in small worlds (CARPACK_MODEL_MINUTES, default 30)
 	cargo run --release --locked -p carpack-model
 
-chaos: ## Every fault alone and in pairs, in virtual time (some 35 minutes); make chaos ARGS='--replay ...' for one
+chaos: ## Every fault alone and in pairs, in virtual time (up to 30 minutes); make chaos ARGS='--replay ...' for one
 	cargo run --profile chaos --locked -p carpack-chaos -- $(ARGS)
 
 chaos-real: tools ## The same for real: the operator, kube-apiserver and etcd are killed and frozen again and again

@@ -78,7 +78,12 @@ impl Memories {
         // What could have been tried again for so long is not wanted any more.
         let wanted = |failure: &Failure| now.saturating_duration_since(failure.retry) < LONGEST_BACKOFF;
         kept.failures.retain(|failure| failure.change != change && wanted(failure));
-        let Some(error) = error else { return };
+        let Some(error) = error else {
+            // They are bound otherwise now: what was refused before may be taken.
+            let moved = bound(&change);
+            kept.failures.retain(|failure| !bound(&failure.change).iter().any(|id| moved.contains(id)));
+            return;
+        };
         let wait = if passes(error.category()) { first_wait } else { backoff(first_wait, before) };
         kept.failures.push(Failure {
             change,
@@ -97,6 +102,14 @@ impl Memories {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The instances that a change binds or unbinds.
+fn bound(change: &Change) -> &[String] {
+    match change {
+        Change::Bind { ids, .. } | Change::Unbind { ids, .. } => ids,
+        Change::Rename { .. } | Change::SetAutoRenew { .. } => &[],
     }
 }
 
@@ -213,6 +226,19 @@ mod tests {
         memories.note("uid", rename("i-2"), Some(&locked), FIRST);
         let left: Vec<Change> = memories.of("uid", at(0)).failures.into_iter().map(|f| f.change).collect();
         assert_eq!(left, [rename("i-2")]);
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn a_binding_that_was_refused_is_tried_at_once_when_its_instances_were_unbound_meanwhile() {
+        let memories = Memories::default();
+        let denied = refused(Category::InvalidRequest);
+        let bind = |id: &str| Change::Bind { ids: vec![id.to_owned()], project: "cap-a".to_owned() };
+        for change in [bind("i-1"), bind("i-2"), rename("i-1")] {
+            memories.note("uid", change, Some(&denied), FIRST);
+        }
+        memories.note("uid", Change::Unbind { ids: vec!["i-1".to_owned()], project: "cap-b".to_owned() }, None, FIRST);
+        let left: Vec<Change> = memories.of("uid", at(0)).failures.into_iter().map(|f| f.change).collect();
+        assert_eq!(left, [bind("i-2"), rename("i-1")]);
     }
 
     #[tokio::test(flavor = "current_thread", start_paused = true)]

@@ -396,6 +396,19 @@ fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
     assert_eq!([asked(), asked()], [false, true]);
 }
 
+/// The order by which it was bought may have been deleted.
+#[test]
+fn a_deal_for_what_the_pack_has_on_record_is_no_trace_of_a_later_purchase() {
+    let (mut world, index) = in_doubt(OrderAction::Buy);
+    let earlier = deal(DealAction::Purchase, &["earlier"]);
+    assert!(!is_clear(&world, index, earlier.clone()));
+    let had = json!({"id": "earlier", "renewFlag": "Manual", "state": "Usable"});
+    let pack = world.pack.as_mut().unwrap();
+    pack.status.get_or_insert_default().instances.push(serde_json::from_value(had).unwrap());
+    assert!(is_clear(&world, index, earlier));
+    assert!(!is_clear(&world, index, deal(DealAction::Purchase, &["earlier", "unknown"])));
+}
+
 #[test]
 fn where_the_account_says_so_a_person_is_asked_about_a_call_without_a_trace_and_it_is_not_sent_again() {
     for (calls, again) in [(UnansweredCalls::Retry, true), (UnansweredCalls::Ask, false)] {

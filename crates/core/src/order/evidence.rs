@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::lines::{CLEAR_LOOKS, UNDELIVERED, UNLISTED, UNPAID, doubt, is_unpaid, list, note};
 use super::{Input, settle_annotation};
+use crate::claim::owns_instance;
 use crate::money::Amount;
 use crate::observation::{Deal, DealAction, DealState, Instance, Observation};
 use crate::time::{is_renewed, plus, whole_up};
@@ -214,14 +215,16 @@ fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: 
     }
 }
 
-/// True when an instance is another order's, or is not what this order buys.
+/// True when an instance is another order's, also of one that is not there any more, or is not what this order buys.
 fn belongs_elsewhere(input: &Input<'_>, observation: &Observation, id: &str) -> bool {
     let terms = &input.order.spec.terms;
     let other = |i: &Instance| {
         i.scale.as_ref().is_some_and(|scale| *scale != terms.concurrency_scale)
             || i.region.as_ref().is_some_and(|region| *region != terms.region)
     };
-    input.elsewhere.contains(id) || observation.instances.get(id).is_some_and(other)
+    // What the pack has on record it had before: nothing of a call in doubt is claimed.
+    let had = input.pack.is_some_and(|pack| owns_instance(pack, id));
+    had || input.elsewhere.contains(id) || observation.instances.get(id).is_some_and(other)
 }
 
 /// A paid line is done once its delivery is seen, in part only after the grace.
