@@ -21,7 +21,7 @@ test: tools ## Run all tests
 	cargo test --workspace --locked
 	@if [ -x tests/sdk/run ]; then tests/sdk/run; fi
 
-model: ## Explore every interleaving of faults in small worlds (CARPACK_MODEL_MINUTES, default 30)
+model: ## Explore every interleaving of faults in small worlds (CARPACK_MODEL_MINUTES, default 24)
 	cargo run --release --locked -p carpack-model
 
 chaos: ## Every fault alone and in pairs, in virtual time (up to 30 minutes); make chaos ARGS='--replay ...' for one
@@ -35,7 +35,7 @@ mutants: tools ## Show that a test notices each of the faults in tests/mutants: 
 
 core-mutants: ## The same for every line of crates/core, by cargo-mutants (about two hours)
 	@cargo mutants --version || { echo "run: cargo install --locked cargo-mutants"; exit 1; }
-	cargo mutants -p carpack-core --baseline skip --timeout 120 -j 2 -o target $(ARGS) $(addprefix -C=,--lib $(addprefix --test=,evidence gate limits life orders words))
+	cargo mutants -p carpack-core --baseline skip --timeout 120 -j 2 -o target $(ARGS) $(addprefix -C=,--lib $(addprefix --test=,counts evidence gate limits life orders successors words))
 
 fmt: ## Format the code
 	cargo fmt --all
