@@ -36,10 +36,7 @@ const LISTED: usize = 20;
 /// One look at an account.
 pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Again, StepError> {
     let name = account.name_any();
-    operator.inventories.ensure(&account);
-    if let Some(zone) = zone_shown(&operator, &name) {
-        operator.inventories.observe_zone(&name, zone);
-    }
+    operator.inventories.ensure(&account, zone_shown(&operator, &name));
     let snapshot = operator.snapshot(&name);
     if !snapshot.is_settled() {
         // The first look queues the account again.

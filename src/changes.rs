@@ -114,7 +114,7 @@ fn bound(change: &Change) -> &[String] {
 }
 
 /// A moment of the monotonic clock, as a wall clock that shows `now` would have shown it.
-fn on_the_wall(at: Instant, now: Timestamp) -> Timestamp {
+pub fn on_the_wall(at: Instant, now: Timestamp) -> Timestamp {
     let clock = Instant::now();
     let signed = |span: Duration| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
     match at.checked_duration_since(clock) {

@@ -150,10 +150,13 @@ impl Inventories {
         Self { tools: Arc::new(tools), accounts: Mutex::default() }
     }
 
-    /// Starts the account's inventory, or tells the running one of a changed spec. An account that was made anew under its
+    /// Starts the account's inventory, or tells the running one of a changed spec, and of the zone that an order has shown. An account that was made anew under its
     /// old name starts with nothing known.
-    pub fn ensure(&self, account: &CarAccount) {
+    pub fn ensure(&self, account: &CarAccount, zone: Option<Offset>) {
         let (name, spec) = (account.name_any(), &account.spec);
+        if let Some(zone) = zone {
+            self.observe_zone(&name, zone);
+        }
         let mut accounts = self.lock();
         if let Some(entry) = accounts.get(&name)
             && entry.uid == account.uid()
@@ -169,7 +172,7 @@ impl Inventories {
         let (spec, specs) = watch::channel(spec.clone());
         let status = account.status.as_ref();
         let cloud_account = status.and_then(|status| status.cloud_account.clone());
-        let observed = status.and_then(|status| zone::parse(status.time_zone.as_deref()?));
+        let observed = zone.or_else(|| status.and_then(|status| zone::parse(status.time_zone.as_deref()?)));
         let (zone, zones) = watch::channel(observed);
         let (publish, snapshot) = watch::channel(Arc::new(Snapshot { cloud_account, ..Snapshot::first() }));
         let (wanted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
@@ -207,7 +210,7 @@ impl Inventories {
     }
 
     /// The zone of the cloud's timestamps was observed. Where that is news, all of the account's are read anew.
-    pub fn observe_zone(&self, account: &str, observed: Offset) {
+    fn observe_zone(&self, account: &str, observed: Offset) {
         if let Some(entry) = self.lock().get(account) {
             let news = entry.zone.send_if_modified(|zone| zone.replace(observed) != Some(observed));
             if news {

@@ -16,12 +16,12 @@ use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{self, Effect, Outcome};
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep};
 
+use crate::changes::on_the_wall;
 use crate::error::StepError;
 use crate::inventory::Snapshot;
 use crate::kubernetes::replace_status;
@@ -91,7 +91,7 @@ pub struct Spender {
 }
 
 /// What was known at the end of the last turn: which order's call (by UID) was over, and when.
-type Turn = Option<(String, Timestamp)>;
+type Turn = Option<(String, Instant)>;
 
 /// The order is in flight until this is dropped, however its task ends.
 struct InFlight {
@@ -149,7 +149,8 @@ impl Spender {
         let mut of_pack = self.turn(format!("{}/{}", live.spec.pack_ref.namespace, live.spec.pack_ref.name)).await;
         // Its order may have been taken away by force, and its record with it.
         let looked = evidence.snapshot.observation.as_ref().map(|observation| observation.started);
-        let unseen = |(uid, over): &(String, Timestamp)| live.uid().as_ref() != Some(uid) && looked <= Some(*over);
+        let over = |at: Instant| on_the_wall(at, operator.clock.now());
+        let unseen = |(uid, at): &(String, Instant)| live.uid().as_ref() != Some(uid) && looked <= Some(over(*at));
         if of_pack.as_ref().is_some_and(unseen) {
             return held("another call for the pack is over since the last look at the cloud");
         }
@@ -208,7 +209,7 @@ impl Spender {
         tracing::info!(order = name, index, "sending a paid call");
         let before_send = self.last_question(&intended, index);
         let outcome = self.send(client.as_ref(), request, Deadline(deadline), before_send).await;
-        *of_pack = intended.uid().map(|uid| (uid, operator.clock.second()));
+        *of_pack = intended.uid().map(|uid| (uid, Instant::now()));
         drop(of_pack);
         self.record(intended, index, &outcome).await;
         operator.inventories.request_sweep(&account.name);

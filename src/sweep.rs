@@ -25,7 +25,6 @@ use crate::metrics::Metrics;
 pub struct Key {
     site: Site,
     endpoint: Option<String>,
-    zone: Offset,
     secret: String,
     secret_version: Option<String>,
 }
@@ -54,6 +53,8 @@ pub fn tencent() -> Dial {
 #[derive(Clone)]
 pub struct Connection {
     key: Key,
+    /// In which its spans of time are written.
+    zone: Offset,
     /// What it is.
     pub halves: Halves,
 }
@@ -96,11 +97,10 @@ pub async fn connect(
     let key = Key {
         site: spec.site,
         endpoint: spec.endpoint.clone(),
-        zone,
         secret: name.clone(),
         secret_version: secret.resource_version(),
     };
-    if let Some(connection) = at_hand.filter(|connection| connection.key == key) {
+    if let Some(connection) = at_hand.filter(|connection| connection.key == key && connection.zone == zone) {
         return Ok(connection.clone());
     }
     let credentials = credentials(name, &secret)?;
@@ -117,7 +117,7 @@ pub async fn connect(
         ..defaults
     };
     let halves = dial(config).map_err(|error| unusable(&error))?;
-    Ok(Connection { key, halves })
+    Ok(Connection { key, zone, halves })
 }
 
 fn unread(name: &str, error: &StepError) -> Health {

@@ -100,7 +100,8 @@ fn prepare(world: &World) {
         spec["purchase"]["api"]["unansweredCalls"] = json!("Ask");
     }
     if world.plan.has(Trouble::OtherZone) {
-        let zones = [Value::Null, json!("+00:00"), json!("+09:00"), json!("-05:00")];
+        // A zone too far west is a danger until it is observed: docs/safety.md says so.
+        let zones = [Value::Null, json!("+09:00"), json!("+12:00")];
         spec["timeZone"] = world.choose(&zones).cloned().unwrap_or_default();
     }
     if world.plan.has(Trouble::Limits) {
@@ -201,7 +202,9 @@ impl Teller<'_> {
         let is_dated = |packs: &[Arc<ConcurrencyPack>]| {
             let told = |pack: &ConcurrencyPack| pack.status.as_ref()?.expiration_time.as_ref().map(|time| time.0);
             let mut told = packs.iter().filter(|pack| name_of(pack) == name).filter_map(|pack| told(pack));
+            let shown = world.orders().iter().any(|o| o.status.as_ref().is_some_and(|s| s.time_zone.is_some()));
             !world.plan.has(Trouble::OtherZone)
+                || !shown
                 || told.all(|at| world.cloud().instances().iter().any(|instance| instance.expires == at))
         };
         let goal = |packs: &[Arc<ConcurrencyPack>]| stands(packs, name, project, None) && is_dated(packs);

@@ -1,6 +1,6 @@
 //! The zone of the cloud's timestamps, which are written without one.
 
-use carpack_api::order::LineStatus;
+use carpack_api::order::{LineStatus, OrderAction};
 use jiff::SignedDuration;
 use jiff::tz::Offset;
 
@@ -12,8 +12,7 @@ pub const EARLIEST: Offset = Offset::constant(14);
 const LATEST: Offset = Offset::constant(-12);
 /// Zones that a cloud may keep differ by half an hour. Where its zone is another, it is not observed.
 const STEP: i64 = 30 * 60;
-/// A call takes, and the cloud's clock is off, by less than this together. What is further off was made by another call: an
-/// answer may speak of an earlier one with the same token.
+/// A call takes, and the cloud's clock is off, by less than this together. What is further off was made by another call.
 const APART: i64 = 6 * 60;
 
 /// Reads `+08:00`.
@@ -37,9 +36,11 @@ pub fn text(zone: Offset) -> String {
 
 /// The zone, as the books show it: an order of ours was made when its call left, and is dated in the cloud's zone. None when
 /// no call tells, or two tell otherwise.
-pub fn observed(lines: &[LineStatus], look: &DealsLook) -> Option<Offset> {
-    // What was in doubt, sent again, and found by what it left behind may have been made by an earlier call than the last.
-    let known = |line: &&LineStatus| line.doubts == 0 || line.attempts == 1 || line.request_id.is_some();
+pub fn observed(action: OrderAction, lines: &[LineStatus], look: &DealsLook) -> Option<Offset> {
+    // What was in doubt may be the work of an earlier call than the last, or, if it is a renewal, of a person. Only what stands
+    // under the name of a purchase that was sent once is its own.
+    let sole = |line: &LineStatus| action == OrderAction::Buy && line.attempts == 1;
+    let known = |line: &&LineStatus| line.doubts == 0 || sole(line);
     let told = lines.iter().filter(known).filter_map(|line| {
         let sent = line.submit_time.as_ref()?.0;
         let mut ours = look.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id));

@@ -524,7 +524,11 @@ fn the_zone_of_the_clouds_times_is_told_by_an_order_of_ours_whose_call_is_known(
     let told = |line: &LineStatus, order: &str, hours: i8| {
         let created = Some(Offset::constant(hours).to_datetime(sent));
         let deal = Deal { order_id: order.into(), created, ..deal(DealAction::Purchase, &[]) };
-        zone::observed(std::slice::from_ref(line), &DealsLook { started: world.now, deals: vec![deal] })
+        zone::observed(
+            OrderAction::Buy,
+            std::slice::from_ref(line),
+            &DealsLook { started: world.now, deals: vec![deal] },
+        )
     };
     for hours in [-5, 0, 8, 14] {
         assert_eq!(told(&line, "ours", hours), Some(Offset::constant(hours)));
@@ -532,8 +536,15 @@ fn the_zone_of_the_clouds_times_is_told_by_an_order_of_ours_whose_call_is_known(
     assert_eq!(told(&line, "somebodys", 8), None);
     let in_doubt = |attempts| LineStatus { doubts: 1, attempts, ..line.clone() };
     assert_eq!(told(&in_doubt(1), "ours", 8), Some(Offset::constant(8)), "there was no other call");
-    let found = LineStatus { request_id: None, ..in_doubt(2) };
-    assert_eq!(told(&found, "ours", 8), None, "an earlier call may have made it");
-    let answered = LineStatus { request_id: Some("r".into()), ..in_doubt(2) };
-    assert_eq!(told(&answered, "ours", 8), Some(Offset::constant(8)));
+    assert_eq!(told(&in_doubt(2), "ours", 8), None, "an earlier call may have made it, also if the last was answered");
+    let renewed = DealsLook {
+        started: world.now,
+        deals: vec![Deal {
+            order_id: "ours".into(),
+            created: Some(Offset::constant(9).to_datetime(sent)),
+            ..deal(DealAction::Renew, &[])
+        }],
+    };
+    let by_hand = |line: LineStatus| zone::observed(OrderAction::Renew, &[line], &renewed);
+    assert_eq!(by_hand(in_doubt(1)), None, "a person may have renewed it an hour later");
 }

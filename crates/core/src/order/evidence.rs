@@ -28,8 +28,11 @@ pub(super) fn apply(input: &Input<'_>, status: &mut PackOrderStatus) {
         note(status, input.now, text);
     }
     sum_up(input, status);
-    status.time_zone =
-        input.deals.and_then(|look| zone::observed(&status.lines, look)).map(zone::text).or(status.time_zone.take());
+    status.time_zone = input
+        .deals
+        .and_then(|look| zone::observed(input.order.spec.action, &status.lines, look))
+        .map(zone::text)
+        .or(status.time_zone.take());
 }
 
 fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
@@ -68,6 +71,9 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     }
     let earliest = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |look| look.0);
     let (observation, deals) = (input.observation?, input.deals?);
+    if is_proven_absent(input, line) {
+        return Some(send_again(line));
+    }
     if observation.started <= earliest || deals.started <= earliest || line.clear_looks >= CLEAR_LOOKS {
         return None;
     }
@@ -76,15 +82,24 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     }
     line.clear_looks = line.clear_looks.saturating_add(1);
     line.last_look_time = Some(whole_up(observation.started.max(deals.started)));
-    if line.clear_looks >= CLEAR_LOOKS && line.doubts < most_doubts(input) {
-        line.state = LineState::Pending;
-        line.in_doubt_since = None;
-        line.retry_time = None;
-        line.category = None;
-        line.message = None;
-        return Some("proven not executed: two complete looks after the quarantine found no trace".to_owned());
+    if is_proven_absent(input, line) {
+        return Some(send_again(line));
     }
     Some(format!("complete look {} of {CLEAR_LOOKS} found no trace", line.clear_looks))
+}
+
+/// True when a call is taken for one that was never made, and no person is to be asked instead.
+fn is_proven_absent(input: &Input<'_>, line: &LineStatus) -> bool {
+    line.clear_looks >= CLEAR_LOOKS && line.doubts < most_doubts(input)
+}
+
+fn send_again(line: &mut LineStatus) -> String {
+    line.state = LineState::Pending;
+    line.in_doubt_since = None;
+    line.retry_time = None;
+    line.category = None;
+    line.message = None;
+    "proven not executed: two complete looks after the quarantine found no trace".to_owned()
 }
 
 /// A person's word settles the line and the attempt that it names, once a person is asked about it.
@@ -113,6 +128,7 @@ pub(super) fn said_by_hand<'a>(input: &Input<'a>, line: &LineStatus) -> Option<&
 /// Once only: whoever gets no answer twice had better look.
 pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
     let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
+    let api = api.filter(|api| api.unanswered_calls == UnansweredCalls::Retry);
     let Some(minutes) = api.and_then(|api| api.client_token_honored_minutes) else { return false };
     let Some(submitted) = line.submit_time.as_ref() else { return false };
     // The repetition may arrive as late as any call, and the cloud counts by a clock of its own.
@@ -130,8 +146,9 @@ pub(super) fn exhausted(input: &Input<'_>, line: &LineStatus) -> bool {
 fn most_doubts(input: &Input<'_>) -> i32 {
     let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
     match api.map(|api| api.unanswered_calls) {
-        Some(UnansweredCalls::Ask) => 1,
-        Some(UnansweredCalls::Retry) | None => 3,
+        // Nobody says what is wanted while there is no account.
+        Some(UnansweredCalls::Ask) | None => 1,
+        Some(UnansweredCalls::Retry) => 3,
     }
 }
 
