@@ -262,7 +262,7 @@ impl Teller<'_> {
         let (due, expires) = self.next_renewal(name)?;
         self.world.kill_all();
         let window = expires.duration_since(due).as_secs();
-        let seconds = self.world.between(0, window.unsigned_abs().saturating_mul(1150)).as_secs();
+        let seconds = self.world.between(0, window.unsigned_abs().saturating_mul(1100)).as_secs();
         let later = SignedDuration::from_secs(seconds.try_into().unwrap_or(0));
         self.time_flies_until(due.saturating_add(later).unwrap_or(due), 0);
         // What is left until the expiry is the operator's to use from when it leads.
