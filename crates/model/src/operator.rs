@@ -314,16 +314,21 @@ impl State {
         Some(next)
     }
 
-    /// True when a newer sweep is what an operator waits for.
+    /// True when a newer sweep is what an operator waits for. A process begins with one, and the regular one comes anyway: before
+    /// nothing is left to happen, it shows what is there.
     pub fn wants_sweep(&self, scene: &Scene, operator: usize) -> bool {
         let Some(process) = self.operators.get(operator) else { return false };
-        if process.sweep.as_ref().is_some_and(|sweep| sweep.started >= self.now) {
+        let Some(sweep) = &process.sweep else { return true };
+        if sweep.started >= self.now {
             return false;
         }
+        let regular =
+            || self.next_moment(scene).is_none() && sweep.observation.instances != self.sweep().observation.instances;
         let packs = self.packs_of(operator).iter().flatten();
         let orders = self.orders_of(operator).iter().filter(|(name, _)| !process.tasks.contains_key(*name));
         packs.into_iter().any(|pack| self.pack_turn(scene, operator, pack).decision.wants_sweep)
             || orders.into_iter().any(|(_, order)| self.order_turn(scene, operator, order).decision.wants_sweep)
+            || regular()
     }
 
     fn remember_pack(&mut self, operator: usize, index: usize, pack: Rec<ConcurrencyPack>) {
