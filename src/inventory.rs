@@ -150,8 +150,8 @@ impl Inventories {
         Self { tools: Arc::new(tools), accounts: Mutex::default() }
     }
 
-    /// Starts the account's inventory, or tells the running one of a changed spec, and of the zone that an order has shown. An account that was made anew under its
-    /// old name starts with nothing known.
+    /// Starts the account's inventory, or tells the running one of a changed spec, and of the zone that an order has shown. An
+    /// account that was made anew under its old name starts with nothing known.
     pub fn ensure(&self, account: &CarAccount, zone: Option<Offset>) {
         let (name, spec) = (account.name_any(), &account.spec);
         if let Some(zone) = zone {

@@ -60,6 +60,14 @@ async fn until_held(world: &World, when: When) -> FaultId {
     held
 }
 
+/// Wakes the leader that was stopped, beside the other one, and waits for its end.
+async fn wakes_up(world: &mut World, second: GuardedProcess) -> GuardedProcess {
+    let frozen = world.adopt_operator(second).unwrap();
+    frozen.resume().unwrap();
+    assert_eq!(frozen.wait(PATIENCE).await.unwrap(), LEASE_LOST);
+    frozen
+}
+
 async fn bought_once(world: &World) {
     world.until_order("concert", "buy-1", "Fulfilled").await;
     world.until_ready("concert").await;
@@ -115,9 +123,7 @@ async fn a_leader_that_was_frozen_and_wakes_up_after_another_took_over_stops_wit
     until_taken_over(&world, &leader).await;
     bought_once(&world).await;
     let asked = world.asked("CreateInstance");
-    let frozen = world.adopt_operator(second).unwrap();
-    frozen.resume().unwrap();
-    assert_eq!(frozen.wait(PATIENCE).await.unwrap(), LEASE_LOST);
+    wakes_up(&mut world, second).await;
     bought_once(&world).await;
     assert_eq!(world.asked("CreateInstance"), asked);
 }
@@ -131,9 +137,7 @@ async fn a_leader_frozen_while_its_purchase_is_on_its_way_wakes_up_beside_anothe
     until_taken_over(&world, &leader).await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
     world.simulator.release(held).unwrap();
-    let frozen = world.adopt_operator(second).unwrap();
-    frozen.resume().unwrap();
-    assert_eq!(frozen.wait(PATIENCE).await.unwrap(), LEASE_LOST);
+    wakes_up(&mut world, second).await;
     bought_once(&world).await;
     assert_eq!(world.asked("CreateInstance"), 1);
     let order = world.until_order("concert", "buy-1", "Fulfilled").await;
@@ -151,9 +155,7 @@ async fn a_leader_frozen_while_its_purchase_got_lost_does_not_send_it_again_when
     world.until_order("concert", "buy-1", "Ambiguous").await;
     world.advance_minutes(8);
     bought_once(&world).await;
-    let frozen = world.adopt_operator(second).unwrap();
-    frozen.resume().unwrap();
-    assert_eq!(frozen.wait(PATIENCE).await.unwrap(), LEASE_LOST);
+    wakes_up(&mut world, second).await;
     bought_once(&world).await;
     assert_eq!(world.asked("CreateInstance"), 2);
 }
@@ -198,11 +200,9 @@ async fn stopped_with_its_signed_purchase() -> Signed {
     Signed { world, second, door, port }
 }
 
-/// Wakes the leader that was stopped, beside the other one, and waits for its end. It knew that its call never left.
+/// The same; it knew that its call never left.
 async fn wakes_up_and_sends_nothing(world: &mut World, second: GuardedProcess) -> GuardedProcess {
-    let frozen = world.adopt_operator(second).unwrap();
-    frozen.resume().unwrap();
-    assert_eq!(frozen.wait(PATIENCE).await.unwrap(), LEASE_LOST);
+    let frozen = wakes_up(world, second).await;
     let log = std::fs::read_to_string(frozen.log()).unwrap();
     assert!(log.contains("a paid call is over") && log.contains("Rejected {"), "{log}");
     frozen
@@ -274,8 +274,6 @@ async fn a_purchase_that_leaves_a_frozen_leader_after_the_other_has_bought_is_no
         .until_cloud("the late purchase is answered", |s| s.requests().iter().filter(|r| answered(r)).count() == 2)
         .await;
     bought_once(&world).await;
-    let frozen = world.adopt_operator(second).unwrap();
-    frozen.resume().unwrap();
-    assert_eq!(frozen.wait(PATIENCE).await.unwrap(), LEASE_LOST);
+    wakes_up(&mut world, second).await;
     bought_once(&world).await;
 }

@@ -4,7 +4,7 @@
 //! since the intent. An absence counts only in complete looks that began after the quarantine, and only twice.
 
 use carpack_api::PackOrderStatus;
-use carpack_api::account::UnansweredCalls;
+use carpack_api::account::{ApiChannel, UnansweredCalls};
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::{SignedDuration, Timestamp};
 
@@ -127,8 +127,7 @@ pub(super) fn said_by_hand<'a>(input: &Input<'a>, line: &LineStatus) -> Option<&
 /// True while the cloud is known to answer the line's token with what the call in doubt came to: sending the same again is safe.
 /// Once only: whoever gets no answer twice had better look.
 pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
-    let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
-    let api = api.filter(|api| api.unanswered_calls == UnansweredCalls::Retry);
+    let api = api(input).filter(|api| api.unanswered_calls == UnansweredCalls::Retry);
     let Some(minutes) = api.and_then(|api| api.client_token_honored_minutes) else { return false };
     let Some(submitted) = line.submit_time.as_ref() else { return false };
     // The repetition may arrive as late as any call, and the cloud counts by a clock of its own.
@@ -142,10 +141,14 @@ pub(super) fn exhausted(input: &Input<'_>, line: &LineStatus) -> bool {
     line.state == LineState::Unknown && line.doubts >= most_doubts(input) && line.clear_looks >= CLEAR_LOOKS
 }
 
+/// How the account buys.
+fn api<'a>(input: &Input<'a>) -> Option<&'a ApiChannel> {
+    input.account.and_then(|account| account.spec.purchase.api.as_ref())
+}
+
 /// Calls without a known outcome after which a person is asked.
 fn most_doubts(input: &Input<'_>) -> i32 {
-    let api = input.account.and_then(|account| account.spec.purchase.api.as_ref());
-    match api.map(|api| api.unanswered_calls) {
+    match api(input).map(|api| api.unanswered_calls) {
         // Nobody says what is wanted while there is no account.
         Some(UnansweredCalls::Ask) | None => 1,
         Some(UnansweredCalls::Retry) => 3,
@@ -218,7 +221,7 @@ fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: 
         (OrderAction::Buy, DealAction::Purchase | DealAction::Other) => {
             // What is known to belong elsewhere, or is of other terms, is somebody else's purchase. A name proves nothing: a
             // person may have changed it, or the cloud may never have taken it.
-            let product = input.account.and_then(|a| a.spec.purchase.api.as_ref()).map(|api| api.product_code.as_str());
+            let product = api(input).map(|api| api.product_code.as_str());
             let of_product = deal.product_code.is_none() || deal.product_code.as_deref() == product;
             let explained = !deal.instance_ids.is_empty()
                 && deal.instance_ids.iter().all(|id| belongs_elsewhere(input, observation, id));
