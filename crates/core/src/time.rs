@@ -2,7 +2,7 @@
 
 use carpack_api::BillingMode;
 use carpack_api::common::Time;
-use carpack_api::pack::ConcurrencyPackSpec;
+use carpack_api::pack::{ConcurrencyPackSpec, RenewalMode};
 use jiff::{SignedDuration, Timestamp};
 
 /// A moment as the API stores it, in whole seconds: the second it lies in.
@@ -68,6 +68,13 @@ pub fn renew_before(spec: &ConcurrencyPackSpec) -> SignedDuration {
     let wanted = spec.renewal.renew_before.as_deref().and_then(parse_duration).unwrap_or(default);
     let longest = shorter.checked_sub(SignedDuration::from_mins(30)).unwrap_or(shorter);
     wanted.clamp(SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1)))
+}
+
+/// When the operator renews what expires at this moment; none when it does not.
+pub fn next_renewal(spec: &ConcurrencyPackSpec, expiration: Timestamp) -> Option<Timestamp> {
+    let until = spec.renewal.until.as_ref().map(|t| t.0);
+    let wanted = spec.renewal.mode == RenewalMode::Operator && until.is_none_or(|until| expiration < until);
+    wanted.then(|| plus(expiration, renew_before(spec).saturating_mul(-1)))
 }
 
 /// Reads a duration such as `6h`, `90m`, `1h30m`.

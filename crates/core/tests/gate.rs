@@ -4,6 +4,7 @@
 mod world;
 
 use carpack_api::account::Channel;
+use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderState};
 use carpack_api::pack::{RenewFlag, RenewalMode, RenewalStrategy};
 use carpack_api::{ConcurrencyPackSpec, Mode};
@@ -282,6 +283,28 @@ fn what_is_due_is_renewed_once_although_another_list_dates_its_expiry_a_little_o
     world.sweep();
     run(&mut world);
     assert_eq!((world.renewed(), world.bought()), (renewed, bought));
+}
+
+#[rstest]
+#[case::until_is_brought_forward(-1, 0)]
+#[case::the_expiry_is_read_in_another_zone(2, 6)]
+fn a_renewal_is_void_when_what_it_renews_lasts_until_the_end_of_renewal_after_all(
+    #[case] until: i64,
+    #[case] moves: i64,
+    #[values("Extend", "Replace")] strategy: &str,
+) {
+    let mut world = due(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": strategy}}));
+    let expires = world.instances.values().filter_map(|instance| instance.expiration).min().unwrap();
+    world.spec(|spec| spec.renewal.until = Some(Time(expires + SignedDuration::from_hours(until))));
+    for instance in world.instances.values_mut() {
+        extend(instance, SignedDuration::from_hours(moves));
+    }
+    world.sweep();
+    run(&mut world);
+    assert_eq!((world.renewed(), world.bought(), line(&world)), (0, 1, (LineState::Void, 0)));
+    world.settle();
+    assert_eq!(world.orders.len(), 2, "it is not ordered again");
+    assert_eq!(world.condition("RenewalOnTrack").unwrap().1, "EndsAsPlanned");
 }
 
 #[test]

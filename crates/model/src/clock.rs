@@ -4,7 +4,7 @@
 use carpack_api::PackOrder;
 use carpack_api::order::{LineState, LineStatus, OrderState};
 use carpack_core::Timing;
-use carpack_core::pack::next_renewal;
+use carpack_core::time::next_renewal;
 
 use crate::cloud::shown_at;
 use crate::config::{SIGNATURE, at};

@@ -15,10 +15,13 @@ use crate::limits::{self, is_first};
 use crate::money;
 use crate::names::is_order_of;
 use crate::observation::{Instance, Observation, seen_off};
-use crate::time::{is_renewed, is_same_expiry, plus, renewal_duration};
+use crate::time::{is_renewed, is_same_expiry, next_renewal, plus, renewal_duration};
 
 /// The look in hand is not new enough.
 pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
+
+/// What is read or declared otherwise since the order was made.
+const LASTS_UNTIL: &str = "what it renews lasts until renewal.until, and is not renewed";
 
 const OUTLASTED: &str = "what outlasts the expiry that it renews from carries the whole pack already";
 
@@ -429,7 +432,7 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     });
     match ending {
         _ if is_outlasted(traces, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
-        Some(_) => Gate::Open,
+        Some(ending) => check_until(input, ending.expiration),
         None => wait("Vanished", "what it replaces is not listed by the cloud"),
     }
 }
@@ -480,6 +483,14 @@ pub(crate) fn stands_already(instance: &Instance) -> String {
     )
 }
 
+/// A renewal that was due by an earlier reading of the expiry, or an earlier `until`, may not be wanted any more.
+fn check_until(input: &Input<'_>, expiration: Option<Timestamp>) -> Gate {
+    match input.pack.zip(expiration).map(|(pack, at)| next_renewal(&pack.spec, at)) {
+        Some(None) => Gate::Void(LASTS_UNTIL.to_owned()),
+        Some(Some(_)) | None => Gate::Open,
+    }
+}
+
 fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
     let (Some(id), Some(from)) = (&line.instance_id, &line.renews_from) else {
         return Gate::Reject("InvalidOrder", "the line names no instance and expiry".to_owned());
@@ -496,6 +507,10 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
             return Gate::Reject("DeadlinePassed", format!("instance {id} has expired"));
         }
         Some(_) => {}
+    }
+    let until = check_until(input, instance.expiration);
+    if until != Gate::Open {
+        return until;
     }
     if let Some(traces) = input.traces() {
         let claimed = claimed(traces);

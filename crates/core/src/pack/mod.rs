@@ -21,7 +21,6 @@ use crate::observation::Observation;
 use crate::{Event, Timing};
 
 pub use crate::claim::owns_instance;
-pub use renewal::next_renewal;
 
 /// Everything that a decision about a pack depends on.
 #[derive(Debug, Clone, Copy)]

@@ -17,14 +17,7 @@ use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
 use crate::observation::seen_off;
 use crate::order::last_call;
-use crate::time::{plus, renew_before, renewal_duration, short, since, term, term_in_words};
-
-/// When the operator renews what expires at this moment; none when it does not.
-pub fn next_renewal(spec: &ConcurrencyPackSpec, expiration: Timestamp) -> Option<Timestamp> {
-    let until = spec.renewal.until.as_ref().map(|t| t.0);
-    let wanted = spec.renewal.mode == RenewalMode::Operator && until.is_none_or(|until| expiration < until);
-    wanted.then(|| plus(expiration, renew_before(spec).saturating_mul(-1)))
-}
+use crate::time::{next_renewal, plus, renewal_duration, short, since, term, term_in_words};
 
 /// Plans the renewal of a pack that is bought and not expired.
 pub(super) fn plan(view: &View<'_>) -> Finding {
