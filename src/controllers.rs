@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
+use carpack_core::adoption::is_pending;
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::BoxFuture;
@@ -111,6 +112,10 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
     if before.is_none_or(|before| accounts::counts(before) != accounts::counts(pack)) {
         let account = &pack.spec.account_ref.name;
         operator.queues.account(ObjectRef::new(account).within(&operator.settings.namespace));
+    }
+    if before.map_or(matches!(touched, Touched::Gone(_)), |before| before.spec.adopt != pack.spec.adopt) {
+        // What it had or named may be free now.
+        queue_packs(operator, is_pending);
     }
     let (namespace, name) = (pack.namespace().unwrap_or_default(), pack.name_any());
     let its = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;

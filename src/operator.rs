@@ -7,6 +7,7 @@ use std::time::Duration;
 use carpack_api::{CarAccount, ConcurrencyPack, Mode, PackOrder};
 use carpack_core::Timing;
 use carpack_core::account::{Account, Health};
+use carpack_core::adoption::{Holders, holders, is_pending};
 use carpack_core::limits::Commitments;
 use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt;
@@ -147,6 +148,23 @@ impl Operator {
         let others = self.stores.orders.store.state_filter(other);
         let lines = others.iter().filter_map(|o| o.status.as_ref()).flat_map(|status| &status.lines);
         lines.flat_map(|line| line.order_ids.iter().chain(&line.instance_ids)).cloned().collect()
+    }
+
+    /// What else holds the instances that a pack wants to take over. An object that cannot be read may hold any.
+    pub fn holders(&self, pack: &ConcurrencyPack, snapshot: &Snapshot) -> Holders {
+        let Some(adopt) = pack.spec.adopt.as_ref().filter(|_| is_pending(pack)) else { return Holders::new() };
+        let (packs, orders) = (self.stores.packs.store.state(), self.stores.orders.store.state());
+        let (pack_refs, order_refs) = (packs.iter().map(Arc::as_ref), orders.iter().map(Arc::as_ref));
+        let mut holders = holders(pack, pack_refs, order_refs, snapshot.observation.as_deref());
+        let packs = self.stores.packs.unreadable().into_iter().map(|name| format!("ConcurrencyPack {name}"));
+        let orders = self.stores.orders.unreadable().into_iter().map(|name| format!("PackOrder {name}"));
+        if let Some(unreadable) = packs.chain(orders).next() {
+            let why = format!("{unreadable} cannot be read, and may hold it");
+            for id in &adopt.instance_ids {
+                holders.entry(id.clone()).or_insert_with(|| why.clone());
+            }
+        }
+        holders
     }
 
     /// What counts against an account's limits, as far as the watches have seen.

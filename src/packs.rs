@@ -47,6 +47,7 @@ pub async fn reconcile(
         orders: &orders,
         account: account.as_ref(),
         observation: snapshot.observation.as_deref(),
+        holders: &operator.holders(&pack, &snapshot),
         installation_mode: operator.settings.mode,
         operator_namespace: &operator.settings.namespace,
         last_change: memory.last_change,

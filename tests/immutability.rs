@@ -102,6 +102,31 @@ async fn everything_else_of_a_pack_can_be_set_changed_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_pack_takes_over_can_be_changed_until_it_has_instances() {
+    let ground = Ground::new().await;
+    let packs = ground.api(PACK);
+    let params = PatchParams::default();
+    let adopt = |ids: Value| Patch::Merge(json!({"spec": {"adopt": ids}}));
+    let (one, two, none) = (json!({"instanceIds": ["i-1"]}), json!({"instanceIds": ["i-1", "i-2"]}), Value::Null);
+    for settled in [&one, &none] {
+        let made = ground.create(PACK, &json!({})).await.unwrap();
+        let name = made["metadata"]["name"].as_str().unwrap();
+        for change in [&one, &two, &none, settled] {
+            packs.patch(name, &params, &adopt(change.clone())).await.unwrap();
+        }
+        let instances = json!([{"id": "i-1", "state": "Usable", "renewFlag": "Manual"}]);
+        let status = Patch::Merge(json!({"status": {"instances": instances}}));
+        packs.patch_status(name, &params, &status).await.unwrap();
+        for change in [&one, &two, &none].into_iter().filter(|change| *change != settled) {
+            let words = answer(packs.patch(name, &params, &adopt(change.clone())).await).unwrap_err();
+            assert!(words.contains("adopt cannot be changed once the pack has instances"), "{words}");
+        }
+        let other = Patch::Merge(json!({"spec": {"project": "cap-b"}}));
+        packs.patch(name, &params, &other).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_an_order_only_the_approval_can_be_set() {
     let ground = Ground::new().await;
     for field in ["quote", "maxPrice", "deadline"] {

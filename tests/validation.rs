@@ -97,11 +97,6 @@ fn broken_rules() -> Vec<Broken> {
         ),
         made(
             PACK,
-            json!({"adopt": {"instanceIds": ["cgpack-1"]}}),
-            "adopt is not built yet: remove it; the operator buys a pack, or stops and says so when one of that name exists already",
-        ),
-        made(
-            PACK,
             json!({"renewal": {"renewBefore": "1d"}}),
             "renewBefore is written in hours, minutes and seconds, such as 6h, 90m or 1h30m; a day is 24h",
         ),
@@ -136,11 +131,6 @@ fn broken_rules() -> Vec<Broken> {
             json!({"purchase": {"api": null}}),
             "channel Api needs purchase.api: product codes, parameter template and period units",
         ),
-        made(
-            ACCOUNT,
-            json!({"tenants": [{"namespaces": ["a"], "adopt": true}]}),
-            "tenants[].adopt is not built yet: remove it",
-        ),
         changed(ORDER, json!({"ordinal": 2}), "an order cannot be changed: only spec.approval may be set"),
         changed(
             ORDER,
@@ -169,9 +159,10 @@ fn broken_rules() -> Vec<Broken> {
 }
 
 /// Rules that have tests of their own below, or that nothing can break.
-const ELSEWHERE: [&str; 3] = [
+const ELSEWHERE: [&str; 4] = [
     "the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders",
     "what was recorded of an order's paid calls cannot be removed",
+    "adopt cannot be changed once the pack has instances: to take over others, create another ConcurrencyPack",
     // Cloud3D is the only value there is, and it is the default: nothing else gets as far as this rule.
     "applicationType cannot be changed: create another ConcurrencyPack",
 ];
@@ -247,7 +238,7 @@ async fn what_is_just_within_the_rules_is_accepted() {
     }
     ground.create(ACCOUNT, &json!({"site": "Custom", "endpoint": "https://example.test/"})).await.unwrap();
     ground
-        .create(ACCOUNT, &json!({"tenants": [{"namespaces": ["*"], "projects": ["*"], "adopt": false}]}))
+        .create(ACCOUNT, &json!({"tenants": [{"namespaces": ["*"], "projects": ["*"], "adopt": true}]}))
         .await
         .unwrap();
 }
@@ -271,6 +262,9 @@ async fn what_the_schema_does_not_know_is_refused_and_the_field_is_named() {
         (PACK, json!({"renewal": {"renewBefore": "3d"}}), "spec.renewal.renewBefore: Invalid value"),
         (PACK, json!({"maxPrice": {"amount": "-1", "currency": "USD"}}), "spec.maxPrice.amount: Invalid value"),
         (PACK, json!({"maxPrice": {"amount": "1", "currency": "usd"}}), "spec.maxPrice.currency: Invalid value"),
+        (PACK, json!({"adopt": {}}), "spec.adopt.instanceIds: Required value"),
+        (PACK, json!({"adopt": {"instanceIds": []}}), "spec.adopt.instanceIds: Invalid value"),
+        (PACK, json!({"adopt": {"instanceIds": [""]}}), "spec.adopt.instanceIds[0]: Invalid value"),
         (ACCOUNT, json!({"mode": null}), "spec.mode: Required value"),
         (ACCOUNT, json!({"timeZone": "Asia/Shanghai"}), "spec.timeZone: Invalid value"),
         (ACCOUNT, json!({"endpoint": "ftp://x"}), "spec.endpoint: Invalid value"),

@@ -34,8 +34,7 @@ use crate::common::{BillingMode, Condition, Mode};
     validation = Rule::new("self.site != 'Custom' || has(self.endpoint)").message("site Custom needs endpoint: the URL of the API").field_path(".endpoint"),
     validation = Rule::new("self.site == 'Custom' || !has(self.endpoint)").message("endpoint belongs to site Custom: remove it, or set site to Custom").field_path(".endpoint"),
     validation = Rule::new("self.purchase.channel != 'Console'").message("the Console channel is not built yet: use channel Api, or mode Observe to only look").field_path(".purchase.channel"),
-    validation = Rule::new("self.purchase.channel != 'Api' || has(self.purchase.api)").message("channel Api needs purchase.api: product codes, parameter template and period units").field_path(".purchase.api"),
-    validation = Rule::new("!has(self.tenants) || self.tenants.all(t, !has(t.adopt) || !t.adopt)").message("tenants[].adopt is not built yet: remove it").field_path(".tenants")
+    validation = Rule::new("self.purchase.channel != 'Api' || has(self.purchase.api)").message("channel Api needs purchase.api: product codes, parameter template and period units").field_path(".purchase.api")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CarAccountSpec {
@@ -211,7 +210,7 @@ pub struct Tenant {
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub projects: Vec<String>,
-    /// Whether they may take over what was already bought. Not built yet: refused.
+    /// Whether they may take over what was already bought, by naming it in `spec.adopt` of a pack: anything of the account that no pack has, and that is bound to no project or to one of theirs. Default: no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<bool>,
     /// Spending limits of these namespaces together.

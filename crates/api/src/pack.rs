@@ -39,7 +39,8 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     printcolumn(name = "Spent", type_ = "string", json_path = ".status.spent", priority = 1),
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", priority = 1),
-    validation = Rule::new("size(self.metadata.name) <= 63").message("the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders")
+    validation = Rule::new("size(self.metadata.name) <= 63").message("the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders"),
+    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.instances) || size(oldSelf.status.instances) == 0 || (has(self.spec.adopt) == has(oldSelf.spec.adopt) && (!has(self.spec.adopt) || self.spec.adopt == oldSelf.spec.adopt))").message("adopt cannot be changed once the pack has instances: to take over others, create another ConcurrencyPack").field_path(".spec.adopt")
 )]
 #[x_kube(
     validation = Rule::new("self.billingMode == oldSelf.billingMode").message("billingMode cannot be changed: what was paid for stays what it is; create another ConcurrencyPack").field_path(".billingMode"),
@@ -52,8 +53,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     validation = Rule::new("!(self.billingMode == 'Daily' && self.renewal.mode == 'AutoRenew')").message("a Daily pack cannot auto-renew in the cloud: use renewal.mode Operator, and the operator renews it in time").field_path(".renewal.mode"),
     validation = Rule::new("self.renewal.mode != 'None' || (has(self.purchaseWindow) && has(self.purchaseWindow.notAfter))").message("renewal.mode None needs purchaseWindow.notAfter, so that the same manifest applied again later does not buy a past event once more: set the last moment at which buying still makes sense").field_path(".purchaseWindow"),
     validation = Rule::new("self.quantity <= 100").message("quantity is at most 100, as in one purchase: for more capacity create several ConcurrencyPacks").field_path(".quantity"),
-    validation = Rule::new("!has(self.renewal.renewBefore) || !self.renewal.renewBefore.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || duration(self.renewal.renewBefore).getSeconds() < (has(self.renewal.duration) && self.renewal.duration < self.duration ? self.renewal.duration : self.duration) * (self.billingMode == 'Daily' ? 86400 : 2419200)").message("renewBefore must be shorter than the term: a pack would be renewed as soon as it was bought; shorten renewBefore or lengthen the duration").field_path(".renewal.renewBefore"),
-    validation = Rule::new("!has(self.adopt)").message("adopt is not built yet: remove it; the operator buys a pack, or stops and says so when one of that name exists already").field_path(".adopt")
+    validation = Rule::new("!has(self.renewal.renewBefore) || !self.renewal.renewBefore.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || duration(self.renewal.renewBefore).getSeconds() < (has(self.renewal.duration) && self.renewal.duration < self.duration ? self.renewal.duration : self.duration) * (self.billingMode == 'Daily' ? 86400 : 2419200)").message("renewBefore must be shorter than the term: a pack would be renewed as soon as it was bought; shorten renewBefore or lengthen the duration").field_path(".renewal.renewBefore")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ConcurrencyPackSpec {
@@ -96,7 +96,7 @@ pub struct ConcurrencyPackSpec {
     /// The most that one order for this pack may cost. Above it nothing is bought or renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_price: Option<Money>,
-    /// Take over what was already bought instead of buying. Not built yet: refused.
+    /// Take over what was already bought instead of buying. The instances must be of the declared region, scale and quantity; they get the pack's name. The account's tenants must allow it. Cannot be changed once the pack has instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<Adopt>,
     /// What deletion of this object does in the cloud: Retain (default: nothing is touched), Lapse (the cloud's auto-renewal is switched off and the pack runs out) or Return (a refund, by an order that always waits for approval). Deletion never spends.
@@ -177,9 +177,8 @@ pub struct PurchaseWindow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
-    /// Ids of the instances to take over.
-    #[serde(default)]
-    #[schemars(length(max = 100))]
+    /// Ids of the instances to take over, 1 to 100.
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 128)))]
     pub instance_ids: Vec<String>,
 }
 

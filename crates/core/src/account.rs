@@ -57,6 +57,11 @@ impl Account {
         self.spec.tenants.iter().any(|tenant| tenant.covers(namespace) && names(&tenant.projects, project))
     }
 
+    /// True when packs of the namespace may take over what was already bought.
+    pub fn grants_adoption(&self, namespace: &str) -> bool {
+        self.spec.tenants.iter().any(|tenant| tenant.covers(namespace) && tenant.adopt == Some(true))
+    }
+
     /// The price of one concurrency for one day or month.
     pub fn unit_price(&self, region: &str, scale: &str, mode: BillingMode) -> Option<Amount> {
         let fits = |pattern: &str, value: &str| pattern == "*" || pattern == value;

@@ -104,7 +104,8 @@ pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
     without_outlived(claimed, pack.spec.quantity)
 }
 
-fn claim<'a>(traces: Traces<'a>, recorded: &'a [InstanceStatus], id: String) -> Claimed<'a> {
+/// What is known of one instance.
+pub(crate) fn claim<'a>(traces: Traces<'a>, recorded: &'a [InstanceStatus], id: String) -> Claimed<'a> {
     let Traces { observation, now, .. } = traces;
     let observed = observation.and_then(|o| o.instances.get(&id));
     let recorded = recorded.iter().find(|r| r.id == id);

@@ -8,6 +8,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod account;
+pub mod adoption;
 pub mod brake;
 mod claim;
 pub mod condition;

@@ -21,7 +21,8 @@ pub fn is_order_of(namespace: &str, name: &str, order: &str) -> bool {
     rest.is_some_and(|action_and_ordinal| !action_and_ordinal.contains('.'))
 }
 
-/// The name in the cloud: `<pack name>-<hash>`, for later purchases of the lineage `<pack name>-002-<hash>`.
+/// The name in the cloud: `<pack name>-<hash>`, for later purchases of the lineage `<pack name>-002-<hash>`, and with
+/// `000` for what was taken over.
 ///
 /// The hash is of namespace and name alone: tenants cannot collide, and a rebuilt cluster recognises its own.
 pub fn cloud_name(namespace: &str, name: &str, pack_name: Option<&str>, purchase: i64) -> String {
@@ -30,7 +31,7 @@ pub fn cloud_name(namespace: &str, name: &str, pack_name: Option<&str>, purchase
         Some(chosen) => chosen.to_owned(),
         None => format!("{namespace}-{name}").chars().take(40).collect(),
     };
-    if purchase <= 1 { format!("{title}-{hash}") } else { format!("{title}-{purchase:03}-{hash}") }
+    if purchase == 1 { format!("{title}-{hash}") } else { format!("{title}-{purchase:03}-{hash}") }
 }
 
 /// Name of one of several instances: the number is as the cloud appends it.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder};
 use carpack_core::Timing;
 use carpack_core::account::Account;
+use carpack_core::adoption::Holders;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::{order, pack};
@@ -123,6 +124,7 @@ impl State {
             let orders: Vec<&PackOrder> = orders.iter().map(|o| o.object.as_ref()).collect();
             let sweep = self.operators.get(operator).and_then(|o| o.sweep.as_ref());
             let mut decision = pack::decide(&pack::Input {
+                holders: &Holders::new(),
                 pack: &read.object,
                 orders: &orders,
                 account: scene.account.as_ref(),

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Input;
 use super::lines::{has_paid, is_paid, last_call};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
+use crate::adoption::{is_adopted, is_marked};
 use crate::brake;
 use crate::claim::{Claimed, Traces, claimed, is_outlasted, stranger, total};
 use crate::limits::{self, is_first};
@@ -112,6 +113,9 @@ fn check_wanted(input: &Input<'_>) -> Gate {
         let window = pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
         if window.is_some_and(|not_after| is_past(input, not_after.0)) {
             return Gate::Reject("DeadlinePassed", "the pack's purchaseWindow has closed".to_owned());
+        }
+        if pack.spec.adopt.is_some() {
+            return Gate::Void("the pack takes over what spec.adopt names, and buys nothing".to_owned());
         }
         if pack.status.as_ref().is_some_and(|status| !status.instances.is_empty()) {
             return Gate::Void("the pack has been bought already".to_owned());
@@ -477,9 +481,10 @@ pub(crate) fn check_project(
 
 pub(crate) fn stands_already(instance: &Instance) -> String {
     format!(
-        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; return or rename it in the console, or let it run out",
+        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; take it over with spec.adopt.instanceIds: [{}], return or rename it in the console, or let it run out",
         instance.id,
-        instance.name.as_deref().unwrap_or_default()
+        instance.name.as_deref().unwrap_or_default(),
+        instance.id
     )
 }
 
@@ -513,6 +518,9 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
         return until;
     }
     if let Some(traces) = input.traces() {
+        if is_adopted(traces.pack, id) && !is_marked(traces.pack, instance) {
+            return Gate::Void(format!("instance {id} does not carry the pack's name any more"));
+        }
         let claimed = claimed(traces);
         if is_outlasted(traces, &claimed, from.0) {
             return Gate::Void(OUTLASTED.to_owned());

@@ -8,9 +8,13 @@ use super::orders;
 use super::view::View;
 use super::{Change, Effect};
 use crate::account::wants_auto_renew;
+use crate::adoption::wanted;
 use crate::claim::Claimed;
 use crate::names::{cloud_name, instance_name, number_of};
 use crate::order::has_paid;
+
+/// Stands in a name for the ordinal of the purchase that carpack did not make.
+const ADOPTED: i64 = 0;
 
 /// Where the switch stands otherwise than the spec says, and we may turn it.
 pub(super) fn plan(view: &View<'_>) -> Option<Effect> {
@@ -53,8 +57,12 @@ fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> Strin
         order.status.iter().flat_map(|s| &s.lines).flat_map(|line| line.instance_ids.clone()).collect()
     };
     let bought_by = orders::own(&view.input, OrderAction::Buy).find(|o| has_paid(o) && ids(o).contains(&instance.id));
-    let together = bought_by.map_or_else(|| view.claimed.iter().map(|c| c.id.clone()).collect(), ids);
-    let ordinal = bought_by.map_or(1, |order| order.spec.ordinal);
+    let adopted = wanted(view.input.pack);
+    let (ordinal, together) = match bought_by {
+        Some(order) => (order.spec.ordinal, ids(order)),
+        None if adopted.contains(&instance.id) => (ADOPTED, adopted.to_vec()),
+        None => (1, view.claimed.iter().map(|c| c.id.clone()).collect()),
+    };
     let name = cloud_name(view.namespace, view.name, view.input.pack.spec.pack_name.as_deref(), ordinal);
     let own_number = number_of(view.namespace, view.name, observed);
     let number = own_number.or_else(|| (together.len() > 1).then(|| free_number(view, &together, &instance.id)));

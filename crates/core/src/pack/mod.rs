@@ -1,5 +1,6 @@
 //! What to do next for a ConcurrencyPack.
 
+mod adoption;
 mod assignment;
 mod deletion;
 mod finding;
@@ -16,6 +17,7 @@ use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder, PackOrderSpe
 use jiff::Timestamp;
 
 use crate::account::Account;
+use crate::adoption::Holders;
 use crate::claim::Traces;
 use crate::observation::Observation;
 use crate::{Event, Timing};
@@ -33,6 +35,8 @@ pub struct Input<'a> {
     pub account: Option<&'a Account>,
     /// The newest complete sweep of the account; none before the first one.
     pub observation: Option<&'a Observation>,
+    /// What else holds the instances that the pack wants to take over; see [`holders`](crate::adoption::holders).
+    pub holders: &'a Holders,
     /// The installation's step of the ladder.
     pub installation_mode: Mode,
     /// Namespace of the orders.

@@ -94,7 +94,7 @@ fn purchasing(what: &str, price: &str) -> Finding {
 }
 
 /// The sentence and reason of an order that is under way.
-fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
+pub(super) fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
     let (reason, message) = orders::standing(order);
     let name = orders::name_of(order);
     if order.spec.pack_ref.uid != orders::uid(&view.input) {
@@ -128,6 +128,16 @@ fn window_closed(view: &View<'_>) -> bool {
 
 /// The account, when packs of this namespace can be bought with it now.
 pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Finding>> {
+    let account = reachable_account(view)?;
+    let mode = view.input.pack.spec.billing_mode;
+    match account.can_buy(mode) {
+        true => Ok(account),
+        false => Err(Box::new(Finding::stuck(PURCHASED, "BillingModeNotOffered", not_offered(account, mode)))),
+    }
+}
+
+/// The account, when packs of this namespace may use it and the cloud lets us work with it.
+pub(super) fn reachable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Finding>> {
     let input = view.input;
     let name = &input.pack.spec.account_ref.name;
     let Some(account) = input.account else {
@@ -139,13 +149,6 @@ pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Fin
     }
     if let Health::NotReady { reason, message } = &account.health {
         return Err(Box::new(Finding::working(PURCHASED, reason, message.clone())));
-    }
-    if !account.can_buy(input.pack.spec.billing_mode) {
-        return Err(Box::new(Finding::stuck(
-            PURCHASED,
-            "BillingModeNotOffered",
-            not_offered(account, input.pack.spec.billing_mode),
-        )));
     }
     Ok(account)
 }

@@ -12,6 +12,7 @@ use super::orders::{self, Draft};
 use super::purchase::{name_taken, usable_account};
 use super::view::View;
 use crate::account::PriceProblem;
+use crate::adoption::{is_adopted, is_marked};
 use crate::claim::{Claimed, brought, is_outlasted, total};
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
@@ -132,11 +133,21 @@ fn by_us(view: &View<'_>) -> Finding {
         .renewal(first)
         .wants_sweep();
     }
+    if let Some(instance) = due.iter().find(|c| !may_be_renewed(view, c)) {
+        let message = format!("instance {} is not renewed before it carries the pack's name", instance.id);
+        return Finding::working(RENEWAL_ON_TRACK, "NameNotSeen", message).renewal(first).wants_sweep();
+    }
     match strategy(spec) {
         RenewalStrategy::Extend => extend(view, &due, quote, next),
         RenewalStrategy::Replace => replace(view, ends, quote, next),
     }
     .renewal(first)
+}
+
+/// What was taken over carries the pack's name before money is spent on it.
+fn may_be_renewed(view: &View<'_>, instance: &Claimed<'_>) -> bool {
+    let pack = view.input.pack;
+    !is_adopted(pack, &instance.id) || instance.observed.is_some_and(|observed| is_marked(pack, observed))
 }
 
 fn strategy(spec: &ConcurrencyPackSpec) -> RenewalStrategy {

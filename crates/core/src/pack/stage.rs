@@ -7,8 +7,9 @@ use carpack_api::pack::{InstanceState, RenewFlag, RenewalMode};
 use super::finding::{Finding, Progress};
 use super::report::finish;
 use super::view::{View, is_stale};
-use super::{Decision, Input, assignment, flags, orders, purchase, renewal};
+use super::{Decision, Input, adoption, assignment, flags, orders, purchase, renewal};
 use crate::account::wants_auto_renew;
+use crate::adoption::is_adopted;
 use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, Verdict, verdict};
 use crate::order::{has_paid, last_call};
 use crate::time::{plus, short};
@@ -16,11 +17,18 @@ use crate::time::{plus, short};
 /// Decides about a pack that has our finalizer and is not being deleted.
 pub(super) fn decide(input: &Input<'_>) -> Decision {
     let view = View::new(*input);
-    if view.purchased() { bought(&view) } else { not_bought(&view) }
+    match input.pack.spec.adopt {
+        _ if view.purchased() => bought(&view),
+        None => not_bought(&view, purchase::plan(&view)),
+        Some(_) => match adoption::plan(&view) {
+            // It is on record before anything is done with it.
+            Ok(adopted) => Decision { effect: None, ..bought(&View::of(*input, adopted)) },
+            Err(finding) => not_bought(&view, *finding),
+        },
+    }
 }
 
-fn not_bought(view: &View<'_>) -> Decision {
-    let finding = purchase::plan(view);
+fn not_bought(view: &View<'_>, finding: Finding) -> Decision {
     let mut verdicts = vec![finding.verdict()];
     if finding.progress == Progress::Ended {
         verdicts.push(verdict(ENDED, Some(true), finding.reason, finding.message.clone()));
@@ -42,7 +50,7 @@ fn bought(view: &View<'_>) -> Decision {
         return undelivered(view);
     }
     let mut findings = Vec::new();
-    let mut verdicts = vec![verdict(PURCHASED, Some(true), "Paid", "bought and paid for")];
+    let mut verdicts = vec![purchased(view)];
     let renewal = renewal::plan(view);
     let assignment = assignment::plan(view);
     verdicts.push(ready(view, usable, &assignment));
@@ -69,6 +77,13 @@ fn bought(view: &View<'_>) -> Decision {
         findings.push(finding);
     }
     finish(view, verdicts, findings, view.expiration)
+}
+
+fn purchased(view: &View<'_>) -> Verdict {
+    let adopted = view.claimed.iter().any(|c| is_adopted(view.input.pack, &c.id));
+    let (reason, message) =
+        if adopted { ("Adopted", "taken over: it was bought before") } else { ("Paid", "bought and paid for") };
+    verdict(PURCHASED, Some(true), reason, message)
 }
 
 /// Ready: usable now as declared.
@@ -175,7 +190,7 @@ fn expired(view: &View<'_>) -> Decision {
         RenewalMode::Operator => until.is_some_and(|until| last.is_none_or(|last| last >= until)),
     };
     let at = last.map(|at| at.to_string()).unwrap_or_default();
-    let mut verdicts = vec![verdict(PURCHASED, Some(true), "Paid", "bought and paid for")];
+    let mut verdicts = vec![purchased(view)];
     let finding = if planned {
         verdicts.push(verdict(ENDED, Some(true), "Ended", format!("ended as planned at {at}")));
         Finding::good(ENDED, "Ended", "ended as planned")

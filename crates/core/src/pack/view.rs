@@ -28,7 +28,11 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub fn new(input: Input<'a>) -> Self {
-        let claimed = claimed(input.traces());
+        Self::of(input, claimed(input.traces()))
+    }
+
+    /// The same, as if these instances were the pack's.
+    pub fn of(input: Input<'a>, claimed: Vec<Claimed<'a>>) -> Self {
         let carrying: Vec<Claimed<'a>> = carrying(&claimed, input.pack.spec.quantity).into_iter().cloned().collect();
         let account = input.account.map_or(Mode::Automatic, |a| a.spec.mode);
         let fresh = input

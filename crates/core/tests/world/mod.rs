@@ -11,6 +11,7 @@ use carpack_api::{
     BillingMode, CarAccountSpec, ConcurrencyPack, ConcurrencyPackSpec, Mode, ORDER_FINALIZER, PACK_FINALIZER, PackOrder,
 };
 use carpack_core::account::{Account, Health};
+use carpack_core::adoption::{Holders, holders};
 use carpack_core::limits::Commitments;
 use carpack_core::observation::{Binding, Deal, DealAction, DealState, DealsLook, Instance, Observation, Project};
 use carpack_core::order::{self, Outcome};
@@ -87,6 +88,8 @@ pub struct World {
     pub neighbours: Vec<ConcurrencyPack>,
     /// Their orders, which nobody drives here.
     pub neighbours_orders: Vec<PackOrder>,
+    /// What else holds the instances that the pack wants to take over.
+    pub holders: Holders,
     counter: u32,
 }
 
@@ -174,6 +177,7 @@ impl World {
             unreadable: BTreeSet::new(),
             neighbours: Vec::new(),
             neighbours_orders: Vec::new(),
+            holders: Holders::new(),
             counter: 0,
         }
     }
@@ -235,6 +239,7 @@ impl World {
             orders,
             account: self.account.as_ref(),
             observation: self.observation.as_ref(),
+            holders: &self.holders,
             installation_mode: self.installation_mode,
             operator_namespace: TREASURY,
             last_change: self.last_change,
@@ -246,6 +251,7 @@ impl World {
 
     pub fn step_pack(&mut self) -> Option<pack::Effect> {
         let pack = self.pack.clone()?;
+        self.holders = holders(&pack, self.neighbours.iter(), self.neighbours_orders.iter(), self.observation.as_ref());
         let orders: Vec<&PackOrder> = self.orders.iter().collect();
         let decision = pack::decide(&self.pack_input(&pack, &orders));
         assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");

@@ -1,0 +1,98 @@
+//! A pack that takes over what was already bought: what stands between it and the instances that it names.
+
+use carpack_api::Mode;
+
+use super::finding::Finding;
+use super::purchase::{reachable_account, waiting_for};
+use super::view::View;
+use super::{Input, orders};
+use crate::account::Account;
+use crate::adoption::wanted;
+use crate::claim::{Claimed, claim, total};
+use crate::condition::PURCHASED;
+use crate::observation::Instance;
+
+/// The instances that the pack takes over now, or why not. What it takes over it never buys.
+pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>> {
+    let input = view.input;
+    if let Some(order) = orders::open(&input) {
+        return Err(Box::new(waiting_for(view, order)));
+    }
+    let account = reachable_account(view)?;
+    if !account.grants_adoption(view.namespace) {
+        let message = format!(
+            "namespace {} may not take over packs of account {}: set adopt: true in its entry of the account's tenants",
+            view.namespace, account.name
+        );
+        return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionNotGranted", message)));
+    }
+    let Some(observation) = input.observation.filter(|_| view.fresh) else {
+        let message = "waits for a complete look at the account";
+        return Err(Box::new(Finding::working(PURCHASED, "AwaitingObservation", message).wants_sweep()));
+    };
+    let mut adopted = Vec::new();
+    for id in wanted(input.pack) {
+        let instance = observation.instances.get(id).filter(|instance| instance.is_live(input.now));
+        let Some(instance) = instance else {
+            let message =
+                format!("the account has no instance {id} that has not expired: check spec.adopt.instanceIds");
+            return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)));
+        };
+        check(&input, account, instance)?;
+        adopted.push(claim(input.traces(), &[], id.clone()));
+    }
+    check_count(view, &adopted)?;
+    if view.mode <= Mode::DryRun {
+        let reason = if view.mode == Mode::Observe { "Observing" } else { "DryRun" };
+        let what = format!("take over {}", wanted(input.pack).join(", "));
+        let finding = Finding::held(PURCHASED, reason, format!("mode {:?}: would {what}", view.mode));
+        return Err(Box::new(finding.next(format!("nothing (mode {:?}): would {what}", view.mode))));
+    }
+    Ok(adopted)
+}
+
+/// Whether one instance is what the pack declares, free, and within the tenant's reach.
+fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<(), Box<Finding>> {
+    let id = &instance.id;
+    if let Some(holder) = input.holders.get(id) {
+        let message = format!("instance {id} is not free: {holder}");
+        return Err(Box::new(Finding::stuck(PURCHASED, "AlreadyClaimed", message)));
+    }
+    let spec = &input.pack.spec;
+    let facts = [
+        ("scale", &instance.scale, "concurrencyScale", &spec.concurrency_scale),
+        ("region", &instance.region, "region", &spec.region),
+    ];
+    for (what, observed, field, declared) in facts {
+        let message = match observed {
+            Some(observed) if observed == declared => continue,
+            Some(observed) => format!("instance {id} is of {what} {observed}, and spec.{field} is {declared}"),
+            None => format!("the cloud does not say of which {what} instance {id} is"),
+        };
+        let message = format!("{message}: only what the pack declares is taken over");
+        return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)));
+    }
+    let namespace = input.pack.metadata.namespace.as_deref().unwrap_or_default();
+    match instance.project.project().filter(|project| !account.grants_project(namespace, project)) {
+        Some(project) => {
+            let message = format!(
+                "instance {id} is bound to project {project}, which namespace {namespace} may not use: unbind it in the console, or add the project to the namespace's entry in the tenants of account {}",
+                account.name
+            );
+            Err(Box::new(Finding::stuck(PURCHASED, "ProjectNotGranted", message)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_count(view: &View<'_>, adopted: &[Claimed<'_>]) -> Result<(), Box<Finding>> {
+    let (held, wanted) = (total(adopted), view.input.pack.spec.quantity);
+    let message = match adopted.iter().find(|c| c.known_concurrencies().is_none()) {
+        Some(unknown) => format!("the cloud does not say how many concurrencies instance {} holds", unknown.id),
+        None if held == wanted => return Ok(()),
+        None => format!(
+            "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {wanted}: apply a pack of quantity {held}, or name others"
+        ),
+    };
+    Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)))
+}

@@ -1,0 +1,270 @@
+//! Taking over what was already bought: what is free and fits the declaration, and never for money.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use carpack_api::common::Time;
+use carpack_api::order::LineState;
+use carpack_api::pack::{Adopt, ExpirationTimeSource, RenewFlag};
+use carpack_api::{ConcurrencyPack, Mode, PackOrder};
+use carpack_core::names::{carries_hash, cloud_name};
+use carpack_core::observation::{Binding, Instance};
+use carpack_core::pack::Effect;
+use jiff::SignedDuration;
+use rstest::rstest;
+use serde_json::json;
+use world::{NAME, NAMESPACE, World, pack};
+
+const IDS: [&str; 3] = ["i-a", "i-b", "i-c"];
+
+/// Three instances that a person bought, and a pack that names them.
+fn adopting(spec: serde_json::Value) -> World {
+    let mut pack = pack(spec);
+    pack.spec.adopt = Some(Adopt { instance_ids: IDS.map(str::to_owned).into() });
+    let mut world = World::new(pack);
+    world.account.as_mut().unwrap().spec.tenants[0].adopt = Some(true);
+    let expiration = world.now.checked_add(SignedDuration::from_hours(50)).unwrap();
+    let bought = |id: &str| Instance {
+        id: id.into(),
+        name: Some("by hand".into()),
+        concurrencies: Some(1),
+        project: Binding::Unbound,
+        expiration: Some(expiration),
+        expiration_source: ExpirationTimeSource::Billing,
+        renew_flag: RenewFlag::Manual,
+        scale: Some("L1".into()),
+        region: Some("ap-singapore".into()),
+        isolated: false,
+    };
+    world.instances = IDS.map(|id| (id.to_owned(), bought(id))).into();
+    world
+}
+
+fn ready(world: &World) -> String {
+    world.condition("Ready").unwrap().1
+}
+
+fn names(world: &World) -> Vec<String> {
+    world.instances.values().filter_map(|instance| instance.name.clone()).collect()
+}
+
+/// Passes until the renewal is due, and makes its order.
+fn until_due(world: &mut World) {
+    let at = world.status().next_renewal_time.clone().unwrap().0;
+    world.pass(at.duration_since(world.now));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    world.step_pack();
+}
+
+#[test]
+fn what_is_named_in_adopt_is_taken_over_named_and_bound_and_nothing_is_bought() {
+    let mut world = adopting(json!({"project": "cap-a"}));
+    world.settle();
+    assert_eq!((ready(&world), world.charges.len(), world.orders.len()), ("Active".into(), 0, 0));
+    assert_eq!(world.condition("Purchased").unwrap(), ("True".into(), "Adopted".into()));
+    assert_eq!(world.projects_of_instances(), vec![Some("cap-a".to_owned()); 3]);
+    let mut names = names(&world);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(names.iter().all(|name| carries_hash(NAMESPACE, NAME, name)), "{names:?}");
+    let changes = world.changes.len();
+    world.settle();
+    assert_eq!(world.changes.len(), changes, "it is left in peace");
+}
+
+#[test]
+fn what_is_taken_over_is_on_record_before_anything_is_done_with_it() {
+    let mut world = adopting(json!({"project": "cap-a"}));
+    world.step_pack();
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    assert_eq!(world.step_pack(), None);
+    assert_eq!(world.status().instances.len(), 3);
+    assert!(matches!(world.step_pack(), Some(Effect::Change(_))));
+}
+
+#[test]
+fn what_was_taken_over_is_renewed_in_time() {
+    let mut world = adopting(json!({}));
+    world.settle();
+    world.run_until("2026-12-05T00:00:00Z", SignedDuration::from_mins(30));
+    assert_eq!((world.bought(), ready(&world)), (0, "Active".into()));
+    assert!(world.renewed() >= 6 && world.renewed().is_multiple_of(3), "{}", world.renewed());
+}
+
+#[test]
+fn what_was_taken_over_has_a_successor_of_another_name() {
+    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    world.settle();
+    until_due(&mut world);
+    world.settle();
+    assert_eq!((world.bought(), world.renewed()), (1, 0), "{:?}", world.condition("RenewalOnTrack"));
+    world.run_until("2026-12-03T04:00:00Z", SignedDuration::from_mins(30));
+    assert_eq!((ready(&world), world.status().instances.len()), ("Active".into(), 3), "the successors alone are left");
+}
+
+fn neighbour(change: fn(&mut ConcurrencyPack)) -> ConcurrencyPack {
+    let mut other = pack(json!({}));
+    other.metadata.name = Some("other".into());
+    other.metadata.uid = Some("uid-other".into());
+    change(&mut other);
+    other
+}
+
+fn neighbours_order(status: serde_json::Value, uid: &str) -> PackOrder {
+    let mut world = World::new(neighbour(|_| {}));
+    world.settle();
+    let mut order = world.orders.remove(0);
+    order.spec.pack_ref.uid = uid.into();
+    order.status = serde_json::from_value(status).unwrap();
+    order
+}
+
+#[rstest]
+#[case::nobody_allows_it("AdoptionNotGranted", |w: &mut World| w.account.as_mut().unwrap().spec.tenants[0].adopt = None)]
+#[case::another_namespace_may("AdoptionNotGranted", |w: &mut World| {
+    let tenants = &mut w.account.as_mut().unwrap().spec.tenants;
+    let mut other = tenants[0].clone();
+    tenants[0].adopt = Some(false);
+    other.namespaces = vec!["elsewhere".into()];
+    tenants.push(other);
+})]
+#[case::not_listed("AdoptionMismatch", |w: &mut World| drop(w.instances.remove("i-b")))]
+#[case::expired("AdoptionMismatch", |w: &mut World| w.instances.get_mut("i-b").unwrap().expiration = Some(w.now))]
+#[case::another_scale("AdoptionMismatch", |w: &mut World| w.instances.get_mut("i-b").unwrap().scale = Some("S1".into()))]
+#[case::an_unknown_scale("AdoptionMismatch", |w: &mut World| w.instances.get_mut("i-b").unwrap().scale = None)]
+#[case::another_region("AdoptionMismatch", |w: &mut World| w.instances.get_mut("i-b").unwrap().region = Some("ap-tokyo".into()))]
+#[case::more_than_declared("AdoptionMismatch", |w: &mut World| w.instances.get_mut("i-b").unwrap().concurrencies = Some(2))]
+#[case::an_unknown_count("AdoptionMismatch", |w: &mut World| w.instances.get_mut("i-b").unwrap().concurrencies = None)]
+#[case::less_than_declared("AdoptionMismatch", |w: &mut World| w.spec(|spec| drop(spec.adopt.as_mut().unwrap().instance_ids.pop())))]
+#[case::in_the_project_of_others("ProjectNotGranted", |w: &mut World| {
+    w.instances.get_mut("i-b").unwrap().project = Binding::Bound("cap-theirs".into());
+})]
+#[case::another_pack_has_it("AlreadyClaimed", |w: &mut World| w.neighbours = vec![neighbour(|other| {
+    let instance = json!({"id": "i-b", "state": "Usable", "renewFlag": "Manual"});
+    other.status = serde_json::from_value(json!({"instances": [instance]})).unwrap();
+})])]
+#[case::another_pack_names_it_too("AlreadyClaimed", |w: &mut World| w.neighbours = vec![neighbour(|other| {
+    other.spec.adopt = Some(Adopt { instance_ids: vec!["i-b".into()] });
+})])]
+#[case::it_carries_the_name_of_another_pack("AlreadyClaimed", |w: &mut World| {
+    w.neighbours = vec![neighbour(|_| {})];
+    w.instances.get_mut("i-b").unwrap().name = Some(cloud_name(NAMESPACE, "other", None, 1));
+})]
+#[case::a_lost_purchase_may_have_brought_it("AlreadyClaimed", |w: &mut World| {
+    let lines = json!([{"index": 0, "state": "Unknown", "attempts": 1}]);
+    w.neighbours_orders = vec![neighbours_order(json!({"state": "Ambiguous", "lines": lines}), "gone")];
+    w.instances.get_mut("i-b").unwrap().name = Some(cloud_name(NAMESPACE, "other", None, 1));
+})]
+#[case::a_living_pack_bought_it("AlreadyClaimed", |w: &mut World| {
+    let lines = json!([{"index": 0, "state": "Committed", "attempts": 1, "instanceIds": ["i-b"]}]);
+    w.neighbours = vec![neighbour(|_| {})];
+    w.neighbours_orders = vec![neighbours_order(json!({"state": "Fulfilled", "lines": lines}), "uid-other")];
+})]
+#[case::it_is_to_be_returned("AlreadyClaimed", |w: &mut World| {
+    let mut order = neighbours_order(json!({"state": "AwaitingApproval", "lines": []}), "gone");
+    order.spec.lines[0].instance_id = Some("i-b".into());
+    w.neighbours_orders = vec![order];
+})]
+fn what_does_not_fit_or_is_not_free_is_not_taken_over_and_nothing_is_bought_instead(
+    #[case] reason: &str,
+    #[case] change: fn(&mut World),
+) {
+    let mut world = adopting(json!({"project": "cap-a"}));
+    change(&mut world);
+    world.settle();
+    let (purchased, said) = world.condition("Purchased").unwrap();
+    assert_eq!((purchased.as_str(), said.as_str(), ready(&world).as_str()), ("False", reason, reason));
+    assert_eq!((world.orders.len(), world.changes.len(), world.status().instances.len()), (0, 0, 0));
+    let right = adopting(json!({}));
+    (world.instances, world.account) = (right.instances.clone(), right.account.clone());
+    world.spec(|spec| spec.adopt = right.pack.unwrap().spec.adopt);
+    (world.neighbours, world.neighbours_orders) = (Vec::new(), Vec::new());
+    world.settle();
+    assert_eq!((ready(&world), world.charges.len()), ("Active".into(), 0), "once it is right, it is taken over");
+}
+
+#[test]
+fn what_a_pack_that_is_gone_has_bought_may_be_taken_over() {
+    let mut world = adopting(json!({}));
+    let lines = json!([{"index": 0, "state": "Committed", "attempts": 1, "instanceIds": ["i-b"]}]);
+    world.neighbours_orders = vec![neighbours_order(json!({"state": "Fulfilled", "lines": lines}), "gone")];
+    world.instances.get_mut("i-b").unwrap().name = Some(cloud_name(NAMESPACE, "other", None, 1));
+    world.settle();
+    assert_eq!((ready(&world), world.charges.len()), ("Active".into(), 0));
+}
+
+#[rstest]
+#[case(Mode::Observe, "Observing")]
+#[case(Mode::DryRun, "DryRun")]
+fn a_mode_that_only_looks_says_what_would_be_taken_over(#[case] mode: Mode, #[case] reason: &str) {
+    let mut world = adopting(json!({"project": "cap-a"}));
+    world.spec(|spec| spec.mode = mode);
+    world.settle();
+    assert_eq!((ready(&world), world.changes.len(), world.status().instances.len()), (reason.into(), 0, 0));
+    assert!(world.status().next.as_ref().unwrap().ends_with("would take over i-a, i-b, i-c"), "{:?}", world.status());
+    world.spec(|spec| spec.mode = Mode::ApprovalRequired);
+    world.settle();
+    assert_eq!(ready(&world), "Active", "it costs nothing, and needs no approval");
+}
+
+#[test]
+fn a_purchase_that_waits_is_void_once_the_pack_is_to_take_over_what_exists() {
+    let mut world = adopting(json!({"mode": "ApprovalRequired"}));
+    let adopt = world.pack.as_mut().unwrap().spec.adopt.take();
+    world.settle();
+    assert_eq!(ready(&world), "AwaitingApproval");
+    world.spec(|spec| spec.adopt = adopt);
+    world.approve(0, "ThisOrder");
+    world.settle();
+    assert_eq!((ready(&world), world.charges.len()), ("Active".into(), 0));
+    assert_eq!(world.orders[0].status.as_ref().unwrap().lines[0].state, LineState::Void);
+}
+
+#[test]
+fn what_does_not_carry_the_packs_name_is_not_renewed_before_it_does() {
+    let mut world = adopting(json!({}));
+    world.stubborn = Some("i-b".into());
+    world.settle();
+    until_due(&mut world);
+    world.settle();
+    assert_eq!((world.renewed(), world.condition("RenewalOnTrack").unwrap().1.as_str()), (0, "NameNotSeen"));
+    world.stubborn = None;
+    world.pass(SignedDuration::from_mins(1));
+    world.settle();
+    assert_eq!(world.renewed(), 3);
+}
+
+#[test]
+fn a_renewal_is_void_when_another_has_given_the_instance_its_name_meanwhile() {
+    let mut world = adopting(json!({}));
+    world.settle();
+    until_due(&mut world);
+    assert_eq!(world.orders.len(), 1);
+    world.instances.get_mut("i-b").unwrap().name = Some("another cluster's".into());
+    world.step_order(0);
+    world.pass(SignedDuration::from_secs(1));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    for _ in 0..12 {
+        world.step_order(0);
+    }
+    let lines = world.orders[0].status.iter().flat_map(|status| &status.lines).map(|line| line.state);
+    assert_eq!(lines.collect::<Vec<_>>(), [LineState::Committed, LineState::Void, LineState::Committed]);
+    world.settle();
+    assert_eq!(world.renewed(), 3, "once it carries the pack's name again");
+}
+
+#[test]
+fn what_was_taken_over_and_has_ended_is_not_bought_again_although_its_record_is_lost() {
+    let mut world = adopting(json!({}));
+    world.spec(|spec| spec.renewal.until = Some(Time("2026-12-02T00:00:00Z".parse().unwrap())));
+    world.settle();
+    world.run_until("2026-12-04T00:00:00Z", SignedDuration::from_hours(1));
+    assert_eq!(world.condition("Ended").unwrap().0, "True");
+    world.pack.as_mut().unwrap().status = None;
+    world.settle();
+    assert_eq!((ready(&world), world.orders.len()), ("AdoptionMismatch".into(), 0));
+}
