@@ -2,6 +2,7 @@
 
 mod server;
 
+use carpack_api::pack::Adopt;
 use carpack_api::{CarAccount, ConcurrencyPack, Mode};
 use carpack_cloud::port::{CreateInstance, RefundInstance, RenewInstance};
 use carpack_core::Timing;
@@ -413,6 +414,23 @@ async fn a_call_that_waited_for_its_turn_while_its_account_was_stopped_does_not_
         drop(turn);
         assert_eq!(world.submit(&[]).await, [""; 0], "stopped: {stopped}");
     }
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_may_hold_whatever_a_pack_wants_to_take_over() {
+    let world = World::leading().await;
+    let mut pack = pack("gala");
+    pack.spec.adopt = Some(Adopt { instance_ids: vec!["i-1".to_owned()] });
+    let holders = || world.operator.holders(&pack, &world.snapshot);
+    assert!(holders().is_empty());
+    world.operator.stores.packs.spoil(ObjectRef::new("strange").within("events"));
+    assert_eq!(holders()["i-1"], "ConcurrencyPack strange cannot be read, and may hold it");
+    let world = World::leading().await;
+    world.operator.stores.orders.spoil(ObjectRef::new("strange").within(TREASURY));
+    assert_eq!(
+        world.operator.holders(&pack, &world.snapshot)["i-1"],
+        "PackOrder strange cannot be read, and may hold it"
+    );
 }
 
 #[tokio::test]

@@ -106,7 +106,12 @@ fn with(trouble: Trouble) -> Vec<Trouble> {
     match trouble {
         Trouble::MonthEnd | Trouble::AutoRenew => vec![Trouble::Monthly, trouble],
         Trouble::Limits => vec![Trouble::Neighbour, trouble],
-        Trouble::Stray | Trouble::LongFreeze | Trouble::Suspended | Trouble::Cautious | Trouble::Blind => {
+        Trouble::Stray
+        | Trouble::LongFreeze
+        | Trouble::Suspended
+        | Trouble::Cautious
+        | Trouble::Blind
+        | Trouble::Adopted => {
             vec![Trouble::TokensIgnored, trouble]
         }
         _ => vec![trouble],
@@ -122,6 +127,7 @@ fn fits(fault: Fault, trouble: Trouble) -> bool {
         Trouble::Cautious => matches!(fault.site, Site::Buy | Site::Renew),
         Trouble::Unassigned => !fault.site.is_about_moves(),
         Trouble::Undelivered => bought,
+        Trouble::Adopted => !bought,
         Trouble::Recreated => bought || matches!(fault.site, Site::FinalizerAdd | Site::FinalizerRemove),
         _ => true,
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use carpack_api::{ConcurrencyPack, PackOrder};
 use carpack_core::names::carries_hash;
-use carpack_simulator::LedgerEntry;
 use carpack_simulator::state::{Instance, InstanceStatus, RenewFlag};
+use carpack_simulator::term::BillingMode;
+use carpack_simulator::{ConsoleBuy, LedgerEntry};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ const QUIET: Duration = Duration::from_secs(30 * 60);
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
 /// The pack of a neighbour in the same account.
 const NEIGHBOUR: &str = "neighbour";
+/// A pack that names what another one takes over.
+const RIVAL: &str = "rival";
 /// Packs that are bought within an hour, where an account has limits: the first one, and the neighbour's.
 const MOST_AN_HOUR: usize = 2;
 const STEP: Duration = Duration::from_secs(1);
@@ -103,6 +106,9 @@ fn prepare(world: &World) {
         // A zone too far west is a danger until it is observed: docs/safety.md says so.
         let zones = [Value::Null, json!("+09:00"), json!("+12:00")];
         spec["timeZone"] = world.choose(&zones).cloned().unwrap_or_default();
+    }
+    if world.plan.has(Trouble::Adopted) {
+        spec["tenants"][0]["adopt"] = json!(true);
     }
     if world.plan.has(Trouble::Limits) {
         let cents = world.plan.most_a_day();
@@ -189,11 +195,16 @@ impl Teller<'_> {
     }
 
     async fn bought(&mut self, name: &str) -> Result<(), Stop> {
-        user(self.world, &Method::POST, &path(""), &pack(self.world, name));
+        let mut pack = pack(self.world, name);
+        if self.world.plan.has(Trouble::Adopted) {
+            pack["spec"]["adopt"] = json!({"instanceIds": self.buy_by_hand()});
+            self.name_the_same(&pack);
+        }
+        user(self.world, &Method::POST, &path(""), &pack);
         if self.world.plan.has(Trouble::Recreated) && name == "concert" {
             sleep(self.world.between(0, 5000)).await;
             self.deleted(name).await?;
-            user(self.world, &Method::POST, &path(""), &pack(self.world, name));
+            user(self.world, &Method::POST, &path(""), &pack);
         }
         let project = self.world.plan.project();
         self.project = project;
@@ -211,6 +222,34 @@ impl Teller<'_> {
         self.until(&format!("{name} is bought"), Duration::ZERO, goal).await
     }
 
+    /// A person buys in the console what a pack is to take over.
+    fn buy_by_hand(&self) -> Vec<String> {
+        let mode = if self.world.plan.has(Trouble::Monthly) { BillingMode::Monthly } else { BillingMode::Daily };
+        let mut buy = ConsoleBuy::new("by hand", mode, "ap-singapore", "L1");
+        buy.quantity = self.world.plan.quantity.into();
+        self.world.cloud().console_buy(&buy).map(|bought| bought.instance_ids).unwrap_or_default()
+    }
+
+    /// Another pack names the same instances, a moment before or after, and is deleted half a minute later at most.
+    fn name_the_same(&self, pack: &Value) {
+        let mut other = pack.clone();
+        other["metadata"]["name"] = json!(RIVAL);
+        let world = Arc::clone(self.world);
+        let first = world.chance(2);
+        let (soon, later) = (world.between(0, 3000), world.between(0, 30_000));
+        if first {
+            user(&world, &Method::POST, &path(""), &other);
+        }
+        self.world.spawn_trouble(async move {
+            sleep(soon).await;
+            if !first {
+                user(&world, &Method::POST, &path(""), &other);
+            }
+            sleep(later).await;
+            user(&world, &Method::DELETE, &path(&format!("/{RIVAL}")), &Value::Null);
+        });
+    }
+
     async fn moved(&mut self, name: &str) -> Result<(), Stop> {
         user(self.world, &Method::PATCH, &path(&format!("/{name}")), &json!({"spec": {"project": "cap-b"}}));
         self.project = "cap-b";
@@ -226,8 +265,10 @@ impl Teller<'_> {
         if self.world.plan.has(Trouble::ByHand) {
             self.some_are_renewed_by_hand();
         }
-        let due = renewals.iter().map(|(_, (due, _))| *due).max();
-        self.time_flies_until(due.unwrap_or(Timestamp::MAX), 5);
+        // Until all of them are due, and none is nearly over.
+        let due = renewals.iter().map(|(_, (due, _))| *due).max().unwrap_or(Timestamp::MAX);
+        let over = renewals.iter().map(|(_, (_, expires))| *expires).min().unwrap_or(Timestamp::MAX);
+        self.time_flies_until(due.min(over.saturating_sub(IN_TIME).unwrap_or(due)), 5);
         for (name, (_, expires)) in renewals {
             self.until_renewed(name, expires).await?;
         }

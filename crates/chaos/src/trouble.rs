@@ -104,11 +104,13 @@ pub enum Trouble {
     Cautious,
     /// For ten minutes after the first paid call has left, no look is answered.
     Blind,
+    /// Packs take over what was bought by hand, and for a while another pack names the same.
+    Adopted,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::TokensIgnored,
         Self::TokensExpire,
         Self::TokensKnown,
@@ -151,6 +153,7 @@ impl Trouble {
         Self::ByHand,
         Self::Cautious,
         Self::Blind,
+        Self::Adopted,
     ];
 
     fn name(self) -> &'static str {
@@ -197,6 +200,7 @@ impl Trouble {
             Self::ByHand => "by-hand",
             Self::Cautious => "cautious",
             Self::Blind => "blind",
+            Self::Adopted => "adopted",
         }
     }
 

@@ -60,17 +60,18 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
     }
     let spec = &input.pack.spec;
     let facts = [
-        ("scale", &instance.scale, "concurrencyScale", &spec.concurrency_scale),
-        ("region", &instance.region, "region", &spec.region),
+        ("scale", &instance.scale, "concurrencyScale", &spec.concurrency_scale, "ScaleUnknown"),
+        ("region", &instance.region, "region", &spec.region, "RegionUnknown"),
     ];
-    for (what, observed, field, declared) in facts {
-        let message = match observed {
+    for (what, observed, field, declared, unknown) in facts {
+        return Err(match observed {
             Some(observed) if observed == declared => continue,
-            Some(observed) => format!("instance {id} is of {what} {observed}, and spec.{field} is {declared}"),
-            None => format!("the cloud does not say of which {what} instance {id} is"),
-        };
-        let message = format!("{message}: only what the pack declares is taken over");
-        return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)));
+            Some(observed) => {
+                let message = format!("instance {id} is of {what} {observed}, and spec.{field} is {declared}");
+                Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message))
+            }
+            None => not_said(unknown, format!("of which {what} instance {id} is")),
+        });
     }
     let namespace = input.pack.metadata.namespace.as_deref().unwrap_or_default();
     match instance.project.project().filter(|project| !account.grants_project(namespace, project)) {
@@ -87,12 +88,20 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
 
 fn check_count(view: &View<'_>, adopted: &[Claimed<'_>]) -> Result<(), Box<Finding>> {
     let (held, wanted) = (total(adopted), view.input.pack.spec.quantity);
-    let message = match adopted.iter().find(|c| c.known_concurrencies().is_none()) {
-        Some(unknown) => format!("the cloud does not say how many concurrencies instance {} holds", unknown.id),
-        None if held == wanted => return Ok(()),
-        None => format!(
-            "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {wanted}: apply a pack of quantity {held}, or name others"
-        ),
-    };
+    if let Some(unknown) = adopted.iter().find(|c| c.known_concurrencies().is_none()) {
+        return Err(not_said("CountUnknown", format!("how many concurrencies instance {} holds", unknown.id)));
+    }
+    if held == wanted {
+        return Ok(());
+    }
+    let message = format!(
+        "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {wanted}: apply a pack of quantity {held}, or name others"
+    );
     Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)))
+}
+
+/// One of the cloud's lists may lack a row, or a field, which the next look shows.
+fn not_said(reason: &'static str, what: String) -> Box<Finding> {
+    let message = format!("the cloud does not say {what}; it is taken over once a look shows it");
+    Box::new(Finding::unsure(PURCHASED, reason, message).wants_sweep())
 }
