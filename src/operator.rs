@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use carpack_api::{CarAccount, ConcurrencyPack, Mode, PackOrder};
 use carpack_core::Timing;
-use carpack_core::account::{Account, Health};
+use carpack_core::account::{Account, Health, grants_adoption};
 use carpack_core::adoption::{Holders, holders, is_pending};
 use carpack_core::limits::Commitments;
 use futures::channel::mpsc::UnboundedSender;
@@ -155,7 +155,13 @@ impl Operator {
         let Some(adopt) = pack.spec.adopt.as_ref().filter(|_| is_pending(pack)) else { return Holders::new() };
         let (packs, orders) = (self.stores.packs.store.state(), self.stores.orders.store.state());
         let (pack_refs, order_refs) = (packs.iter().map(Arc::as_ref), orders.iter().map(Arc::as_ref));
-        let mut holders = holders(pack, pack_refs, order_refs, snapshot.observation.as_deref());
+        let accounts = &self.stores.accounts.store;
+        let may_adopt = |other: &ConcurrencyPack| {
+            let account = ObjectRef::new(&other.spec.account_ref.name).within(&self.settings.namespace);
+            let namespace = other.namespace().unwrap_or_default();
+            accounts.get(&account).is_some_and(|account| grants_adoption(&account.spec, &namespace))
+        };
+        let mut holders = holders(pack, pack_refs, may_adopt, order_refs, snapshot.observation.as_deref());
         let packs = self.stores.packs.unreadable().into_iter().map(|name| format!("ConcurrencyPack {name}"));
         let orders = self.stores.orders.unreadable().into_iter().map(|name| format!("PackOrder {name}"));
         if let Some(unreadable) = packs.chain(orders).next() {

@@ -232,6 +232,7 @@ async fn what_is_just_within_the_rules_is_accepted() {
         json!({"billingMode": "Monthly", "duration": 36, "renewal": {"mode": "AutoRenew", "duration": null, "renewBefore": null}}),
         json!({"renewal": {"mode": "None", "duration": null, "renewBefore": null}, "purchaseWindow": {"notAfter": "2030-01-01T00:00:00Z"}}),
         json!({"purchaseWindow": {"notBefore": "2030-01-01T00:00:00Z", "notAfter": "2030-01-01T00:00:01Z"}}),
+        json!({"renewal": {"mode": "None", "duration": null, "renewBefore": null}, "adopt": {"instanceIds": ["i-1"]}}),
     ];
     for changes in within {
         ground.create(PACK, &changes).await.unwrap();
@@ -265,6 +266,7 @@ async fn what_the_schema_does_not_know_is_refused_and_the_field_is_named() {
         (PACK, json!({"adopt": {}}), "spec.adopt.instanceIds: Required value"),
         (PACK, json!({"adopt": {"instanceIds": []}}), "spec.adopt.instanceIds: Invalid value"),
         (PACK, json!({"adopt": {"instanceIds": [""]}}), "spec.adopt.instanceIds[0]: Invalid value"),
+        (PACK, json!({"adopt": {"instanceIds": ["i-1", "i-1"]}}), "spec.adopt.instanceIds[1]: Duplicate value"),
         (ACCOUNT, json!({"mode": null}), "spec.mode: Required value"),
         (ACCOUNT, json!({"timeZone": "Asia/Shanghai"}), "spec.timeZone: Invalid value"),
         (ACCOUNT, json!({"endpoint": "ftp://x"}), "spec.endpoint: Invalid value"),

@@ -51,7 +51,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef cannot be changed: a pack belongs to the account that paid for it; create another ConcurrencyPack").field_path(".accountRef"),
     validation = Rule::new("has(self.applicationType) == has(oldSelf.applicationType) && (!has(self.applicationType) || self.applicationType == oldSelf.applicationType)").message("applicationType cannot be changed: create another ConcurrencyPack").field_path(".applicationType"),
     validation = Rule::new("!(self.billingMode == 'Daily' && self.renewal.mode == 'AutoRenew')").message("a Daily pack cannot auto-renew in the cloud: use renewal.mode Operator, and the operator renews it in time").field_path(".renewal.mode"),
-    validation = Rule::new("self.renewal.mode != 'None' || (has(self.purchaseWindow) && has(self.purchaseWindow.notAfter))").message("renewal.mode None needs purchaseWindow.notAfter, so that the same manifest applied again later does not buy a past event once more: set the last moment at which buying still makes sense").field_path(".purchaseWindow"),
+    validation = Rule::new("self.renewal.mode != 'None' || has(self.adopt) || (has(self.purchaseWindow) && has(self.purchaseWindow.notAfter))").message("renewal.mode None needs purchaseWindow.notAfter, so that the same manifest applied again later does not buy a past event once more: set the last moment at which buying still makes sense").field_path(".purchaseWindow"),
     validation = Rule::new("self.quantity <= 100").message("quantity is at most 100, as in one purchase: for more capacity create several ConcurrencyPacks").field_path(".quantity"),
     validation = Rule::new("!has(self.renewal.renewBefore) || !self.renewal.renewBefore.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || duration(self.renewal.renewBefore).getSeconds() < (has(self.renewal.duration) && self.renewal.duration < self.duration ? self.renewal.duration : self.duration) * (self.billingMode == 'Daily' ? 86400 : 2419200)").message("renewBefore must be shorter than the term: a pack would be renewed as soon as it was bought; shorten renewBefore or lengthen the duration").field_path(".renewal.renewBefore")
 )]
@@ -174,11 +174,12 @@ pub struct PurchaseWindow {
 }
 
 /// Take over what was already bought.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
     /// Ids of the instances to take over, 1 to 100.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 128)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub instance_ids: Vec<String>,
 }
 

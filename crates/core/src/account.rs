@@ -59,7 +59,7 @@ impl Account {
 
     /// True when packs of the namespace may take over what was already bought.
     pub fn grants_adoption(&self, namespace: &str) -> bool {
-        self.spec.tenants.iter().any(|tenant| tenant.covers(namespace) && tenant.adopt == Some(true))
+        grants_adoption(&self.spec, namespace)
     }
 
     /// The price of one concurrency for one day or month.
@@ -104,6 +104,11 @@ impl Account {
         self.spec.purchase.channel == Channel::Api
             && self.spec.purchase.api.as_ref().is_some_and(|api| api.period_unit(mode).is_some())
     }
+}
+
+/// True when an account lets packs of the namespace take over what was already bought.
+pub fn grants_adoption(account: &CarAccountSpec, namespace: &str) -> bool {
+    account.tenants.iter().any(|tenant| tenant.covers(namespace) && tenant.adopt == Some(true))
 }
 
 /// Whether a quote is within a maxPrice.

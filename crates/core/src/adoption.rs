@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use carpack_api::order::OrderAction;
 use carpack_api::{ConcurrencyPack, PackOrder};
 
-use crate::names::carries_hash;
+use crate::names::{carries_a_hash, carries_hash};
 use crate::observation::{Instance, Observation};
-use crate::order::is_open;
+use crate::order::{is_open, paid_for};
 
 /// What else holds the instances that a pack names in `adopt`: by their ids, in words. The others are free.
 pub type Holders = BTreeMap<String, String>;
@@ -17,63 +18,95 @@ pub fn is_pending(pack: &ConcurrencyPack) -> bool {
 }
 
 /// The ids that a pack names in `adopt`.
-pub(crate) fn wanted(pack: &ConcurrencyPack) -> &[String] {
+pub(crate) fn named_ids(pack: &ConcurrencyPack) -> &[String] {
     pack.spec.adopt.as_ref().map(|adopt| adopt.instance_ids.as_slice()).unwrap_or_default()
 }
 
 /// True when an instance was taken over, and not bought.
 pub(crate) fn is_adopted(pack: &ConcurrencyPack, id: &str) -> bool {
-    wanted(pack).iter().any(|wanted| wanted == id)
+    named_ids(pack).iter().any(|named| named == id)
 }
 
-/// True when an instance carries the name of the pack that took it over. A name is one: of two packs in two clusters, or of
-/// two operators with different views of one, only one carries it, and only that one is renewed.
-pub(crate) fn is_marked(pack: &ConcurrencyPack, instance: &Instance) -> bool {
+/// True when an instance was taken over and the cloud shows another's name on it. A name is one: of two clusters that take
+/// over the same, only the one whose name it carries pays for it.
+pub(crate) fn is_astray(pack: &ConcurrencyPack, instance: &Instance) -> bool {
+    is_adopted(pack, &instance.id) && instance.name.is_some() && !carries_name_of(pack, instance)
+}
+
+/// True when an instance carries the hash of a pack in its name.
+pub(crate) fn carries_name_of(pack: &ConcurrencyPack, instance: &Instance) -> bool {
     let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
     let name = pack.metadata.name.as_deref().unwrap_or_default();
     instance.name.as_deref().is_some_and(|observed| carries_hash(namespace, name, observed))
 }
 
-/// What else holds the instances that this pack names: a pack that has them, names them or gave them its name, or an order
-/// that is under way for them. Of two packs that name the same none takes it before the other lets go.
+/// What else holds the instances that this pack names: a pack that has them, names them (and may take them) or gave them its
+/// name; an order that is under way for them, or has renewed them without that being seen; or whoever gave them a name that
+/// only a pack can have given, and none that is known here. Of two packs that name the same none takes it before the other
+/// lets go.
 ///
-/// *Assumptions*: `packs` and `orders` are all that there are. Of two packs, whoever sees the one that was written later sees
-/// the other too; where that fails, the name in the cloud decides which of them is renewed.
+/// *Assumptions*: `packs` and `orders` are all that this installation has. Of two packs, whoever sees the one that was written
+/// later sees the other too; where that fails, the name in the cloud decides which of them renews.
 pub fn holders<'a>(
     pack: &ConcurrencyPack,
     packs: impl Iterator<Item = &'a ConcurrencyPack>,
+    may_adopt: impl Fn(&ConcurrencyPack) -> bool,
     orders: impl Iterator<Item = &'a PackOrder>,
     observation: Option<&Observation>,
 ) -> Holders {
     let place = |pack: &ConcurrencyPack| (pack.metadata.namespace.clone(), pack.metadata.name.clone());
     let others: Vec<&ConcurrencyPack> = packs.filter(|other| place(other) != place(pack)).collect();
+    let orders: Vec<&PackOrder> = orders.collect();
     let lives = |order: &PackOrder| {
         others.iter().any(|other| other.metadata.uid.as_deref() == Some(order.spec.pack_ref.uid.as_str()))
     };
-    let orders: Vec<&PackOrder> = orders.filter(|order| is_open(order) || lives(order)).collect();
     let holder = |id: &String| {
         let instance = observation.and_then(|observation| observation.instances.get(id));
-        let held = others.iter().find_map(|other| held_by_pack(other, id, instance));
-        held.or_else(|| orders.iter().find_map(|order| held_by_order(order, id, instance)))
+        let packs = others.iter().find_map(|other| held_by_pack(other, &may_adopt, id, instance));
+        let orders_hold = || orders.iter().find_map(|order| held_by_order(order, lives(order), id, instance));
+        packs.or_else(orders_hold).or_else(|| held_elsewhere(pack, &orders, instance?))
     };
-    wanted(pack).iter().filter_map(|id| Some((id.clone(), holder(id)?))).collect()
+    named_ids(pack).iter().filter_map(|id| Some((id.clone(), holder(id)?))).collect()
 }
 
-fn held_by_pack(other: &ConcurrencyPack, id: &str, instance: Option<&Instance>) -> Option<String> {
+fn held_by_pack(
+    other: &ConcurrencyPack,
+    may_adopt: impl Fn(&ConcurrencyPack) -> bool,
+    id: &str,
+    instance: Option<&Instance>,
+) -> Option<String> {
     let how = match () {
         () if crate::pack::owns_instance(other, id) => "has it",
-        () if is_adopted(other, id) => "names it in spec.adopt too",
-        () if instance.is_some_and(|instance| is_marked(other, instance)) => "has given it its name",
+        () if is_adopted(other, id) && may_adopt(other) => "names it in spec.adopt too",
+        () if instance.is_some_and(|instance| carries_name_of(other, instance)) => "has given it its name",
         () => return None,
     };
     let namespace = other.metadata.namespace.as_deref().unwrap_or_default();
     Some(format!("ConcurrencyPack {namespace}/{} {how}", other.metadata.name.as_deref().unwrap_or_default()))
 }
 
-fn held_by_order(order: &PackOrder, id: &str, instance: Option<&Instance>) -> Option<String> {
+fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option<&Instance>) -> Option<String> {
+    let name = order.metadata.name.as_deref().unwrap_or_default();
     let named = order.spec.lines.iter().filter_map(|line| line.instance_id.as_deref());
     let brought = order.status.iter().flat_map(|status| &status.lines).flat_map(|line| &line.instance_ids);
     let marked = instance.is_some_and(|instance| instance.is_named(&order.spec.pack_name));
-    let holds = marked || named.chain(brought.map(String::as_str)).any(|of_order| of_order == id);
-    holds.then(|| format!("PackOrder {} is for it", order.metadata.name.as_deref().unwrap_or_default()))
+    let is_for_it = marked || named.chain(brought.map(String::as_str)).any(|of_order| of_order == id);
+    if is_for_it && (pack_lives || is_open(order)) {
+        return Some(format!("PackOrder {name} is for it"));
+    }
+    let shown = instance.and_then(|instance| instance.expiration)?;
+    paid_for(std::iter::once(order), OrderAction::Renew, Some(id), shown)
+        .map(|_| format!("PackOrder {name} has renewed it, and the cloud does not show that yet"))
+}
+
+/// Names of packs are given by packs: where none of these, nor any that was, has given it, another cluster or installation has.
+fn held_elsewhere(pack: &ConcurrencyPack, orders: &[&PackOrder], instance: &Instance) -> Option<String> {
+    let name = instance.name.as_deref().filter(|name| carries_a_hash(name))?;
+    let gone = |order: &&PackOrder| carries_hash(&order.spec.pack_ref.namespace, &order.spec.pack_ref.name, name);
+    let known = carries_name_of(pack, instance) || orders.iter().any(gone);
+    (!known).then(|| {
+        format!(
+            "it carries the name that a pack of another cluster or installation may have given it ({name}): if nobody has it, rename it in the console"
+        )
+    })
 }

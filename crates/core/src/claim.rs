@@ -7,7 +7,7 @@ use carpack_api::pack::{InstanceState, InstanceStatus, RenewFlag};
 use carpack_api::{ConcurrencyPack, PackOrder};
 use jiff::Timestamp;
 
-use crate::names::carries_hash;
+use crate::adoption::carries_name_of;
 use crate::observation::{Binding, Instance, Observation};
 use crate::order::has_paid;
 use crate::time::is_renewed;
@@ -134,15 +134,11 @@ pub fn owns_instance(pack: &ConcurrencyPack, id: &str) -> bool {
     pack.status.iter().flat_map(|s| &s.instances).any(|instance| instance.id == id)
 }
 
-/// A live instance that carries the pack's hash, and is none of those that it claims: nobody here has bought it.
-pub(crate) fn stranger<'a>(traces: Traces<'a>, claimed: &[Claimed<'a>]) -> Option<&'a Instance> {
-    let namespace = traces.pack.metadata.namespace.as_deref().unwrap_or_default();
-    let pack = traces.pack.metadata.name.as_deref().unwrap_or_default();
+/// The live instances that carry the pack's hash, and are none of those that it claims: nobody here has bought them.
+pub(crate) fn strangers<'a>(traces: Traces<'a>, claimed: &[Claimed<'a>]) -> impl Iterator<Item = &'a Instance> {
     let ours = |id: &str| claimed.iter().any(|c| c.id == id && c.state != InstanceState::Missing);
-    traces.observation?.instances.values().find(|i| {
-        let other = i.is_live(traces.now) && !ours(&i.id);
-        other && i.name.as_deref().is_some_and(|name| carries_hash(namespace, pack, name))
-    })
+    let instances = traces.observation.into_iter().flat_map(|observation| observation.instances.values());
+    instances.filter(move |i| i.is_live(traces.now) && !ours(&i.id) && carries_name_of(traces.pack, i))
 }
 
 /// True when what outlasts this expiry carries the whole pack: what expires then is not needed any more. An instance that was

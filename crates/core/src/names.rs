@@ -4,6 +4,9 @@ use carpack_api::order::OrderAction;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+/// Length of the hash in a name.
+const HASH: usize = 8;
+
 /// Name of an order: `<namespace>.<name>.<action>-<ordinal>`. A namespace has no dot, so no two packs share a name.
 pub fn order_name(namespace: &str, name: &str, action: OrderAction, ordinal: i64) -> String {
     let action = match action {
@@ -60,6 +63,15 @@ pub fn carries_hash(namespace: &str, name: &str, observed: &str) -> bool {
         .is_some_and(|(title, rest)| title.ends_with('-') && (rest.is_empty() || appended_number(rest).is_some()))
 }
 
+/// True when a name in the cloud may carry the hash of any pack.
+pub fn carries_a_hash(observed: &str) -> bool {
+    let is_hash =
+        |text: &str| text.len() == HASH && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let ends = |text: &str| text.rsplit_once('-').is_some_and(|(title, end)| !title.is_empty() && is_hash(end));
+    let unnumbered = observed.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_', ' ']);
+    ends(observed) || ends(unnumbered)
+}
+
 /// How the cloud appends a number is not documented: digits, with or without a separator, are taken for one.
 fn appended_number(rest: &str) -> Option<&str> {
     let digits = rest.strip_prefix(['-', '_', ' ']).unwrap_or(rest);
@@ -82,7 +94,7 @@ pub fn client_token(
 }
 
 fn hash(namespace: &str, name: &str) -> String {
-    digest(&[namespace, name]).chars().take(8).collect()
+    digest(&[namespace, name]).chars().take(HASH).collect()
 }
 
 /// Hexadecimal SHA-256 of the parts, each with its length before it, so that shifted parts never meet.
@@ -136,6 +148,19 @@ mod tests {
             assert!(!carries_hash("events", "concert", &other), "{other}");
         }
         assert!(!carries_hash("events", "other", &name));
+    }
+
+    #[test]
+    fn a_name_that_a_pack_may_have_given_is_told_from_others() {
+        let name = cloud_name("events", "concert", None, 0);
+        for given in [name.clone(), format!("{name}-1"), format!("{name}_100"), "gala-002-0123abcd".to_owned()] {
+            assert!(carries_a_hash(&given), "{given}");
+        }
+        for other in
+            ["by hand", "by-hand-3", "-0123abcd", "0123abcd", "gala-0123ABCD", "gala-0123abc", "gala-0123abcde", ""]
+        {
+            assert!(!carries_a_hash(other), "{other}");
+        }
     }
 
     #[test]

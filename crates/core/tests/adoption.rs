@@ -4,7 +4,7 @@
 mod world;
 
 use carpack_api::common::Time;
-use carpack_api::order::LineState;
+use carpack_api::order::{LineState, OrderAction, OrderState};
 use carpack_api::pack::{Adopt, ExpirationTimeSource, RenewFlag};
 use carpack_api::{ConcurrencyPack, Mode, PackOrder};
 use carpack_core::names::{carries_hash, cloud_name};
@@ -13,7 +13,7 @@ use carpack_core::pack::Effect;
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::json;
-use world::{NAME, NAMESPACE, World, pack};
+use world::{NAME, NAMESPACE, Reply, World, pack};
 
 const IDS: [&str; 3] = ["i-a", "i-b", "i-c"];
 
@@ -147,6 +147,23 @@ fn neighbours_order(status: serde_json::Value, uid: &str) -> PackOrder {
     let instance = json!({"id": "i-b", "state": "Usable", "renewFlag": "Manual"});
     other.status = serde_json::from_value(json!({"instances": [instance]})).unwrap();
 })])]
+#[case::the_cloud_itself_renews_it("AdoptionMismatch", |w: &mut World| {
+    w.instances.get_mut("i-b").unwrap().renew_flag = RenewFlag::Auto;
+})]
+#[case::in_a_project_that_is_not_told("BindingUnknown", |w: &mut World| {
+    w.instances.get_mut("i-b").unwrap().project = Binding::Unknown;
+})]
+#[case::it_carries_the_name_of_a_pack_that_is_not_here("AlreadyClaimed", |w: &mut World| {
+    w.instances.get_mut("i-b").unwrap().name = Some(cloud_name("elsewhere", "other", None, 1));
+})]
+#[case::its_renewal_is_not_seen_yet("AlreadyClaimed", |w: &mut World| {
+    let lines = json!([{"index": 0, "state": "Done", "attempts": 1}]);
+    let mut order = neighbours_order(json!({"state": "Fulfilled", "lines": lines}), "gone");
+    order.spec.action = OrderAction::Renew;
+    order.spec.lines[0].instance_id = Some("i-b".into());
+    order.spec.lines[0].renews_from = w.instances["i-b"].expiration.map(Time);
+    w.neighbours_orders = vec![order];
+})]
 #[case::another_pack_names_it_too("AlreadyClaimed", |w: &mut World| w.neighbours = vec![neighbour(|other| {
     other.spec.adopt = Some(Adopt { instance_ids: vec!["i-b".into()] });
 })])]
@@ -198,6 +215,41 @@ fn what_a_pack_that_is_gone_has_bought_may_be_taken_over() {
     assert_eq!((ready(&world), world.charges.len()), ("Active".into(), 0));
 }
 
+#[test]
+fn a_pack_that_may_take_over_nothing_keeps_nothing_from_others() {
+    let mut world = adopting(json!({}));
+    world.neighbours = vec![neighbour(|other| {
+        other.metadata.namespace = Some("strangers".into());
+        other.spec.adopt = Some(Adopt { instance_ids: vec!["i-b".into()] });
+    })];
+    world.settle();
+    assert_eq!((ready(&world), world.charges.len()), ("Active".into(), 0));
+}
+
+#[test]
+fn after_its_window_a_pack_takes_over_nothing_and_has_ended() {
+    let mut world = adopting(json!({"purchaseWindow": {"notAfter": "2026-11-30T00:00:00Z"}}));
+    world.settle();
+    assert_eq!(world.condition("Ended").unwrap(), ("True".into(), "WindowClosed".into()));
+    assert_eq!((world.status().instances.len(), world.changes.len()), (0, 0));
+}
+
+#[test]
+fn what_was_paid_for_and_never_came_may_be_replaced_by_what_is_there() {
+    let mut world = adopting(json!({}));
+    let adopt = world.pack.as_mut().unwrap().spec.adopt.take();
+    world.replies = vec![Reply::Partial(0)];
+    world.settle();
+    world.undelivered.clear();
+    assert_eq!((ready(&world), world.bought()), ("AwaitingDelivery".into(), 1));
+    let lines = &mut world.orders[0].status.as_mut().unwrap().lines;
+    (lines[0].state, lines[0].instance_ids) = (LineState::Done, Vec::new());
+    world.orders[0].status.as_mut().unwrap().state = Some(OrderState::Fulfilled);
+    world.spec(|spec| spec.adopt = adopt);
+    world.settle();
+    assert_eq!((ready(&world), world.bought()), ("Active".into(), 1));
+}
+
 #[rstest]
 #[case(Mode::Observe, "Observing")]
 #[case(Mode::DryRun, "DryRun")]
@@ -206,7 +258,11 @@ fn a_mode_that_only_looks_says_what_would_be_taken_over(#[case] mode: Mode, #[ca
     world.spec(|spec| spec.mode = mode);
     world.settle();
     assert_eq!((ready(&world), world.changes.len(), world.status().instances.len()), (reason.into(), 0, 0));
-    assert!(world.status().next.as_ref().unwrap().ends_with("would take over i-a, i-b, i-c"), "{:?}", world.status());
+    assert!(
+        world.status().next.as_ref().unwrap().ends_with("would take over i-a, i-b, i-c and bind them to project cap-a"),
+        "{:?}",
+        world.status()
+    );
     world.spec(|spec| spec.mode = Mode::ApprovalRequired);
     world.settle();
     assert_eq!(ready(&world), "Active", "it costs nothing, and needs no approval");
@@ -226,17 +282,83 @@ fn a_purchase_that_waits_is_void_once_the_pack_is_to_take_over_what_exists() {
 }
 
 #[test]
-fn what_does_not_carry_the_packs_name_is_not_renewed_before_it_does() {
+fn what_does_not_carry_the_packs_name_is_not_renewed_before_it_does_and_holds_back_no_other() {
     let mut world = adopting(json!({}));
     world.stubborn = Some("i-b".into());
     world.settle();
     until_due(&mut world);
     world.settle();
-    assert_eq!((world.renewed(), world.condition("RenewalOnTrack").unwrap().1.as_str()), (0, "NameNotSeen"));
+    assert_eq!((world.renewed(), world.condition("RenewalOnTrack").unwrap().1.as_str()), (2, "NameNotSeen"));
+    let name = cloud_name(NAMESPACE, NAME, None, 0);
+    assert!(world.condition_message("RenewalOnTrack").contains(&format!("rename it to {name}-2 in the console")));
     world.stubborn = None;
     world.pass(SignedDuration::from_mins(1));
     world.settle();
     assert_eq!(world.renewed(), 3);
+}
+
+#[test]
+fn what_the_cloud_shows_without_a_name_is_renewed_all_the_same() {
+    let mut world = adopting(json!({}));
+    world.instances.values_mut().for_each(|instance| instance.name = None);
+    world.settle();
+    until_due(&mut world);
+    world.settle();
+    assert_eq!(world.renewed(), 3);
+}
+
+#[test]
+fn a_successor_waits_until_its_predecessor_has_given_up_the_name_that_it_is_bought_under() {
+    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    for (instance, number) in world.instances.values_mut().zip(1..) {
+        instance.name = Some(format!("{}-{number}", cloud_name(NAMESPACE, NAME, None, 1)));
+    }
+    world.stubborn = Some("i-b".into());
+    world.settle();
+    until_due(&mut world);
+    world.settle();
+    assert_eq!((world.orders.len(), world.condition("RenewalOnTrack").unwrap().1.as_str()), (0, "NameNotSeen"));
+    world.stubborn = None;
+    world.pass(SignedDuration::from_mins(1));
+    world.settle();
+    assert_eq!((world.bought(), world.unresolved()), (1, false), "{:?}", world.condition("RenewalOnTrack"));
+}
+
+#[test]
+fn a_successor_is_void_when_another_has_given_its_predecessor_its_name_meanwhile() {
+    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    world.settle();
+    until_due(&mut world);
+    assert_eq!(world.orders.len(), 1);
+    world.instances.values_mut().for_each(|instance| instance.name = Some("another cluster's".into()));
+    world.step_order(0);
+    world.pass(SignedDuration::from_secs(1));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    for _ in 0..12 {
+        world.step_order(0);
+    }
+    assert_eq!((world.bought(), world.orders[0].status.as_ref().unwrap().lines[0].state), (0, LineState::Void));
+}
+
+#[test]
+fn a_renewal_that_an_earlier_object_of_the_name_has_paid_for_is_not_ordered_again_and_again() {
+    let mut world = adopting(json!({}));
+    world.settle();
+    until_due(&mut world);
+    let from = world.instances["i-a"].expiration;
+    world.settle();
+    assert_eq!((world.orders.len(), world.renewed()), (1, 3));
+    let pack = world.pack.as_mut().unwrap();
+    (pack.status, pack.metadata.uid) = (None, Some("uid-2".into()));
+    world.settle();
+    assert_eq!(ready(&world), "Active");
+    // A list of before.
+    world.instances.values_mut().for_each(|instance| instance.expiration = from);
+    world.pass(SignedDuration::from_hours(2));
+    world.settle();
+    assert_eq!((world.orders.len(), world.renewed()), (1, 3));
+    assert_eq!(world.condition("RenewalOnTrack").unwrap().1, "PaidNotDelivered");
 }
 
 #[test]

@@ -47,13 +47,13 @@ fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Op
         LineState::Committed if is_unpaid(line) => settle_by_hand(input, line),
         LineState::Committed => deliver(input, spec, line).or_else(|| settle_by_hand(input, line)),
         // What was believed absent, and shows after all.
-        LineState::Pending if line.doubts > 0 => adopt(input, spec, line, line.submit_time.as_ref()?.0),
+        LineState::Pending if line.doubts > 0 => recognise(input, spec, line, line.submit_time.as_ref()?.0),
         LineState::Pending | LineState::Done | LineState::Rejected | LineState::Void => None,
     }
 }
 
 /// A call that is proven by what it left behind was executed.
-fn adopt(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus, submitted: Timestamp) -> Option<String> {
+fn recognise(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus, submitted: Timestamp) -> Option<String> {
     line.instance_ids = trace(input, spec, submitted)?;
     line.state = LineState::Committed;
     line.in_doubt_since = None;
@@ -66,7 +66,7 @@ fn adopt(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus, submitted: 
 
 fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Option<String> {
     let submitted = line.submit_time.as_ref()?.0;
-    if let Some(found) = adopt(input, spec, line, submitted) {
+    if let Some(found) = recognise(input, spec, line, submitted) {
         return Some(found);
     }
     let earliest = line.last_look_time.as_ref().map_or(quarantine_end(input, submitted), |look| look.0);

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::Input;
 use super::lines::{has_paid, is_paid, last_call};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
-use crate::adoption::{is_adopted, is_marked};
+use crate::adoption::is_astray;
 use crate::brake;
-use crate::claim::{Claimed, Traces, claimed, is_outlasted, stranger, total};
+use crate::claim::{Claimed, Traces, claimed, is_outlasted, strangers, total};
 use crate::limits::{self, is_first};
 use crate::money;
 use crate::names::is_order_of;
@@ -426,7 +426,7 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     let Some(traces) = input.traces() else { return Gate::Open };
     let claimed = claimed(traces);
     let taken = observation.instances.values().find(|i| i.is_named(&input.order.spec.pack_name));
-    if let Some(instance) = taken.or_else(|| stranger(traces, &claimed)) {
+    if let Some(instance) = taken.or_else(|| strangers(traces, &claimed).next()) {
         return wait("NameTaken", stands_already(instance));
     }
     let Some(Time(ends)) = line.renews_from else { return check_place(input, traces) };
@@ -436,6 +436,9 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     });
     match ending {
         _ if is_outlasted(traces, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
+        Some(ending) if ending.observed.is_some_and(|observed| is_astray(traces.pack, observed)) => {
+            Gate::Void(lost_its_name(&ending.id))
+        }
         Some(ending) => check_until(input, ending.expiration),
         None => wait("Vanished", "what it replaces is not listed by the cloud"),
     }
@@ -481,11 +484,14 @@ pub(crate) fn check_project(
 
 pub(crate) fn stands_already(instance: &Instance) -> String {
     format!(
-        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; take it over with spec.adopt.instanceIds: [{}], return or rename it in the console, or let it run out",
+        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; return or rename it in the console, or let it run out",
         instance.id,
-        instance.name.as_deref().unwrap_or_default(),
-        instance.id
+        instance.name.as_deref().unwrap_or_default()
     )
+}
+
+fn lost_its_name(id: &str) -> String {
+    format!("instance {id}, which was taken over, does not carry the pack's name any more")
 }
 
 /// A renewal that was due by an earlier reading of the expiry, or an earlier `until`, may not be wanted any more.
@@ -518,8 +524,8 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
         return until;
     }
     if let Some(traces) = input.traces() {
-        if is_adopted(traces.pack, id) && !is_marked(traces.pack, instance) {
-            return Gate::Void(format!("instance {id} does not carry the pack's name any more"));
+        if is_astray(traces.pack, instance) {
+            return Gate::Void(lost_its_name(id));
         }
         let claimed = claimed(traces);
         if is_outlasted(traces, &claimed, from.0) {

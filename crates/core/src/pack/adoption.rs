@@ -1,22 +1,27 @@
 //! A pack that takes over what was already bought: what stands between it and the instances that it names.
 
-use carpack_api::Mode;
+use carpack_api::pack::RenewFlag;
+use carpack_api::{BillingMode, Mode};
 
 use super::finding::Finding;
-use super::purchase::{reachable_account, waiting_for};
+use super::purchase::{ended, reachable_account, window_closed};
 use super::view::View;
 use super::{Input, orders};
 use crate::account::Account;
-use crate::adoption::wanted;
+use crate::adoption::named_ids;
 use crate::claim::{Claimed, claim, total};
 use crate::condition::PURCHASED;
-use crate::observation::Instance;
+use crate::observation::{Binding, Instance};
 
 /// The instances that the pack takes over now, or why not. What it takes over it never buys.
 pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>> {
     let input = view.input;
     if let Some(order) = orders::open(&input) {
-        return Err(Box::new(waiting_for(view, order)));
+        let message = format!("waits until order {} is settled: {}", orders::name_of(order), orders::standing(order).1);
+        return Err(Box::new(Finding::working(PURCHASED, "EarlierOrderUnresolved", message)));
+    }
+    if window_closed(view) {
+        return Err(Box::new(ended()));
     }
     let account = reachable_account(view)?;
     if !account.grants_adoption(view.namespace) {
@@ -31,7 +36,7 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
         return Err(Box::new(Finding::working(PURCHASED, "AwaitingObservation", message).wants_sweep()));
     };
     let mut adopted = Vec::new();
-    for id in wanted(input.pack) {
+    for id in named_ids(input.pack) {
         let instance = observation.instances.get(id).filter(|instance| instance.is_live(input.now));
         let Some(instance) = instance else {
             let message =
@@ -44,7 +49,8 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
     check_count(view, &adopted)?;
     if view.mode <= Mode::DryRun {
         let reason = if view.mode == Mode::Observe { "Observing" } else { "DryRun" };
-        let what = format!("take over {}", wanted(input.pack).join(", "));
+        let bound = input.pack.spec.project.as_deref().map(|project| format!(" and bind them to project {project}"));
+        let what = format!("take over {}{}", named_ids(input.pack).join(", "), bound.unwrap_or_default());
         let finding = Finding::held(PURCHASED, reason, format!("mode {:?}: would {what}", view.mode));
         return Err(Box::new(finding.next(format!("nothing (mode {:?}): would {what}", view.mode))));
     }
@@ -73,7 +79,16 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
             None => not_said(unknown, format!("of which {what} instance {id} is")),
         });
     }
+    if instance.renew_flag == RenewFlag::Auto && spec.billing_mode == BillingMode::Daily {
+        let message = format!(
+            "the cloud itself renews instance {id}, which it does with Monthly packs alone, and spec.billingMode is Daily"
+        );
+        return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)));
+    }
     let namespace = input.pack.metadata.namespace.as_deref().unwrap_or_default();
+    if instance.project == Binding::Unknown && !account.grants_project(namespace, "*") {
+        return Err(not_said("BindingUnknown", format!("to which project instance {id} is bound")));
+    }
     match instance.project.project().filter(|project| !account.grants_project(namespace, project)) {
         Some(project) => {
             let message = format!(
@@ -87,15 +102,15 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
 }
 
 fn check_count(view: &View<'_>, adopted: &[Claimed<'_>]) -> Result<(), Box<Finding>> {
-    let (held, wanted) = (total(adopted), view.input.pack.spec.quantity);
+    let (held, declared) = (total(adopted), view.input.pack.spec.quantity);
     if let Some(unknown) = adopted.iter().find(|c| c.known_concurrencies().is_none()) {
         return Err(not_said("CountUnknown", format!("how many concurrencies instance {} holds", unknown.id)));
     }
-    if held == wanted {
+    if held == declared {
         return Ok(());
     }
     let message = format!(
-        "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {wanted}: apply a pack of quantity {held}, or name others"
+        "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {declared}: apply a pack of quantity {held}, or name others"
     );
     Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)))
 }

@@ -8,7 +8,7 @@ use super::orders;
 use super::view::View;
 use super::{Change, Effect};
 use crate::account::wants_auto_renew;
-use crate::adoption::wanted;
+use crate::adoption::named_ids;
 use crate::claim::Claimed;
 use crate::names::{cloud_name, instance_name, number_of};
 use crate::order::has_paid;
@@ -52,12 +52,13 @@ pub(super) fn rename(view: &View<'_>) -> Option<Effect> {
     view.first_awake(renames.collect()).map(Effect::Change)
 }
 
-fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> String {
+/// The name that an instance is to have.
+pub(super) fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> String {
     let ids = |order: &'_ carpack_api::PackOrder| -> Vec<String> {
         order.status.iter().flat_map(|s| &s.lines).flat_map(|line| line.instance_ids.clone()).collect()
     };
     let bought_by = orders::own(&view.input, OrderAction::Buy).find(|o| has_paid(o) && ids(o).contains(&instance.id));
-    let adopted = wanted(view.input.pack);
+    let adopted = named_ids(view.input.pack);
     let (ordinal, together) = match bought_by {
         Some(order) => (order.spec.ordinal, ids(order)),
         None if adopted.contains(&instance.id) => (ADOPTED, adopted.to_vec()),

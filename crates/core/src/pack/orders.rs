@@ -17,8 +17,13 @@ use crate::time::{is_same_expiry, whole_up};
 
 /// Orders of one action that were made for this very object.
 pub(super) fn own<'a>(input: &Input<'a>, action: OrderAction) -> impl Iterator<Item = &'a PackOrder> {
-    let uid = input.pack.metadata.uid.as_deref().unwrap_or_default();
-    input.orders.iter().copied().filter(move |order| order.spec.action == action && order.spec.pack_ref.uid == uid)
+    let input = *input;
+    input.orders.iter().copied().filter(move |order| order.spec.action == action && is_own(&input, order))
+}
+
+/// True for an order that was made for this very object.
+pub(super) fn is_own(input: &Input<'_>, order: &PackOrder) -> bool {
+    input.pack.metadata.uid.as_deref().unwrap_or_default() == order.spec.pack_ref.uid
 }
 
 pub(super) fn uid(input: &Input<'_>) -> String {

@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::orders::{self, Draft};
 use super::view::View;
 use crate::account::{Account, Health, PriceProblem};
-use crate::claim::stranger;
+use crate::claim::strangers;
 use crate::condition::PURCHASED;
 use crate::money;
 use crate::order::{check_project, not_granted, not_offered, opening, opens_at, stands_already};
@@ -20,10 +20,7 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         return waiting_for(view, order);
     }
     if window_closed(view) {
-        return Finding::ended(
-            "WindowClosed",
-            "not bought: purchaseWindow.notAfter has passed; nothing is bought any more",
-        );
+        return ended();
     }
     if let Some(order) = orders::newest(orders::own(&input, OrderAction::Buy)) {
         let (reason, message) = orders::standing(order);
@@ -58,7 +55,11 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
     if let Some(finding) = project_problem(view, account) {
         return finding;
     }
-    if let Some(finding) = name_taken(view) {
+    if let Some(mut finding) = name_taken(view) {
+        let ids: Vec<&str> = strangers(view.input.traces(), &view.claimed).map(|i| i.id.as_str()).collect();
+        let adopt =
+            format!("; to take it over, if no other cluster has it, set spec.adopt.instanceIds: [{}]", ids.join(", "));
+        finding.message.push_str(&adopt);
         return finding;
     }
     match view.mode {
@@ -94,7 +95,7 @@ fn purchasing(what: &str, price: &str) -> Finding {
 }
 
 /// The sentence and reason of an order that is under way.
-pub(super) fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
+fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
     let (reason, message) = orders::standing(order);
     let name = orders::name_of(order);
     if order.spec.pack_ref.uid != orders::uid(&view.input) {
@@ -121,7 +122,12 @@ pub(super) fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Fi
     }
 }
 
-fn window_closed(view: &View<'_>) -> bool {
+/// Nothing is bought or taken over any more.
+pub(super) fn ended() -> Finding {
+    Finding::ended("WindowClosed", "not bought: purchaseWindow.notAfter has passed; nothing is bought any more")
+}
+
+pub(super) fn window_closed(view: &View<'_>) -> bool {
     let window = view.input.pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
     window.is_some_and(|not_after| view.input.now >= not_after.0)
 }
@@ -162,6 +168,6 @@ fn project_problem(view: &View<'_>, account: &Account) -> Option<Finding> {
 
 /// What already stands under the wanted name is never bought a second time.
 pub(super) fn name_taken(view: &View<'_>) -> Option<Finding> {
-    let other = stranger(view.input.traces(), &view.claimed)?;
+    let other = strangers(view.input.traces(), &view.claimed).next()?;
     Some(Finding::stuck(PURCHASED, "NameTaken", stands_already(other)))
 }

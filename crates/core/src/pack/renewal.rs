@@ -8,11 +8,12 @@ use carpack_api::{Money, PackOrder};
 use jiff::{SignedDuration, Timestamp};
 
 use super::finding::Finding;
+use super::flags::wanted_name;
 use super::orders::{self, Draft};
 use super::purchase::{name_taken, usable_account};
 use super::view::View;
 use crate::account::PriceProblem;
-use crate::adoption::{is_adopted, is_marked};
+use crate::adoption::{is_adopted, is_astray};
 use crate::claim::{Claimed, brought, is_outlasted, total};
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
@@ -133,21 +134,32 @@ fn by_us(view: &View<'_>) -> Finding {
         .renewal(first)
         .wants_sweep();
     }
-    if let Some(instance) = due.iter().find(|c| !may_be_renewed(view, c)) {
-        let message = format!("instance {} is not renewed before it carries the pack's name", instance.id);
-        return Finding::working(RENEWAL_ON_TRACK, "NameNotSeen", message).renewal(first).wants_sweep();
-    }
-    match strategy(spec) {
-        RenewalStrategy::Extend => extend(view, &due, quote, next),
-        RenewalStrategy::Replace => replace(view, ends, quote, next),
+    let (nameless, named): (Vec<&Claimed<'_>>, Vec<&Claimed<'_>>) =
+        due.iter().partition(|c| to_be_named(view, c).is_some());
+    match (strategy(spec), nameless.first().and_then(|c| Some((c, to_be_named(view, c)?)))) {
+        (RenewalStrategy::Extend, _) if !named.is_empty() => extend(view, &named, quote, next),
+        (_, Some((instance, name))) => {
+            let message = format!(
+                "instance {}, which was taken over, is renewed once it carries the pack's name: if it does not get it by itself, rename it to {name} in the console",
+                instance.id
+            );
+            Finding::stuck(RENEWAL_ON_TRACK, "NameNotSeen", message).wants_sweep()
+        }
+        (RenewalStrategy::Extend, None) => extend(view, &due, quote, next),
+        (RenewalStrategy::Replace, None) => replace(view, ends, quote, next),
     }
     .renewal(first)
 }
 
-/// What was taken over carries the pack's name before money is spent on it.
-fn may_be_renewed(view: &View<'_>, instance: &Claimed<'_>) -> bool {
+/// The name that an instance which was taken over is to carry before money is spent on it, while it carries another. Where it
+/// gets a successor, that is its very own one: the successor is bought under another name of the pack.
+fn to_be_named(view: &View<'_>, instance: &Claimed<'_>) -> Option<String> {
     let pack = view.input.pack;
-    !is_adopted(pack, &instance.id) || instance.observed.is_some_and(|observed| is_marked(pack, observed))
+    let observed = instance.observed.filter(|observed| is_adopted(pack, &observed.id))?;
+    let name = observed.name.as_deref()?;
+    let wanted = wanted_name(view, instance, name);
+    let replaced = strategy(&pack.spec) == RenewalStrategy::Replace;
+    (is_astray(pack, observed) || replaced && wanted != name).then_some(wanted)
 }
 
 fn strategy(spec: &ConcurrencyPackSpec) -> RenewalStrategy {
@@ -272,7 +284,9 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
         format!("delete PackOrder {name} in namespace {}", input.operator_namespace)
     };
     // What a successor was bought for is not renewed either.
-    let paid = orders::paid_for(orders::own(&input, action), action, instance, from);
+    // An instance is the same under whatever object of this name it was renewed; the end of a pack is that of this very object.
+    let known = input.orders.iter().copied().filter(|order| instance.is_some() || orders::is_own(&input, order));
+    let paid = orders::paid_for(known, action, instance, from);
     let replaced = || orders::paid_for(orders::own(&input, OrderAction::Buy), OrderAction::Buy, None, from);
     if let Some(order) = paid.or_else(replaced) {
         let sent = last_call(order.status.iter().flat_map(|status| &status.lines)).unwrap_or(from);

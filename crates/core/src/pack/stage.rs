@@ -17,14 +17,19 @@ use crate::time::{plus, short};
 /// Decides about a pack that has our finalizer and is not being deleted.
 pub(super) fn decide(input: &Input<'_>) -> Decision {
     let view = View::new(*input);
-    match input.pack.spec.adopt {
-        _ if view.purchased() => bought(&view),
-        None => not_bought(&view, purchase::plan(&view)),
-        Some(_) => match adoption::plan(&view) {
-            // It is on record before anything is done with it.
-            Ok(adopted) => Decision { effect: None, ..bought(&View::of(*input, adopted)) },
-            Err(finding) => not_bought(&view, *finding),
-        },
+    let adopts = input.pack.spec.adopt.is_some();
+    // What was paid for and never came may be replaced by what is there.
+    let has_nothing = view.claimed.is_empty() && orders::open(input).is_none();
+    if view.purchased() && !(adopts && has_nothing) {
+        return bought(&view);
+    }
+    if !adopts {
+        return not_bought(&view, purchase::plan(&view));
+    }
+    match adoption::plan(&view) {
+        // It is on record before anything is done with it.
+        Ok(adopted) => Decision { effect: None, ..bought(&View::of(*input, adopted)) },
+        Err(finding) => not_bought(&view, *finding),
     }
 }
 
@@ -196,8 +201,10 @@ fn expired(view: &View<'_>) -> Decision {
         Finding::good(ENDED, "Ended", "ended as planned")
     } else {
         let message = format!(
-            "expired at {at} without having been renewed; nothing is bought on its own account: to buy anew, run kubectl delete concurrencypack {} -n {} and apply it again",
-            view.name, view.namespace
+            "expired at {at} without having been renewed; nothing is bought on its own account: to buy anew, run kubectl delete concurrencypack {} -n {} and apply it again{}",
+            view.name,
+            view.namespace,
+            if spec.adopt.is_some() { " without spec.adopt" } else { "" }
         );
         verdicts.push(verdict(READY, Some(false), "Expired", message.clone()));
         let missed = Finding::stuck(RENEWAL_ON_TRACK, "Missed", message);

@@ -251,7 +251,13 @@ impl World {
 
     pub fn step_pack(&mut self) -> Option<pack::Effect> {
         let pack = self.pack.clone()?;
-        self.holders = holders(&pack, self.neighbours.iter(), self.neighbours_orders.iter(), self.observation.as_ref());
+        let account = self.account.clone();
+        let may_adopt = |other: &ConcurrencyPack| {
+            let namespace = other.metadata.namespace.clone().unwrap_or_default();
+            account.as_ref().is_some_and(|account| account.grants_adoption(&namespace))
+        };
+        let all_orders = self.neighbours_orders.iter().chain(&self.orders);
+        self.holders = holders(&pack, self.neighbours.iter(), may_adopt, all_orders, self.observation.as_ref());
         let orders: Vec<&PackOrder> = self.orders.iter().collect();
         let decision = pack::decide(&self.pack_input(&pack, &orders));
         assert!(decision.wake_at.is_none_or(|at| at > self.now), "wake_at lies in the past");
@@ -516,6 +522,11 @@ impl World {
     pub fn condition(&self, kind: &str) -> Option<(String, String)> {
         let status = self.pack.as_ref()?.status.as_ref()?;
         status.conditions.iter().find(|c| c.type_ == kind).map(|c| (c.status.clone(), c.reason.clone()))
+    }
+
+    pub fn condition_message(&self, kind: &str) -> String {
+        let conditions = &self.status().conditions;
+        conditions.iter().find(|c| c.type_ == kind).map(|c| c.message.clone()).unwrap_or_default()
     }
 
     pub fn ready(&self) -> String {
