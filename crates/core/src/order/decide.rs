@@ -5,8 +5,9 @@ use carpack_api::order::{LineState, LineStatus};
 use carpack_api::{ORDER_FINALIZER, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
+use super::approval::covers_later_renewals;
 use super::evidence::{self, exhausted, may_repeat, quarantine_end};
-use super::gate::{Gate, covers_later_renewals, gate, hold};
+use super::gate::{Gate, gate, hold};
 use super::lines::{is_paid, is_settled, last_call, note, with_lines};
 use super::report::report;
 use super::{Decision, Effect, Input};

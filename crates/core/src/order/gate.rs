@@ -1,30 +1,19 @@
 //! The last gate before money moves: what stands between an unsent line and its call.
 
 use carpack_api::common::Time;
-use carpack_api::order::{ApprovalScope, Decision as Word, LineState, LineStatus, OrderAction, OrderLine, OrderState};
-use carpack_api::pack::{InstanceState, RenewalMode, RenewalStrategy};
+use carpack_api::order::{Decision as Word, LineState, LineStatus, OrderAction, OrderLine, OrderState};
+use carpack_api::pack::{RenewalMode, RenewalStrategy};
 use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder, PackOrderSpec};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Input;
-use super::lines::{has_paid, is_paid, last_call};
+use super::approval::{falls_short, is_approved};
+use super::lines::{has_paid, is_paid};
+use super::{Input, look};
 use crate::account::{Account, Health, PriceProblem, check_max_price};
-use crate::adoption::is_astray;
 use crate::brake;
-use crate::claim::{Claimed, Traces, claimed, is_outlasted, strangers, total};
 use crate::limits::{self, is_first};
-use crate::money;
 use crate::names::is_order_of;
-use crate::observation::{Instance, Observation, seen_off};
-use crate::time::{is_renewed, is_same_expiry, next_renewal, plus, renewal_duration};
-
-/// The look in hand is not new enough.
-pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
-
-/// What is read or declared otherwise since the order was made.
-const LASTS_UNTIL: &str = "what it renews lasts until renewal.until, and is not renewed";
-
-const OUTLASTED: &str = "what outlasts the expiry that it renews from carries the whole pack already";
+use crate::time::{is_renewed, plus, renewal_duration};
 
 /// What stands between an unsent line and its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +35,8 @@ pub(super) enum Gate {
     Void(String),
 }
 
-fn wait(reason: &'static str, message: impl Into<String>) -> Gate {
+/// Something that may pass.
+pub(super) fn wait(reason: &'static str, message: impl Into<String>) -> Gate {
     Gate::Wait { reason, message: message.into(), wants_sweep: false }
 }
 
@@ -66,7 +56,7 @@ pub(super) fn hold(input: &Input<'_>) -> Gate {
 }
 
 /// True when a moment is past by our clock and by the cloud's: what it ends is over for good, and clocks are set right again.
-fn is_past(input: &Input<'_>, moment: Timestamp) -> bool {
+pub(super) fn is_past(input: &Input<'_>, moment: Timestamp) -> bool {
     plus(input.now, input.clock_ahead.max(SignedDuration::ZERO).saturating_mul(-1)) >= moment
 }
 
@@ -78,7 +68,7 @@ pub(super) fn gate(
     line: &OrderLine,
     state: &LineStatus,
 ) -> Gate {
-    first([hold.clone(), check_bought(input, line), check_observed(input, cleared, line, state)].into_iter())
+    first([hold.clone(), check_bought(input, line), look::check(input, cleared, line, state)].into_iter())
 }
 
 /// What ends a line goes before what delays it.
@@ -235,7 +225,7 @@ pub(crate) fn paid_for<'a>(
 }
 
 /// The other orders for the same namespace and name.
-fn others<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a PackOrder> {
+pub(super) fn others<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a PackOrder> {
     let own = input.order.metadata.name.clone();
     input.siblings.iter().copied().filter(move |o| o.metadata.name != own)
 }
@@ -302,70 +292,6 @@ fn check_ladder(input: &Input<'_>) -> Gate {
     }
 }
 
-fn is_approved(input: &Input<'_>) -> bool {
-    let spec = &input.order.spec;
-    let own = spec.approval.as_ref().is_some_and(|a| a.decision == Word::Approved);
-    own || is_renewal(input.order) && input.siblings.iter().any(|other| covers(other, input.order, input.now))
-}
-
-fn is_renewal(order: &PackOrder) -> bool {
-    order.spec.action == OrderAction::Renew || order.spec.lines.iter().any(|line| line.renews_from.is_some())
-}
-
-/// True when the approval of an earlier order reaches to this renewal: same pack, same terms, no higher price, in time.
-fn covers(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> bool {
-    is_meant_for(earlier, renewal, now) && same_terms(earlier, renewal) && no_higher_price(earlier, renewal)
-}
-
-/// Why the newest approval that was given for later renewals too does not reach to this one.
-fn falls_short(input: &Input<'_>) -> Option<String> {
-    let meant = input.siblings.iter().filter(|other| is_meant_for(other, input.order, input.now));
-    let newest = meant.filter(|_| is_renewal(input.order)).max_by_key(|other| other.spec.decision_time.0)?;
-    let name = newest.metadata.name.as_deref().unwrap_or_default();
-    let (a, b) = (&newest.spec, &input.order.spec);
-    let price = |spec: &PackOrderSpec| spec.quote.as_ref().map(money::display).unwrap_or_default();
-    let why = match () {
-        () if a.terms.duration != b.terms.duration => {
-            format!("its duration is {}, this one's {}", a.terms.duration, b.terms.duration)
-        }
-        () if !same_terms(newest, input.order) => "its terms are others".to_owned(),
-        () => format!("it was given for {}, and this one costs {}", price(a), price(b)),
-    };
-    Some(format!("; the approval of PackOrder {name} for later renewals does not reach to it: {why}"))
-}
-
-/// True while the approval of an earlier order is for later renewals of the same pack too.
-fn is_meant_for(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> bool {
-    let (a, b) = (&earlier.spec, &renewal.spec);
-    covers_later_renewals(a, now) && a.pack_ref == b.pack_ref && a.account_ref == b.account_ref
-}
-
-fn no_higher_price(earlier: &PackOrder, renewal: &PackOrder) -> bool {
-    match (&renewal.spec.quote, &earlier.spec.quote) {
-        (Some(new), Some(old)) => check_max_price(new, Some(old)).is_ok(),
-        _ => false,
-    }
-}
-
-/// True while the approval of an order reaches to later renewals.
-pub(super) fn covers_later_renewals(spec: &PackOrderSpec, now: Timestamp) -> bool {
-    spec.approval.as_ref().is_some_and(|approval| {
-        approval.decision == Word::Approved
-            && approval.scope == ApprovalScope::ThisAndLaterRenewals
-            && approval.until.as_ref().is_none_or(|until| now < until.0)
-    })
-}
-
-fn same_terms(earlier: &PackOrder, renewal: &PackOrder) -> bool {
-    let (a, b) = (&earlier.spec.terms, &renewal.spec.terms);
-    a.application_type == b.application_type
-        && a.billing_mode == b.billing_mode
-        && a.region == b.region
-        && a.concurrency_scale == b.concurrency_scale
-        && a.duration == b.duration
-        && b.quantity <= a.quantity
-}
-
 /// Unpriced, dearer than quoted, or above the pack's maxPrice: no call.
 fn check_price(input: &Input<'_>) -> Gate {
     let spec = &input.order.spec;
@@ -399,151 +325,4 @@ fn check_limits(input: &Input<'_>) -> Gate {
         Some(message) => wait("AboveLimit", message),
         None => Gate::Open,
     }
-}
-
-/// What a sweep must show before money moves. It is newer than the order, than the last call for the line or by another order of the pack, and than the
-/// moment since which nothing else holds the order: while it was held, a person may have been at the console.
-fn check_observed(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderLine, state: &LineStatus) -> Gate {
-    let spec = &input.order.spec;
-    let calls = others(input).flat_map(|o| &o.status).flat_map(|status| &status.lines).chain([state]);
-    let since = last_call(calls).into_iter().chain(cleared).fold(spec.decision_time.0, Timestamp::max);
-    let fresh = |o: &&Observation| o.started > since && input.now.duration_since(o.started) < input.timing.stale_after;
-    let Some(observation) = input.observation.filter(fresh) else {
-        let message = "waits for a look at the cloud that is newer than the order".to_owned();
-        return Gate::Wait { reason: AWAITING_OBSERVATION, message, wants_sweep: true };
-    };
-    match spec.action {
-        OrderAction::Buy => check_purchase(input, line, observation),
-        OrderAction::Renew => check_renewal(input, line, observation),
-        OrderAction::Return => match line.instance_id.as_ref().and_then(|id| observation.instances.get(id)) {
-            Some(_) => Gate::Open,
-            None => Gate::Void("the instance is no longer listed".to_owned()),
-        },
-    }
-}
-
-fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
-    let Some(traces) = input.traces() else { return Gate::Open };
-    let claimed = claimed(traces);
-    let taken = observation.instances.values().find(|i| i.is_named(&input.order.spec.pack_name));
-    if let Some(instance) = taken.or_else(|| strangers(traces, &claimed).next()) {
-        return wait("NameTaken", stands_already(instance));
-    }
-    let Some(Time(ends)) = line.renews_from else { return check_place(input, traces) };
-    let ending = claimed.iter().find(|c| {
-        let here = c.state == InstanceState::Usable && c.observed.is_some();
-        here && c.expiration.is_some_and(|at| is_same_expiry(at, ends))
-    });
-    match ending {
-        _ if is_outlasted(traces, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
-        Some(ending) if ending.observed.is_some_and(|observed| is_astray(traces.pack, observed)) => {
-            Gate::Void(lost_its_name(&ending.id))
-        }
-        Some(ending) => check_until(input, ending.expiration),
-        None => wait("Vanished", "what it replaces is not listed by the cloud"),
-    }
-}
-
-/// A pack is not bought for a project that cannot take it any more.
-fn check_place(input: &Input<'_>, traces: Traces<'_>) -> Gate {
-    let Traces { pack, observation, .. } = traces;
-    let (Some(account), Some(project)) = (input.account, pack.spec.project.as_deref()) else { return Gate::Open };
-    check_project(pack, account, observation, project).map_or(Gate::Open, |(reason, message)| wait(reason, message))
-}
-
-/// Why the pack cannot be bound to a project, if it cannot.
-pub(crate) fn check_project(
-    pack: &ConcurrencyPack,
-    account: &Account,
-    observation: Option<&Observation>,
-    project: &str,
-) -> Option<(&'static str, String)> {
-    let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
-    if !account.grants_project(namespace, project) {
-        let message = format!(
-            "namespace {namespace} may not bind packs to project {project}: add the project to its entry in the tenants of account {}",
-            account.name
-        );
-        return Some(("ProjectNotGranted", message));
-    }
-    let Some(found) = observation.and_then(|o| o.projects.get(project)) else {
-        return Some(("ProjectNotFound", format!("the account has no project {project}: check spec.project")));
-    };
-    let wanted = &pack.spec.concurrency_scale;
-    match found.scale.as_ref() {
-        Some(scale) if scale == wanted => None,
-        Some(scale) => Some((
-            "ScaleMismatch",
-            format!(
-                "project {project} is of scale {scale} and this pack of {wanted}: a pack can only be bound to a project of its own scale"
-            ),
-        )),
-        None => Some(("ScaleUnknown", format!("the cloud does not say of which scale project {project} is"))),
-    }
-}
-
-pub(crate) fn stands_already(instance: &Instance) -> String {
-    format!(
-        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; return or rename it in the console, or let it run out",
-        instance.id,
-        instance.name.as_deref().unwrap_or_default()
-    )
-}
-
-fn lost_its_name(id: &str) -> String {
-    format!("instance {id}, which was taken over, does not carry the pack's name any more")
-}
-
-/// A renewal that was due by an earlier reading of the expiry, or an earlier `until`, may not be wanted any more.
-fn check_until(input: &Input<'_>, expiration: Option<Timestamp>) -> Gate {
-    match input.pack.zip(expiration).map(|(pack, at)| next_renewal(&pack.spec, at)) {
-        Some(None) => Gate::Void(LASTS_UNTIL.to_owned()),
-        Some(Some(_)) | None => Gate::Open,
-    }
-}
-
-fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
-    let (Some(id), Some(from)) = (&line.instance_id, &line.renews_from) else {
-        return Gate::Reject("InvalidOrder", "the line names no instance and expiry".to_owned());
-    };
-    let Some(instance) = observation.instances.get(id) else {
-        return wait("Vanished", format!("instance {id} is not listed by the cloud"));
-    };
-    match instance.expiration {
-        Some(expiration) if !is_same_expiry(expiration, from.0) => {
-            return Gate::Void("the expiry that it renews from has moved".to_owned());
-        }
-        None => return wait("ExpiryUnknown", format!("the cloud does not say when instance {id} expires")),
-        Some(_) if is_past(input, from.0) || instance.isolated => {
-            return Gate::Reject("DeadlinePassed", format!("instance {id} has expired"));
-        }
-        Some(_) => {}
-    }
-    let until = check_until(input, instance.expiration);
-    if until != Gate::Open {
-        return until;
-    }
-    if let Some(traces) = input.traces() {
-        if is_astray(traces.pack, instance) {
-            return Gate::Void(lost_its_name(id));
-        }
-        let claimed = claimed(traces);
-        if is_outlasted(traces, &claimed, from.0) {
-            return Gate::Void(OUTLASTED.to_owned());
-        }
-        let spec = &input.order.spec;
-        let ours = |c: &&Claimed<'_>| spec.lines.iter().any(|line| line.instance_id.as_ref() == Some(&c.id));
-        let held = total(claimed.iter().filter(ours));
-        if held > spec.terms.quantity {
-            return Gate::Void(format!(
-                "its instances hold {held} concurrencies, and it was made and priced for {}",
-                spec.terms.quantity
-            ));
-        }
-    }
-    if !seen_off(instance.renew_flag, input.order.spec.terms.billing_mode) {
-        let message = format!("the cloud's own renewal of instance {id} is not seen off yet");
-        return Gate::Wait { reason: "AutoRenewStillOn", message, wants_sweep: true };
-    }
-    Gate::Open
 }

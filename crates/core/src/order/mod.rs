@@ -1,9 +1,11 @@
 //! What to do next for a PackOrder, and how the outcome of a paid call is recorded.
 
+mod approval;
 mod decide;
 mod evidence;
 mod gate;
 mod lines;
+mod look;
 mod report;
 
 use std::collections::BTreeSet;
@@ -19,11 +21,10 @@ use crate::observation::{DealsLook, Observation};
 use crate::{Event, Timing};
 
 pub use decide::decide;
-pub(crate) use gate::{
-    check_project, is_open, is_unresolved, not_granted, not_offered, opening, opens_at, paid_for, stands_already,
-};
+pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered, opening, opens_at, paid_for};
 pub(crate) use lines::last_call;
 pub use lines::{Outcome, adds_to, has_paid, intend, may_leave, settle};
+pub(crate) use look::{check_project, stands_already};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 
 /// Begins the annotations by which a person settles a call; see [`settle_annotation`].
