@@ -165,7 +165,9 @@ impl Operator {
         let packs = self.stores.packs.unreadable().into_iter().map(|name| format!("ConcurrencyPack {name}"));
         let orders = self.stores.orders.unreadable().into_iter().map(|name| format!("PackOrder {name}"));
         if let Some(unreadable) = packs.chain(orders).next() {
-            let why = format!("{unreadable} cannot be read, and may hold it");
+            let why = format!(
+                "{unreadable} cannot be read, and may hold it: run the version of carpack that wrote it, or correct it"
+            );
             for id in &adopt.instance_ids {
                 holders.entry(id.clone()).or_insert_with(|| why.clone());
             }

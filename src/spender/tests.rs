@@ -421,16 +421,13 @@ async fn an_object_that_cannot_be_read_may_hold_whatever_a_pack_wants_to_take_ov
     let world = World::leading().await;
     let mut pack = pack("gala");
     pack.spec.adopt = Some(Adopt { instance_ids: vec!["i-1".to_owned()] });
-    let holders = || world.operator.holders(&pack, &world.snapshot);
-    assert!(holders().is_empty());
+    let holder = |world: &World| world.operator.holders(&pack, &world.snapshot).remove("i-1").unwrap_or_default();
+    assert_eq!(holder(&world), "");
     world.operator.stores.packs.spoil(ObjectRef::new("strange").within("events"));
-    assert_eq!(holders()["i-1"], "ConcurrencyPack strange cannot be read, and may hold it");
+    assert!(holder(&world).starts_with("ConcurrencyPack strange cannot be read"), "{}", holder(&world));
     let world = World::leading().await;
     world.operator.stores.orders.spoil(ObjectRef::new("strange").within(TREASURY));
-    assert_eq!(
-        world.operator.holders(&pack, &world.snapshot)["i-1"],
-        "PackOrder strange cannot be read, and may hold it"
-    );
+    assert!(holder(&world).starts_with("PackOrder strange cannot be read"), "{}", holder(&world));
 }
 
 #[tokio::test]
