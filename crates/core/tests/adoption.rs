@@ -289,6 +289,7 @@ fn what_does_not_carry_the_packs_name_is_not_renewed_before_it_does_and_holds_ba
     until_due(&mut world);
     world.settle();
     assert_eq!((world.renewed(), world.condition("RenewalOnTrack").unwrap().1.as_str()), (2, "NameNotSeen"));
+    assert_eq!(world.condition("Stalled").unwrap().0, "True", "the name was refused");
     let name = cloud_name(NAMESPACE, NAME, None, 0);
     assert!(world.condition_message("RenewalOnTrack").contains(&format!("rename it to {name}-2 in the console")));
     world.stubborn = None;

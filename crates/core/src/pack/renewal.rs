@@ -7,6 +7,7 @@ use carpack_api::pack::{ConcurrencyPackSpec, InstanceState, RenewFlag, RenewalMo
 use carpack_api::{Money, PackOrder};
 use jiff::{SignedDuration, Timestamp};
 
+use super::Change;
 use super::finding::Finding;
 use super::flags::wanted_name;
 use super::orders::{self, Draft};
@@ -134,19 +135,16 @@ fn by_us(view: &View<'_>) -> Finding {
         .renewal(first)
         .wants_sweep();
     }
-    let (nameless, named): (Vec<&Claimed<'_>>, Vec<&Claimed<'_>>) =
-        due.iter().partition(|c| to_be_named(view, c).is_some());
-    match (strategy(spec), nameless.first().and_then(|c| Some((c, to_be_named(view, c)?)))) {
-        (RenewalStrategy::Extend, _) if !named.is_empty() => extend(view, &named, quote, next),
-        (_, Some((instance, name))) => {
-            let message = format!(
-                "instance {}, which was taken over, is renewed once it carries the pack's name: if it does not get it by itself, rename it to {name} in the console",
-                instance.id
-            );
-            Finding::stuck(RENEWAL_ON_TRACK, "NameNotSeen", message).wants_sweep()
-        }
-        (RenewalStrategy::Extend, None) => extend(view, &due, quote, next),
-        (RenewalStrategy::Replace, None) => replace(view, ends, quote, next),
+    // One that cannot be named holds back no other, but where one successor replaces them all.
+    let named: Vec<&Claimed<'_>> = due.iter().copied().filter(|c| to_be_named(view, c).is_none()).collect();
+    if (strategy(spec) == RenewalStrategy::Replace || named.is_empty())
+        && let Some(finding) = due.iter().find_map(|c| name_not_seen(view, c))
+    {
+        return finding.renewal(first);
+    }
+    match strategy(spec) {
+        RenewalStrategy::Extend => extend(view, &named, quote, next),
+        RenewalStrategy::Replace => replace(view, ends, quote, next),
     }
     .renewal(first)
 }
@@ -160,6 +158,19 @@ fn to_be_named(view: &View<'_>, instance: &Claimed<'_>) -> Option<String> {
     let wanted = wanted_name(view, instance, name);
     let replaced = strategy(&pack.spec) == RenewalStrategy::Replace;
     (is_astray(pack, observed) || replaced && wanted != name).then_some(wanted)
+}
+
+fn name_not_seen(view: &View<'_>, instance: &Claimed<'_>) -> Option<Finding> {
+    let name = to_be_named(view, instance)?;
+    let id = instance.id.clone();
+    let message = format!(
+        "instance {id}, which was taken over, is renewed once it carries the pack's name: if it does not get it by itself, rename it to {name} in the console"
+    );
+    let finding = match view.failure(&Change::Rename { id, name }) {
+        Some(_) => Finding::stuck(RENEWAL_ON_TRACK, "NameNotSeen", message),
+        None => Finding::working(RENEWAL_ON_TRACK, "NameNotSeen", message),
+    };
+    Some(finding.wants_sweep())
 }
 
 fn strategy(spec: &ConcurrencyPackSpec) -> RenewalStrategy {
