@@ -105,6 +105,17 @@ fn what_was_taken_over_has_a_successor_of_another_name() {
     assert_eq!((ready(&world), world.status().instances.len()), ("Active".into(), 3), "the successors alone are left");
 }
 
+/// Lets only the first order run, with a look that is newer than it.
+fn run_after_a_look(world: &mut World) {
+    world.step_order(0);
+    world.pass(SignedDuration::from_secs(1));
+    world.sweep();
+    world.pass(SignedDuration::from_secs(1));
+    for _ in 0..12 {
+        world.step_order(0);
+    }
+}
+
 fn neighbour(change: fn(&mut ConcurrencyPack)) -> ConcurrencyPack {
     let mut other = pack(json!({}));
     other.metadata.name = Some("other".into());
@@ -332,13 +343,7 @@ fn a_successor_is_void_when_another_has_given_its_predecessor_its_name_meanwhile
     until_due(&mut world);
     assert_eq!(world.orders.len(), 1);
     world.instances.values_mut().for_each(|instance| instance.name = Some("another cluster's".into()));
-    world.step_order(0);
-    world.pass(SignedDuration::from_secs(1));
-    world.sweep();
-    world.pass(SignedDuration::from_secs(1));
-    for _ in 0..12 {
-        world.step_order(0);
-    }
+    run_after_a_look(&mut world);
     assert_eq!((world.bought(), world.orders[0].status.as_ref().unwrap().lines[0].state), (0, LineState::Void));
 }
 
@@ -369,13 +374,7 @@ fn a_renewal_is_void_when_another_has_given_the_instance_its_name_meanwhile() {
     until_due(&mut world);
     assert_eq!(world.orders.len(), 1);
     world.instances.get_mut("i-b").unwrap().name = Some("another cluster's".into());
-    world.step_order(0);
-    world.pass(SignedDuration::from_secs(1));
-    world.sweep();
-    world.pass(SignedDuration::from_secs(1));
-    for _ in 0..12 {
-        world.step_order(0);
-    }
+    run_after_a_look(&mut world);
     let lines = world.orders[0].status.iter().flat_map(|status| &status.lines).map(|line| line.state);
     assert_eq!(lines.collect::<Vec<_>>(), [LineState::Committed, LineState::Void, LineState::Committed]);
     world.settle();
