@@ -15,7 +15,7 @@ tools: ## Build kube-apiserver, kube-controller-manager, kubectl, etcd and helm 
 demo: ## Run the operator against a real control plane and a simulated cloud, on this machine
 	@tools/build etcd kube-apiserver kube-controller-manager kubectl
 	cargo build --locked -p carpack -p carpack-testkit --bin carpack --bin carpack-demo
-	@cargo run --quiet --locked -p carpack-testkit --bin carpack-demo -- $(ARGS)
+	@"$${CARGO_TARGET_DIR:-target}/debug/carpack-demo" $(ARGS)
 
 test: tools ## Run all tests
 	cargo test --workspace --locked

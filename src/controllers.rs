@@ -136,6 +136,10 @@ pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
     }
     let pack = &order.spec.pack_ref;
     operator.queues.pack(ObjectRef::new(&pack.name).within(&pack.namespace));
+    if matches!(touched, Touched::Gone(_)) || !is_open(order) {
+        // What it was for may be free now.
+        queue_packs(operator, is_pending);
+    }
     let name = order.name_any();
     queue_orders(operator, |other| {
         let same = other.spec.pack_ref.namespace == pack.namespace && other.spec.pack_ref.name == pack.name;

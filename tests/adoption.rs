@@ -125,7 +125,7 @@ async fn without_leave_or_with_another_count_nothing_is_taken_over_and_nothing_b
     let tenants = json!([{"namespaces": [world.tenant], "projects": [], "adopt": true}]);
     world.put_account(json!({ "tenants": tenants })).await;
     let pack = world.until_reason("many", "AdoptionMismatch").await;
-    let advice = "the instances in spec.adopt hold 3 concurrencies, and spec.quantity is 4: apply a pack of quantity 3";
+    let advice = "the instances in spec.adopt hold 3 concurrencies, and spec.quantity is 4: delete this pack and apply it with quantity 3";
     assert!(message(&pack, "Ready").contains(advice), "{}", message(&pack, "Ready"));
     nothing_was_bought(&world).await;
     assert_eq!(world.asked("ModifyConcurrentPackage"), 0);

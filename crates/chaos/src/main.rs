@@ -23,6 +23,9 @@ const QUESTIONS: (usize, usize) = (1, 1000);
 /// A mistake that so many schedules do not show is not noticed.
 const TRIES: usize = 20_000;
 
+/// A seed by which all packs are of three concurrencies.
+const OF_THREE: u64 = 2;
+
 /// Runs carpack's own controllers and spender in virtual time, with faults at every effect.
 #[derive(Parser)]
 struct Arguments {
@@ -32,10 +35,11 @@ struct Arguments {
     /// What is shown of a replay.
     #[arg(long, default_value = "info,carpack=debug,carpack_chaos=debug")]
     log: String,
-    /// Every fault alone is run with so many seeds; with any, also beside everything else that may be different, with one.
+    /// Every fault alone is run with so many seeds; with any, also beside everything else that may be different, with one of quantity 3.
     #[arg(long, default_value_t = 20)]
     seeds: u64,
-    /// Every ordered pair of faults is run with so many seeds: with the first all of them, with others as long as there is time.
+    /// Every ordered pair of faults is run with so many seeds: with the first, of quantity 3, all of them; with others as long as
+    /// there is time.
     #[arg(long, default_value_t = 3)]
     pair_seeds: u64,
     /// How many minutes there are for the other seeds, from the beginning.
@@ -95,10 +99,11 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let mistakes = if arguments.no_sabotage { None } else { Some(make_mistakes(arguments.threads, out)?) };
     let seeds = arguments.seeds;
     let alone = (0..seeds).flat_map(matrix::atomic);
-    let crossed = (1..=seeds.min(1)).flat_map(matrix::beside_troubles);
+    let crossed = (seeds > 0).then_some(OF_THREE).into_iter().flat_map(matrix::beside_troubles);
     let budget = Duration::from_secs(arguments.minutes.saturating_mul(60));
-    let in_time = |schedule: &Schedule| schedule.seed <= 1 || began.elapsed() < budget;
-    let paired = (1..=arguments.pair_seeds).flat_map(matrix::pairs).step_by(arguments.every.max(1)).take_while(in_time);
+    let in_time = |schedule: &Schedule| schedule.seed <= OF_THREE || began.elapsed() < budget;
+    let pair_seeds = OF_THREE..OF_THREE.saturating_add(arguments.pair_seeds);
+    let paired = pair_seeds.flat_map(matrix::pairs).step_by(arguments.every.max(1)).take_while(in_time);
     let schedules = alone.chain(crossed).chain(paired);
     let told = AtomicUsize::new(0);
     let schedules: Box<dyn Iterator<Item = Schedule> + Send> = match arguments.beside.as_slice() {

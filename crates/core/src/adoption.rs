@@ -62,27 +62,42 @@ pub fn holders<'a>(
     };
     let holder = |id: &String| {
         let instance = observation.and_then(|observation| observation.instances.get(id));
-        let packs = others.iter().find_map(|other| held_by_pack(other, &may_adopt, id, instance));
-        let orders_hold = || orders.iter().find_map(|order| held_by_order(order, lives(order), id, instance));
-        packs.or_else(orders_hold).or_else(|| held_elsewhere(pack, &orders, instance?))
+        let by_order = || orders.iter().find_map(|order| held_by_order(order, lives(order), id, instance));
+        held_by_pack(&others, &may_adopt, id, instance)
+            .or_else(by_order)
+            .or_else(|| held_elsewhere(pack, &orders, instance?))
     };
     named_ids(pack).iter().filter_map(|id| Some((id.clone(), holder(id)?))).collect()
 }
 
+/// A pack that has it goes before one that only wants it.
 fn held_by_pack(
-    other: &ConcurrencyPack,
+    others: &[&ConcurrencyPack],
     may_adopt: impl Fn(&ConcurrencyPack) -> bool,
     id: &str,
     instance: Option<&Instance>,
 ) -> Option<String> {
-    let how = match () {
-        () if crate::pack::owns_instance(other, id) => "has it",
-        () if is_adopted(other, id) && may_adopt(other) => "names it in spec.adopt too",
-        () if instance.is_some_and(|instance| carries_name_of(other, instance)) => "has given it its name",
-        () => return None,
+    let has = |other: &&&ConcurrencyPack| crate::pack::owns_instance(other, id);
+    let named = |other: &&&ConcurrencyPack| instance.is_some_and(|instance| carries_name_of(other, instance));
+    let wants = |other: &&&ConcurrencyPack| {
+        is_adopted(other, id) && may_adopt(other) && instance.is_none_or(|instance| is_declared_by(other, instance))
     };
-    let namespace = other.metadata.namespace.as_deref().unwrap_or_default();
-    Some(format!("ConcurrencyPack {namespace}/{} {how}", other.metadata.name.as_deref().unwrap_or_default()))
+    let say = |other: &&ConcurrencyPack, how: &str| {
+        let namespace = other.metadata.namespace.as_deref().unwrap_or_default();
+        format!("ConcurrencyPack {namespace}/{} {how}", other.metadata.name.as_deref().unwrap_or_default())
+    };
+    let has = others.iter().find(has).map(|other| say(other, "has it"));
+    let named = || others.iter().find(named).map(|other| say(other, "has given it its name"));
+    let wants =
+        || others.iter().find(wants).map(|other| say(other, "names it in spec.adopt too: remove it from one of them"));
+    has.or_else(named).or_else(wants)
+}
+
+/// What a pack cannot take over, as the cloud shows it, it keeps from nobody.
+fn is_declared_by(pack: &ConcurrencyPack, instance: &Instance) -> bool {
+    let fits =
+        |observed: &Option<String>, declared: &str| observed.as_deref().is_none_or(|observed| observed == declared);
+    fits(&instance.scale, &pack.spec.concurrency_scale) && fits(&instance.region, &pack.spec.region)
 }
 
 fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option<&Instance>) -> Option<String> {
@@ -106,7 +121,7 @@ fn held_elsewhere(pack: &ConcurrencyPack, orders: &[&PackOrder], instance: &Inst
     let known = carries_name_of(pack, instance) || orders.iter().any(gone);
     (!known).then(|| {
         format!(
-            "it carries the name that a pack of another cluster or installation may have given it ({name}): if nobody has it, rename it in the console"
+            "it carries the name that a pack which is not here may have given it ({name}): if nobody has it, rename it in the console"
         )
     })
 }

@@ -34,9 +34,13 @@ fn engaged(
 ) -> Option<String> {
     let brake = tenant.brake.as_ref()?;
     let decisions = commitments.decisions.iter().filter(|(namespace, _)| tenant.covers(namespace)).map(|(_, at)| *at);
-    is_flood(brake, decisions).then(|| {
+    let released = brake.released_time.as_ref().map(|t| t.0);
+    let early = released.filter(|released| *released > commitments.now);
+    is_flood(brake, released.filter(|_| early.is_none()), decisions).then(|| {
+        let early = early.map(|released| format!("releasedTime {released} is yet to come, and releases nothing before; "));
         format!(
-            "the brake is on: more than {} purchases and returns of {} within {} minutes; they are held, renewals go on. Look at them with kubectl get packorders -n {treasury}, delete the packs that are not meant, or set spec.approval.decision of their orders to Denied, then release the rest: kubectl patch caraccount {} -n {treasury} --type=json -p '[{{\"op\":\"add\",\"path\":\"/spec/tenants/{index}/brake/releasedTime\",\"value\":\"'$(date -u +%FT%TZ)'\"}}]'",
+            "the brake is on: {} more than {} purchases and returns of {} within {} minutes; they are held, renewals go on. Look at them with kubectl get packorders -n {treasury}, delete the packs that are not meant, or set spec.approval.decision of their orders to Denied, then release the rest: kubectl patch caraccount {} -n {treasury} --type=json -p '[{{\"op\":\"add\",\"path\":\"/spec/tenants/{index}/brake/releasedTime\",\"value\":\"'$(date -u +%FT%TZ)'\"}}]'",
+            early.unwrap_or_default(),
             brake.orders,
             tenant.namespaces.join(", "),
             brake.within_minutes,
@@ -46,8 +50,7 @@ fn engaged(
 }
 
 /// True when too many were decided within any span since the brake was released last.
-fn is_flood(brake: &Brake, decisions: impl Iterator<Item = Timestamp>) -> bool {
-    let released = brake.released_time.as_ref().map(|t| t.0);
+fn is_flood(brake: &Brake, released: Option<Timestamp>, decisions: impl Iterator<Item = Timestamp>) -> bool {
     let mut moments: Vec<Timestamp> = decisions.filter(|at| released.is_none_or(|released| *at > released)).collect();
     moments.sort_unstable();
     let span = SignedDuration::from_mins(i64::from(brake.within_minutes));

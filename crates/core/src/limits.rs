@@ -23,6 +23,8 @@ pub struct Commitments {
     entries: Vec<Commitment>,
     /// Of every purchase and return, sent or not: its namespace, and when it was decided.
     pub(crate) decisions: Vec<(String, Timestamp)>,
+    /// When they were gathered.
+    pub(crate) now: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl Commitments {
             let commit = move |(at, amount)| Commitment { namespace: namespace.clone(), amount, at, kind: Kind::Due };
             renewals_due(account, pack, horizon).into_iter().map(commit)
         });
-        Self { entries: spent.chain(due).collect(), decisions }
+        Self { entries: spent.chain(due).collect(), decisions, now }
     }
 }
 

@@ -238,6 +238,26 @@ fn a_pack_that_may_take_over_nothing_keeps_nothing_from_others() {
 }
 
 #[test]
+fn a_pack_that_declares_something_else_keeps_nothing_from_others_and_one_that_has_it_is_told_first() {
+    let mut world = adopting(json!({}));
+    let wants = |name: &str, scale: &str| {
+        let mut other = neighbour(|other| other.spec.adopt = Some(Adopt { instance_ids: vec!["i-b".into()] }));
+        other.metadata.name = Some(name.into());
+        other.spec.concurrency_scale = scale.into();
+        other
+    };
+    let mut owner = wants("owner", "L1");
+    let instance = json!({"id": "i-b", "state": "Usable", "renewFlag": "Manual"});
+    owner.status = serde_json::from_value(json!({"instances": [instance]})).unwrap();
+    world.neighbours = vec![wants("another", "L1"), owner];
+    world.settle();
+    assert!(world.condition_message("Ready").ends_with("ConcurrencyPack events/owner has it"), "{:?}", world.status());
+    world.neighbours = vec![wants("another", "S1")];
+    world.settle();
+    assert_eq!((ready(&world), world.charges.len()), ("Active".into(), 0));
+}
+
+#[test]
 fn after_its_window_a_pack_takes_over_nothing_and_has_ended() {
     let mut world = adopting(json!({"purchaseWindow": {"notAfter": "2026-11-30T00:00:00Z"}}));
     world.settle();
@@ -269,11 +289,9 @@ fn a_mode_that_only_looks_says_what_would_be_taken_over(#[case] mode: Mode, #[ca
     world.spec(|spec| spec.mode = mode);
     world.settle();
     assert_eq!((ready(&world), world.changes.len(), world.status().instances.len()), (reason.into(), 0, 0));
-    assert!(
-        world.status().next.as_ref().unwrap().ends_with("would take over i-a, i-b, i-c and bind them to project cap-a"),
-        "{:?}",
-        world.status()
-    );
+    let would =
+        "would take over i-a, i-b, i-c and bind them to project cap-a, and renew 1 day at 12-02 20:00Z, 315.00 USD";
+    assert_eq!(world.status().next, Some(format!("nothing (mode {mode:?}): {would}")));
     world.spec(|spec| spec.mode = Mode::ApprovalRequired);
     world.settle();
     assert_eq!(ready(&world), "Active", "it costs nothing, and needs no approval");

@@ -248,6 +248,20 @@ fn more_purchases_than_the_brake_allows_within_its_span_hold_them_all(#[case] mi
 }
 
 #[test]
+fn a_brake_is_not_released_before_the_moment_that_a_person_has_set() {
+    let mut world = World::new(pack(json!({})));
+    let later = world.now.checked_add(HOUR).unwrap();
+    world.account = Some(braked(Some(later)));
+    world.neighbours_orders = (0..4).map(|number| decided(&world, number, 1)).collect();
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("False BrakeOn", 0));
+    assert!(said(&world).contains("is yet to come, and releases nothing before"), "{}", said(&world));
+    world.pass(HOUR);
+    world.settle();
+    assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
+}
+
+#[test]
 fn a_brake_holds_until_a_person_releases_it_and_says_how() {
     let mut world = World::new(pack(json!({})));
     world.account = Some(braked(None));

@@ -105,7 +105,7 @@ pub(crate) fn check_project(
 
 pub(crate) fn stands_already(instance: &Instance) -> String {
     format!(
-        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; return or rename it in the console, or let it run out",
+        "instance {} already stands in the account under this pack's name ({}): it is not bought a second time; return or rename it in the console, or let it run out, after which it is bought",
         instance.id,
         instance.name.as_deref().unwrap_or_default()
     )

@@ -6,7 +6,7 @@ use carpack_api::{BillingMode, Mode};
 use super::finding::Finding;
 use super::purchase::{ended, reachable_account, window_closed};
 use super::view::View;
-use super::{Input, orders};
+use super::{Input, orders, renewal};
 use crate::account::Account;
 use crate::adoption::named_ids;
 use crate::claim::{Claimed, claim, total};
@@ -47,12 +47,17 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
         adopted.push(claim(input.traces(), &[], id.clone()));
     }
     check_count(view, &adopted)?;
+    check_free(&input)?;
     if view.mode <= Mode::DryRun {
         let reason = if view.mode == Mode::Observe { "Observing" } else { "DryRun" };
         let bound = input.pack.spec.project.as_deref().map(|project| format!(" and bind them to project {project}"));
         let what = format!("take over {}{}", named_ids(input.pack).join(", "), bound.unwrap_or_default());
-        let finding = Finding::held(PURCHASED, reason, format!("mode {:?}: would {what}", view.mode));
-        return Err(Box::new(finding.next(format!("nothing (mode {:?}): would {what}", view.mode))));
+        // And what that would lead to, which may cost money at once.
+        let would = format!("nothing (mode {:?}): would ", view.mode);
+        let renewal = renewal::plan(&View::of(input, adopted)).next.unwrap_or_default();
+        let then = renewal.strip_prefix(&would).map(|renewal| format!(", and {renewal}")).unwrap_or_default();
+        let finding = Finding::held(PURCHASED, reason, format!("mode {:?}: would {what}{then}", view.mode));
+        return Err(Box::new(finding.next(format!("{would}{what}{then}"))));
     }
     Ok(adopted)
 }
@@ -60,10 +65,6 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
 /// Whether one instance is what the pack declares, free, and within the tenant's reach.
 fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<(), Box<Finding>> {
     let id = &instance.id;
-    if let Some(holder) = input.holders.get(id) {
-        let message = format!("instance {id} is not free: {holder}");
-        return Err(Box::new(Finding::stuck(PURCHASED, "AlreadyClaimed", message)));
-    }
     let spec = &input.pack.spec;
     let facts = [
         ("scale", &instance.scale, "concurrencyScale", &spec.concurrency_scale, "ScaleUnknown"),
@@ -101,6 +102,18 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
     }
 }
 
+/// Whether nothing else holds the instances. Asked last: what does not fit is told first.
+fn check_free(input: &Input<'_>) -> Result<(), Box<Finding>> {
+    let mut held = named_ids(input.pack).iter().filter_map(|id| Some((id, input.holders.get(id)?)));
+    match held.next() {
+        Some((id, holder)) => {
+            let message = format!("instance {id} is not free: {holder}");
+            Err(Box::new(Finding::stuck(PURCHASED, "AlreadyClaimed", message)))
+        }
+        None => Ok(()),
+    }
+}
+
 fn check_count(view: &View<'_>, adopted: &[Claimed<'_>]) -> Result<(), Box<Finding>> {
     let (held, declared) = (total(adopted), view.input.pack.spec.quantity);
     if let Some(unknown) = adopted.iter().find(|c| c.known_concurrencies().is_none()) {
@@ -110,7 +123,7 @@ fn check_count(view: &View<'_>, adopted: &[Claimed<'_>]) -> Result<(), Box<Findi
         return Ok(());
     }
     let message = format!(
-        "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {declared}: apply a pack of quantity {held}, or name others"
+        "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {declared}: delete this pack and apply it with quantity {held}, or name others"
     );
     Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)))
 }

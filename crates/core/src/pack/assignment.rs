@@ -74,7 +74,7 @@ fn release(view: &View<'_>) -> Finding {
         return Finding::good(
             ASSIGNED,
             "BoundByAnother",
-            format!("no project is declared; a person has bound it to {first}, and it is left there"),
+            format!("no project is declared; this pack has not bound it to {first}, and it is left there"),
         );
     };
     let message = format!("to be unbound from project {from}");

@@ -56,10 +56,7 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         return finding;
     }
     if let Some(mut finding) = name_taken(view) {
-        let ids: Vec<&str> = strangers(view.input.traces(), &view.claimed).map(|i| i.id.as_str()).collect();
-        let adopt =
-            format!("; to take it over, if no other cluster has it, set spec.adopt.instanceIds: [{}]", ids.join(", "));
-        finding.message.push_str(&adopt);
+        finding.message.push_str(&how_to_adopt(view));
         return finding;
     }
     match view.mode {
@@ -164,6 +161,16 @@ fn project_problem(view: &View<'_>, account: &Account) -> Option<Finding> {
     let project = view.input.pack.spec.project.as_deref()?;
     let (reason, message) = check_project(view.input.pack, account, view.input.observation, project)?;
     Some(Finding::stuck(PURCHASED, reason, format!("{message}; nothing is bought until this is settled")))
+}
+
+/// All that stands there is taken over together, by a pack of that quantity.
+fn how_to_adopt(view: &View<'_>) -> String {
+    let there: Vec<_> = strangers(view.input.traces(), &view.claimed).collect();
+    let ids: Vec<&str> = there.iter().map(|instance| instance.id.as_str()).collect();
+    let held = there.iter().fold(0_i32, |sum, instance| sum.saturating_add(instance.concurrencies.unwrap_or(1)));
+    let declared = view.input.pack.spec.quantity;
+    let first = if held == declared { "set".to_owned() } else { format!("apply a pack of quantity {held} anew, with") };
+    format!("; to take it over, if no other cluster has it, {first} spec.adopt.instanceIds: [{}]", ids.join(", "))
 }
 
 /// What already stands under the wanted name is never bought a second time.
