@@ -115,8 +115,9 @@ async fn force<K: Resource<DynamicType = ()>>(world: &World, namespace: &str, na
     for version in &mut loose.spec.versions {
         version.selectable_fields = None;
         let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        let properties = version.schema.as_mut().unwrap().open_api_v3_schema.as_mut().unwrap().properties.as_mut();
-        properties.unwrap().insert("spec".to_owned(), serde_json::from_value(schema).unwrap());
+        let whole = version.schema.as_mut().unwrap().open_api_v3_schema.as_mut().unwrap();
+        whole.x_kubernetes_validations = None;
+        whole.properties.as_mut().unwrap().insert("spec".to_owned(), serde_json::from_value(schema).unwrap());
     }
     definitions.replace(&definition, &PostParams::default(), &loose).await.unwrap();
     let objects = raw::<K>(world, namespace);
