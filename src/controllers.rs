@@ -136,8 +136,9 @@ pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
     }
     let pack = &order.spec.pack_ref;
     operator.queues.pack(ObjectRef::new(&pack.name).within(&pack.namespace));
-    if matches!(touched, Touched::Gone(_)) || !is_open(order) {
-        // What it was for may be free now.
+    // What it was for may be free now. Those that were settled before free nothing: there are many of them.
+    let settles = matches!(touched, Touched::Present(_, Some(before)) if is_open(before) && !is_open(order));
+    if settles || matches!(touched, Touched::Gone(_)) {
         queue_packs(operator, is_pending);
     }
     let name = order.name_any();
