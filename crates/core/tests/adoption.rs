@@ -48,15 +48,6 @@ fn names(world: &World) -> Vec<String> {
     world.instances.values().filter_map(|instance| instance.name.clone()).collect()
 }
 
-/// Passes until the renewal is due, and makes its order.
-fn until_due(world: &mut World) {
-    let at = world.status().next_renewal_time.clone().unwrap().0;
-    world.pass(at.duration_since(world.now));
-    world.sweep();
-    world.pass(SignedDuration::from_secs(1));
-    world.step_pack();
-}
-
 #[test]
 fn what_is_named_in_adopt_is_taken_over_named_and_bound_and_nothing_is_bought() {
     let mut world = adopting(json!({"project": "cap-a"}));
@@ -98,7 +89,7 @@ fn what_was_taken_over_is_renewed_in_time() {
 fn what_was_taken_over_has_a_successor_of_another_name() {
     let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
     world.settle();
-    until_due(&mut world);
+    world.until_due();
     world.settle();
     assert_eq!((world.bought(), world.renewed()), (1, 0), "{:?}", world.condition("RenewalOnTrack"));
     world.run_until("2026-12-03T04:00:00Z", SignedDuration::from_mins(30));
@@ -315,7 +306,7 @@ fn what_does_not_carry_the_packs_name_is_not_renewed_before_it_does_and_holds_ba
     let mut world = adopting(json!({}));
     world.stubborn = Some("i-b".into());
     world.settle();
-    until_due(&mut world);
+    world.until_due();
     world.settle();
     assert_eq!((world.renewed(), world.condition("RenewalOnTrack").unwrap().1.as_str()), (2, "NameNotSeen"));
     assert_eq!(world.condition("Stalled").unwrap().0, "True", "the name was refused");
@@ -332,7 +323,7 @@ fn what_the_cloud_shows_without_a_name_is_renewed_all_the_same() {
     let mut world = adopting(json!({}));
     world.instances.values_mut().for_each(|instance| instance.name = None);
     world.settle();
-    until_due(&mut world);
+    world.until_due();
     world.settle();
     assert_eq!(world.renewed(), 3);
 }
@@ -345,7 +336,7 @@ fn a_successor_waits_until_its_predecessor_has_given_up_the_name_that_it_is_boug
     }
     world.stubborn = Some("i-b".into());
     world.settle();
-    until_due(&mut world);
+    world.until_due();
     world.settle();
     assert_eq!((world.orders.len(), world.condition("RenewalOnTrack").unwrap().1.as_str()), (0, "NameNotSeen"));
     world.stubborn = None;
@@ -358,7 +349,7 @@ fn a_successor_waits_until_its_predecessor_has_given_up_the_name_that_it_is_boug
 fn a_successor_is_void_when_another_has_given_its_predecessor_its_name_meanwhile() {
     let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
     world.settle();
-    until_due(&mut world);
+    world.until_due();
     assert_eq!(world.orders.len(), 1);
     world.instances.values_mut().for_each(|instance| instance.name = Some("another cluster's".into()));
     run_after_a_look(&mut world);
@@ -369,7 +360,7 @@ fn a_successor_is_void_when_another_has_given_its_predecessor_its_name_meanwhile
 fn a_renewal_that_an_earlier_object_of_the_name_has_paid_for_is_not_ordered_again_and_again() {
     let mut world = adopting(json!({}));
     world.settle();
-    until_due(&mut world);
+    world.until_due();
     let from = world.instances["i-a"].expiration;
     world.settle();
     assert_eq!((world.orders.len(), world.renewed()), (1, 3));
@@ -389,7 +380,7 @@ fn a_renewal_that_an_earlier_object_of_the_name_has_paid_for_is_not_ordered_agai
 fn a_renewal_is_void_when_another_has_given_the_instance_its_name_meanwhile() {
     let mut world = adopting(json!({}));
     world.settle();
-    until_due(&mut world);
+    world.until_due();
     assert_eq!(world.orders.len(), 1);
     world.instances.get_mut("i-b").unwrap().name = Some("another cluster's".into());
     run_after_a_look(&mut world);

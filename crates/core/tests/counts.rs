@@ -28,11 +28,7 @@ fn count(world: &mut World, says: Option<i32>) {
 
 /// Until the renewal is ordered, and not sent.
 fn order(world: &mut World) {
-    let at = world.status().next_renewal_time.clone().unwrap().0;
-    world.pass(at.duration_since(world.now));
-    world.sweep();
-    world.pass(SignedDuration::from_secs(1));
-    world.step_pack();
+    world.until_due();
     assert_eq!(world.orders.last().unwrap().spec.action, OrderAction::Renew);
     world.step_order(1);
 }

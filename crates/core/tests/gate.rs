@@ -35,11 +35,7 @@ fn ordered(spec: serde_json::Value) -> World {
 fn due(spec: serde_json::Value) -> World {
     let mut world = World::new(pack(spec));
     world.settle();
-    let at = world.status().next_renewal_time.clone().unwrap().0;
-    world.pass(at.duration_since(world.now));
-    world.sweep();
-    world.pass(SignedDuration::from_secs(1));
-    world.step_pack();
+    world.until_due();
     assert_eq!(world.orders.len(), 2, "{:?}", world.status().next);
     world.step_order(1);
     world.pass(SignedDuration::from_secs(1));

@@ -443,11 +443,7 @@ fn a_clock_that_is_ahead_ends_no_order_before_its_deadline() {
 fn books_that_cannot_be_read_do_not_delay_the_next_line() {
     let mut world = World::new(pack(json!({})));
     world.settle();
-    let due = world.status().next_renewal_time.clone().unwrap().0;
-    world.pass(due.duration_since(world.now));
-    world.sweep();
-    world.pass(SECOND);
-    world.step_pack();
+    world.until_due();
     let paid = Outcome::Committed { order_ids: vec!["ours".into()], instance_ids: Vec::new(), request_id: None };
     world.pass(SECOND);
     world.orders[1].status = Some(intend(&world.orders[1], 0, world.now));
@@ -503,11 +499,7 @@ fn a_call_may_leave_only_within_the_validity_of_its_own_intent() {
 fn a_paid_renewal_is_recorded_for_the_instance_of_its_own_line() {
     let mut world = World::new(pack(json!({})));
     world.settle();
-    let due = world.status().next_renewal_time.clone().unwrap().0;
-    world.pass(due.duration_since(world.now));
-    world.sweep();
-    world.pass(SignedDuration::from_secs(1));
-    world.step_pack();
+    world.until_due();
     let order = world.orders.last().unwrap();
     let paid = Outcome::Committed { order_ids: vec!["o".into()], instance_ids: Vec::new(), request_id: None };
     for (line, index) in order.spec.lines.iter().zip(0_usize..) {

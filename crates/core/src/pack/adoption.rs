@@ -3,7 +3,7 @@
 use carpack_api::pack::RenewFlag;
 use carpack_api::{BillingMode, Mode};
 
-use super::finding::Finding;
+use super::finding::{Finding, nothing_but};
 use super::purchase::{ended, reachable_account, window_closed};
 use super::view::View;
 use super::{Input, orders, renewal};
@@ -49,15 +49,13 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
     check_count(view, &adopted)?;
     check_free(&input)?;
     if view.mode <= Mode::DryRun {
-        let reason = if view.mode == Mode::Observe { "Observing" } else { "DryRun" };
         let bound = input.pack.spec.project.as_deref().map(|project| format!(" and bind them to project {project}"));
         let what = format!("take over {}{}", named_ids(input.pack).join(", "), bound.unwrap_or_default());
         // And what that would lead to, which may cost money at once.
-        let would = format!("nothing (mode {:?}): would ", view.mode);
         let renewal = renewal::plan(&View::of(input, adopted)).next.unwrap_or_default();
-        let then = renewal.strip_prefix(&would).map(|renewal| format!(", and {renewal}")).unwrap_or_default();
-        let finding = Finding::held(PURCHASED, reason, format!("mode {:?}: would {what}{then}", view.mode));
-        return Err(Box::new(finding.next(format!("{would}{what}{then}"))));
+        let then = renewal.strip_prefix(&nothing_but(view.mode)).map(|renewal| format!(", and {renewal}"));
+        let what = format!("{what}{}", then.unwrap_or_default());
+        return Err(Box::new(Finding::only_looks(PURCHASED, view.mode, &what)));
     }
     Ok(adopted)
 }

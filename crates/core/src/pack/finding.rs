@@ -1,9 +1,15 @@
 //! What one concern of a pack (purchase, assignment, renewal) has to say.
 
+use carpack_api::Mode;
 use jiff::Timestamp;
 
 use super::Effect;
 use crate::condition::{PURCHASED, Verdict, verdict};
+
+/// How the column NEXT begins where a mode only looks.
+pub(super) fn nothing_but(mode: Mode) -> String {
+    format!("nothing (mode {mode:?}): would ")
+}
 
 /// How far one concern is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,11 @@ impl Finding {
     }
     pub fn held(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Held, reason, message)
+    }
+    /// Held back by a mode that only looks, which says what it would do.
+    pub fn only_looks(kind: &'static str, mode: Mode, what: &str) -> Self {
+        let reason = if mode == Mode::Observe { "Observing" } else { "DryRun" };
+        Self::held(kind, reason, format!("mode {mode:?}: would {what}")).next(format!("{}{what}", nothing_but(mode)))
     }
     pub fn stuck(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Stuck, reason, message)

@@ -44,16 +44,20 @@ pub(super) fn rename(view: &View<'_>) -> Option<Effect> {
     if view.mode <= Mode::DryRun || orders::open(&view.input).is_some() {
         return None;
     }
-    let renames = view.usable().filter_map(|instance| {
-        let observed = instance.observed?.name.as_deref()?;
-        let wanted = wanted_name(view, instance, observed);
-        (wanted != observed).then(|| Change::Rename { id: instance.id.clone(), name: wanted })
-    });
+    let renames = view
+        .usable()
+        .filter_map(|instance| Some(Change::Rename { id: instance.id.clone(), name: new_name(view, instance)? }));
     view.first_awake(renames.collect()).map(Effect::Change)
 }
 
-/// The name that an instance is to have.
-pub(super) fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> String {
+/// The name that an instance is to have, while it has another.
+pub(super) fn new_name(view: &View<'_>, instance: &Claimed<'_>) -> Option<String> {
+    let observed = instance.observed?.name.as_deref()?;
+    let wanted = wanted_name(view, instance, observed);
+    (wanted != observed).then_some(wanted)
+}
+
+fn wanted_name(view: &View<'_>, instance: &Claimed<'_>, observed: &str) -> String {
     let ids = |order: &'_ carpack_api::PackOrder| -> Vec<String> {
         order.status.iter().flat_map(|s| &s.lines).flat_map(|line| line.instance_ids.clone()).collect()
     };

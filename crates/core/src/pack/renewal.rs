@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Change;
 use super::finding::Finding;
-use super::flags::wanted_name;
+use super::flags::new_name;
 use super::orders::{self, Draft};
 use super::purchase::{name_taken, usable_account};
 use super::view::View;
@@ -117,11 +117,7 @@ fn by_us(view: &View<'_>) -> Finding {
     };
     let next = renewal_in_words(view, first, &quote);
     if view.mode <= Mode::DryRun {
-        let reason = if view.mode == Mode::Observe { "Observing" } else { "DryRun" };
-        let message = format!("mode {:?}: would {next}", view.mode);
-        return Finding::held(RENEWAL_ON_TRACK, reason, message)
-            .next(format!("nothing (mode {:?}): would {next}", view.mode))
-            .wake(first);
+        return Finding::only_looks(RENEWAL_ON_TRACK, view.mode, &next).wake(first);
     }
     if due.is_empty() {
         return Finding::good(RENEWAL_ON_TRACK, "Scheduled", next.clone()).next(next).wake(first).renewal(first);
@@ -154,10 +150,8 @@ fn by_us(view: &View<'_>) -> Finding {
 fn to_be_named(view: &View<'_>, instance: &Claimed<'_>) -> Option<String> {
     let pack = view.input.pack;
     let observed = instance.observed.filter(|observed| is_adopted(pack, &observed.id))?;
-    let name = observed.name.as_deref()?;
-    let wanted = wanted_name(view, instance, name);
     let replaced = strategy(&pack.spec) == RenewalStrategy::Replace;
-    (is_astray(pack, observed) || replaced && wanted != name).then_some(wanted)
+    new_name(view, instance).filter(|_| replaced || is_astray(pack, observed))
 }
 
 fn name_not_seen(view: &View<'_>, instance: &Claimed<'_>) -> Option<Finding> {

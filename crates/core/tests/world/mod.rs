@@ -223,6 +223,15 @@ impl World {
         }
     }
 
+    /// Passes until the renewal is due, and makes its order.
+    pub fn until_due(&mut self) {
+        let at = self.status().next_renewal_time.clone().unwrap().0;
+        self.pass(at.duration_since(self.now));
+        self.sweep();
+        self.pass(SignedDuration::from_secs(1));
+        self.step_pack();
+    }
+
     /// Runs until this moment, in steps of so many minutes.
     pub fn run_until(&mut self, until: &str, step: SignedDuration) {
         while self.now < time(until) {
