@@ -335,7 +335,11 @@ impl World {
     pub async fn release_order(&self, name: &str) {
         self.orders().delete(name, &DeleteParams::default()).await.unwrap();
         let nobody = json!({"metadata": {"finalizers": null}});
-        self.orders().patch(name, &PatchParams::default(), &Patch::Merge(nobody)).await.unwrap();
+        match self.orders().patch(name, &PatchParams::default(), &Patch::Merge(nobody)).await {
+            // The operator has let go of it already.
+            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            answer => drop(answer.unwrap()),
+        }
         watch_until_gone(&self.orders(), name, PATIENCE).await.unwrap_or_else(|e| self.fail(&e.to_string()));
     }
 
