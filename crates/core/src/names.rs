@@ -2,6 +2,7 @@
 
 use carpack_api::order::OrderAction;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 /// Length of the hash in a name.
@@ -63,10 +64,12 @@ pub fn carries_hash(namespace: &str, name: &str, observed: &str) -> bool {
         .is_some_and(|(title, rest)| title.ends_with('-') && (rest.is_empty() || appended_number(rest).is_some()))
 }
 
-/// True when a name in the cloud may carry the hash of any pack.
+/// True when a name in the cloud may carry the hash of any pack. A date such as `20261201` is one that a person wrote: of
+/// 100,000 hashes one looks like that.
 pub fn carries_a_hash(observed: &str) -> bool {
-    let is_hash =
-        |text: &str| text.len() == HASH && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_date = |text: &str| text.starts_with("20") && text.parse::<Date>().is_ok();
+    let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_hash = |text: &str| text.len() == HASH && is_hex(text) && !is_date(text);
     let ends = |text: &str| text.rsplit_once('-').is_some_and(|(title, end)| !title.is_empty() && is_hash(end));
     let unnumbered = observed.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_', ' ']);
     ends(observed) || ends(unnumbered)
@@ -153,12 +156,13 @@ mod tests {
     #[test]
     fn a_name_that_a_pack_may_have_given_is_told_from_others() {
         let name = cloud_name("events", "concert", None, 0);
-        for given in [name.clone(), format!("{name}-1"), format!("{name}_100"), "gala-002-0123abcd".to_owned()] {
+        let given = ["gala-002-0123abcd", "gala-20261301", "gala-19261201"].map(str::to_owned);
+        for given in [name.clone(), format!("{name}-1"), format!("{name}_100")].into_iter().chain(given) {
             assert!(carries_a_hash(&given), "{given}");
         }
-        for other in
-            ["by hand", "by-hand-3", "-0123abcd", "0123abcd", "gala-0123ABCD", "gala-0123abc", "gala-0123abcde", ""]
-        {
+        let dated = ["gala-20261201", "gala-20261201-3"];
+        let short = ["-0123abcd", "0123abcd", "gala-0123ABCD", "gala-0123abc", "gala-0123abcde", ""];
+        for other in ["by hand", "by-hand-3"].into_iter().chain(dated).chain(short) {
             assert!(!carries_a_hash(other), "{other}");
         }
     }
