@@ -418,6 +418,20 @@ fn an_approval_for_later_renewals_reaches_to_successors_until_its_date_and_to_no
 }
 
 #[test]
+fn an_approval_for_later_renewals_has_nothing_to_do_with_a_return() {
+    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "deletionPolicy": "Return"})));
+    world.settle();
+    world.approve(0, "ThisAndLaterRenewals");
+    world.settle();
+    world.delete_pack();
+    world.settle();
+    let message = world.orders[1].status.as_ref().unwrap().message.clone().unwrap();
+    let word =
+        "waits for approval: set spec.approval.decision of PackOrder events.concert.return-1 to Approved or Denied";
+    assert_eq!((message.as_str(), world.charges.len()), (word, 1));
+}
+
+#[test]
 fn an_order_without_a_quote_is_void() {
     let mut world = ordered(json!({}));
     world.orders[0].spec.quote = None;

@@ -15,8 +15,13 @@ pub(super) fn is_approved(input: &Input<'_>) -> bool {
     own || is_renewal(input.order) && input.siblings.iter().any(|other| covers(other, input.order, input.now))
 }
 
+/// True for a renewal, and for the purchase of a successor.
 fn is_renewal(order: &PackOrder) -> bool {
-    order.spec.action == OrderAction::Renew || order.spec.lines.iter().any(|line| line.renews_from.is_some())
+    match order.spec.action {
+        OrderAction::Renew => true,
+        OrderAction::Buy => order.spec.lines.iter().any(|line| line.renews_from.is_some()),
+        OrderAction::Return => false,
+    }
 }
 
 /// True when the approval of an earlier order reaches to this renewal: same pack, same terms, no higher price, in time.
