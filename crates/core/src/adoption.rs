@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use carpack_api::order::OrderAction;
+use carpack_api::order::{LineState, LineStatus, OrderAction};
 use carpack_api::{ConcurrencyPack, PackOrder};
 
 use crate::names::{carries_a_hash, carries_hash};
@@ -95,9 +95,28 @@ fn held_by_pack(
 
 /// What a pack cannot take over, as the cloud shows it, it keeps from nobody.
 fn is_declared_by(pack: &ConcurrencyPack, instance: &Instance) -> bool {
-    let fits =
+    fits(instance, &pack.spec.concurrency_scale, &pack.spec.region)
+}
+
+/// True as long as the cloud shows neither another scale nor another region.
+fn fits(instance: &Instance, scale: &str, region: &str) -> bool {
+    let is =
         |observed: &Option<String>, declared: &str| observed.as_deref().is_none_or(|observed| observed == declared);
-    fits(&instance.scale, &pack.spec.concurrency_scale) && fits(&instance.region, &pack.spec.region)
+    is(&instance.scale, scale) && is(&instance.region, region)
+}
+
+/// True while a purchase was sent, and nobody knows what it has brought: the cloud may not have taken its name.
+fn may_have_bought(order: &PackOrder, instance: &Instance) -> bool {
+    let terms = &order.spec.terms;
+    let sent = |line: &LineStatus| {
+        matches!(line.state, LineState::Submitting | LineState::Unknown | LineState::Committed)
+            && line.instance_ids.is_empty()
+    };
+    let lines = order.status.iter().flat_map(|status| &status.lines);
+    order.spec.action == OrderAction::Buy
+        && is_open(order)
+        && lines.into_iter().any(sent)
+        && fits(instance, &terms.concurrency_scale, &terms.region)
 }
 
 fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option<&Instance>) -> Option<String> {
@@ -108,6 +127,9 @@ fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option
     let is_for_it = marked || named.chain(brought.map(String::as_str)).any(|of_order| of_order == id);
     if is_for_it && (pack_lives || is_open(order)) {
         return Some(format!("PackOrder {name} is for it"));
+    }
+    if instance.is_some_and(|instance| may_have_bought(order, instance)) {
+        return Some(format!("PackOrder {name} may have bought it: settle that order first"));
     }
     let shown = instance.and_then(|instance| instance.expiration)?;
     paid_for(std::iter::once(order), OrderAction::Renew, Some(id), shown)

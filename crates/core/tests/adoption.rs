@@ -124,6 +124,12 @@ fn neighbours_order(status: serde_json::Value, uid: &str) -> PackOrder {
     order
 }
 
+/// One that brings three like those that are named, and has not said which.
+fn neighbours_purchase(line: &str) -> PackOrder {
+    let lines = json!([{"index": 0, "state": line, "attempts": 1}]);
+    neighbours_order(json!({"state": "InProgress", "lines": lines}), "uid-other")
+}
+
 #[rstest]
 #[case::nobody_allows_it("AdoptionNotGranted", |w: &mut World| w.account.as_mut().unwrap().spec.tenants[0].adopt = None)]
 #[case::another_namespace_may("AdoptionNotGranted", |w: &mut World| {
@@ -178,6 +184,14 @@ fn neighbours_order(status: serde_json::Value, uid: &str) -> PackOrder {
     w.neighbours_orders = vec![neighbours_order(json!({"state": "Ambiguous", "lines": lines}), "gone")];
     w.instances.get_mut("i-b").unwrap().name = Some(cloud_name(NAMESPACE, "other", None, 1));
 })]
+#[case::a_lost_purchase_may_have_brought_it_under_no_name("AlreadyClaimed", |w: &mut World| {
+    w.neighbours = vec![neighbour(|_| {})];
+    w.neighbours_orders = vec![neighbours_purchase("Unknown")];
+})]
+#[case::what_was_paid_and_is_not_delivered_may_be_it("AlreadyClaimed", |w: &mut World| {
+    w.neighbours = vec![neighbour(|_| {})];
+    w.neighbours_orders = vec![neighbours_purchase("Committed")];
+})]
 #[case::a_living_pack_bought_it("AlreadyClaimed", |w: &mut World| {
     let lines = json!([{"index": 0, "state": "Committed", "attempts": 1, "instanceIds": ["i-b"]}]);
     w.neighbours = vec![neighbour(|_| {})];
@@ -205,6 +219,27 @@ fn what_does_not_fit_or_is_not_free_is_not_taken_over_and_nothing_is_bought_inst
     (world.neighbours, world.neighbours_orders) = (Vec::new(), Vec::new());
     world.settle();
     assert_eq!((ready(&world), world.charges.len()), ("Active".into(), 0), "once it is right, it is taken over");
+}
+
+#[rstest]
+#[case::not_sent_yet("Pending", |_: &mut PackOrder| ())]
+#[case::of_another_scale("Unknown", |order: &mut PackOrder| order.spec.terms.concurrency_scale = "S1".into())]
+#[case::of_another_region("Unknown", |order: &mut PackOrder| order.spec.terms.region = "ap-tokyo".into())]
+#[case::a_renewal("Unknown", |order: &mut PackOrder| order.spec.action = OrderAction::Renew)]
+#[case::with_what_it_brought("Committed", |order: &mut PackOrder| {
+    order.status.as_mut().unwrap().lines[0].instance_ids = vec!["i-other".into()];
+})]
+fn a_neighbours_order_that_cannot_have_brought_it_keeps_it_from_nobody(
+    #[case] line: &str,
+    #[case] change: fn(&mut PackOrder),
+) {
+    let mut world = adopting(json!({}));
+    world.neighbours = vec![neighbour(|_| {})];
+    let mut order = neighbours_purchase(line);
+    change(&mut order);
+    world.neighbours_orders = vec![order];
+    world.settle();
+    assert_eq!(ready(&world), "Active");
 }
 
 #[test]
@@ -328,9 +363,49 @@ fn what_the_cloud_shows_without_a_name_is_renewed_all_the_same() {
     assert_eq!(world.renewed(), 3);
 }
 
+/// It has been taken over when its renewal was due already.
+fn taken_over_late(hours: i64) -> World {
+    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "12h"}}));
+    let expiration = world.now.checked_add(SignedDuration::from_hours(hours)).unwrap();
+    world.instances.values_mut().for_each(|instance| instance.expiration = Some(expiration));
+    world.settle();
+    world
+}
+
 #[test]
-fn a_successor_waits_until_its_predecessor_has_given_up_the_name_that_it_is_bought_under() {
+fn what_is_taken_over_when_its_renewal_is_due_gets_all_its_names_and_is_renewed_by_one_order() {
+    let world = taken_over_late(8);
+    assert_eq!((world.orders.len(), world.renewed()), (1, 3));
+}
+
+#[test]
+fn what_is_about_to_expire_does_not_wait_for_the_names_of_others() {
+    let world = taken_over_late(2);
+    assert_eq!((world.orders[0].spec.lines.len(), world.renewed()), (1, 3));
+}
+
+#[test]
+fn a_successor_is_bought_though_what_ends_later_that_day_has_not_its_name_and_is_not_renewed() {
     let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    let first = world.instances["i-a"].expiration.unwrap();
+    let hours = |hours| Some(first.checked_add(SignedDuration::from_hours(hours)).unwrap());
+    // Found before the one that ends first.
+    world.instances.get_mut("i-a").unwrap().expiration = hours(9);
+    world.spec(|spec| spec.renewal.until = hours(5).map(Time));
+    world.stubborn = Some("i-a".into());
+    world.settle();
+    world.until_due();
+    world.settle();
+    assert_eq!((world.orders.len(), world.bought()), (1, 1), "{:?}", world.condition("RenewalOnTrack"));
+}
+
+#[rstest]
+#[case::at_the_same_time(0)]
+#[case::on_another_day(40)]
+fn a_successor_waits_until_its_predecessor_has_given_up_the_name_that_it_is_bought_under(#[case] later: i64) {
+    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    let ends = &mut world.instances.get_mut("i-b").unwrap().expiration;
+    *ends = ends.map(|at| at.checked_add(SignedDuration::from_hours(later)).unwrap());
     for (instance, number) in world.instances.values_mut().zip(1..) {
         instance.name = Some(format!("{}-{number}", cloud_name(NAMESPACE, NAME, None, 1)));
     }

@@ -51,17 +51,19 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
         return wait("NameTaken", stands_already(instance));
     }
     let Some(Time(ends)) = line.renews_from else { return check_place(input, traces) };
-    let ending = claimed.iter().find(|c| {
-        let here = c.state == InstanceState::Usable && c.observed.is_some();
-        here && c.expiration.is_some_and(|at| is_same_expiry(at, ends))
-    });
-    match ending {
-        _ if is_outlasted(traces, &claimed, ends) => Gate::Void(OUTLASTED.to_owned()),
-        Some(ending) if ending.observed.is_some_and(|observed| is_astray(traces.pack, observed)) => {
-            Gate::Void(lost_its_name(&ending.id))
-        }
-        Some(ending) => check_until(input, ending.expiration),
-        None => wait("Vanished", "what it replaces is not listed by the cloud"),
+    if is_outlasted(traces, &claimed, ends) {
+        return Gate::Void(OUTLASTED.to_owned());
+    }
+    let here = claimed.iter().filter(|c| c.state == InstanceState::Usable && c.observed.is_some());
+    let expirations = here.clone().filter_map(|c| c.expiration.filter(|at| is_same_expiry(*at, ends)));
+    // What else ends on that day may not be due yet, nor have its name.
+    let Some(nearest) = expirations.min_by_key(|at| at.duration_since(ends).abs()) else {
+        return wait("Vanished", "what it replaces is not listed by the cloud");
+    };
+    let astray = |c: &&Claimed<'_>| c.observed.is_some_and(|observed| is_astray(traces.pack, observed));
+    match here.filter(|c| c.expiration == Some(nearest)).find(astray) {
+        Some(instance) => Gate::Void(lost_its_name(&instance.id)),
+        None => check_until(input, Some(nearest)),
     }
 }
 

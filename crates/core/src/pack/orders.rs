@@ -49,6 +49,17 @@ fn next_ordinal(input: &Input<'_>, action: OrderAction) -> i64 {
     newest_ordinal(input, action).max(recorded).saturating_add(1)
 }
 
+/// The name in the cloud under which the next purchase is made.
+pub(super) fn next_pack_name(input: &Input<'_>) -> String {
+    pack_name(input, next_ordinal(input, OrderAction::Buy))
+}
+
+fn pack_name(input: &Input<'_>, purchase: i64) -> String {
+    let meta = &input.pack.metadata;
+    let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+    cloud_name(namespace, name, input.pack.spec.pack_name.as_deref(), purchase)
+}
+
 fn newest_ordinal(input: &Input<'_>, action: OrderAction) -> i64 {
     input.orders.iter().filter(|o| o.spec.action == action).map(|o| o.spec.ordinal).max().unwrap_or(0)
 }
@@ -127,7 +138,7 @@ pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
     let ordinal = next_ordinal(input, draft.action);
     let order = order_name(&namespace, &name, draft.action, ordinal);
     let purchase = if draft.action == OrderAction::Buy { ordinal } else { 1 };
-    let pack_name = cloud_name(&namespace, &name, spec.pack_name.as_deref(), purchase);
+    let pack_name = pack_name(input, purchase);
     let token = |instance: Option<&str>, from| client_token(&order, &uid(input), instance, from);
     let lines = draft.lines.into_iter().zip(0_i32..).map(|((instance_id, from), index)| OrderLine {
         index,

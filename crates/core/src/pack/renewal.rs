@@ -20,7 +20,7 @@ use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
 use crate::observation::seen_off;
 use crate::order::last_call;
-use crate::time::{next_renewal, plus, renewal_duration, short, since, term, term_in_words};
+use crate::time::{next_renewal, plus, renew_before, renewal_duration, short, since, term, term_in_words};
 
 /// Plans the renewal of a pack that is bought and not expired.
 pub(super) fn plan(view: &View<'_>) -> Finding {
@@ -131,18 +131,29 @@ fn by_us(view: &View<'_>) -> Finding {
         .renewal(first)
         .wants_sweep();
     }
-    // One that cannot be named holds back no other, but where one successor replaces them all.
-    let named: Vec<&Claimed<'_>> = due.iter().copied().filter(|c| to_be_named(view, c).is_none()).collect();
-    if (strategy(spec) == RenewalStrategy::Replace || named.is_empty())
-        && let Some(finding) = due.iter().find_map(|c| name_not_seen(view, c))
-    {
-        return finding.renewal(first);
-    }
-    match strategy(spec) {
-        RenewalStrategy::Extend => extend(view, &named, quote, next),
-        RenewalStrategy::Replace => replace(view, ends, quote, next),
-    }
-    .renewal(first)
+    let finding = match strategy(spec) {
+        RenewalStrategy::Extend => {
+            // One order for all: what gets its name is waited for. What cannot have one holds back no other.
+            let named: Vec<&Claimed<'_>> = due.iter().copied().filter(|c| to_be_named(view, c).is_none()).collect();
+            let mut waits = due.iter().filter(|c| named.is_empty() || is_being_named(view, c));
+            waits.find_map(|c| name_not_seen(view, c)).unwrap_or_else(|| extend(view, &named, quote, next))
+        }
+        RenewalStrategy::Replace => {
+            let successor = orders::next_pack_name(&input);
+            let in_its_way = |c: &&Claimed<'_>| c.observed.is_some_and(|observed| observed.is_named(&successor));
+            let mut waits = due.iter().copied().chain(view.usable().filter(in_its_way));
+            waits.find_map(|c| name_not_seen(view, c)).unwrap_or_else(|| replace(view, ends, quote, next))
+        }
+    };
+    finding.renewal(first)
+}
+
+/// True while a name is on its way that nobody has refused, and there is time.
+fn is_being_named(view: &View<'_>, instance: &Claimed<'_>) -> bool {
+    let in_time =
+        |at| since(at, view.input.now) > renew_before(&view.input.pack.spec).checked_div(4).unwrap_or_default();
+    let refused = |name| view.failure(&Change::Rename { id: instance.id.clone(), name }).is_some();
+    instance.expiration.is_some_and(in_time) && to_be_named(view, instance).is_some_and(|name| !refused(name))
 }
 
 /// The name that an instance which was taken over is to carry before money is spent on it, while it carries another. Where it
