@@ -188,6 +188,11 @@ fn neighbours_purchase(line: &str) -> PackOrder {
     w.neighbours = vec![neighbour(|_| {})];
     w.neighbours_orders = vec![neighbours_purchase("Unknown")];
 })]
+#[case::a_purchase_that_was_delivered_in_part_has_named_it("AlreadyClaimed", |w: &mut World| {
+    let lines = json!([{"index": 0, "state": "Committed", "attempts": 1, "instanceIds": ["i-other"]}]);
+    w.neighbours_orders = vec![neighbours_order(json!({"state": "InProgress", "lines": lines}), "gone")];
+    w.instances.get_mut("i-b").unwrap().name = Some(cloud_name(NAMESPACE, "other", None, 1));
+})]
 #[case::what_was_paid_and_is_not_delivered_may_be_it("AlreadyClaimed", |w: &mut World| {
     w.neighbours = vec![neighbour(|_| {})];
     w.neighbours_orders = vec![neighbours_purchase("Committed")];

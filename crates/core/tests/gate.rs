@@ -226,15 +226,17 @@ fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
     assert_eq!(world.renewed(), 2);
 }
 
-#[test]
-fn a_renewal_whose_expiry_has_moved_is_void() {
+#[rstest]
+#[case::of_all(3)]
+#[case::of_one(1)]
+fn a_renewal_whose_expiry_has_moved_is_void(#[case] moved: usize) {
     let mut world = due(json!({}));
-    for instance in world.instances.values_mut() {
+    for instance in world.instances.values_mut().take(moved) {
         extend(instance, SignedDuration::from_hours(24));
     }
     world.sweep();
     run(&mut world);
-    assert_eq!((world.renewed(), line(&world)), (0, (LineState::Void, 0)));
+    assert_eq!((world.renewed(), line(&world)), (3 - moved, (LineState::Void, 0)));
 }
 
 #[test]

@@ -121,9 +121,6 @@ fn check_wanted(input: &Input<'_>) -> Gate {
     {
         return Gate::Void("the pack's renewal was declared otherwise since the order was made".to_owned());
     }
-    if pack.spec.renewal.until.as_ref().is_some_and(|until| input.now >= until.0) {
-        return Gate::Void("renewal.until has passed".to_owned());
-    }
     Gate::Open
 }
 
