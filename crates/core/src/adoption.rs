@@ -7,7 +7,7 @@ use carpack_api::{ConcurrencyPack, PackOrder};
 
 use crate::names::{carries_a_hash, carries_hash};
 use crate::observation::{Instance, Observation};
-use crate::order::{is_open, paid_for};
+use crate::order::{is_open, is_unpaid, paid_for};
 
 /// What else holds the instances that a pack names in `adopt`: by their ids, in words. The others are free.
 pub type Holders = BTreeMap<String, String>;
@@ -41,9 +41,9 @@ pub(crate) fn carries_name_of(pack: &ConcurrencyPack, instance: &Instance) -> bo
 }
 
 /// What else holds the instances that this pack names: a pack that has them, names them (and may take them) or gave them its
-/// name; an order that is under way for them, or has renewed them without that being seen; or whoever gave them a name that
-/// only a pack can have given, and none that is known here. Of two packs that name the same none takes it before the other
-/// lets go.
+/// name; an order that is under way for them, may have bought them, or has renewed them without that being seen; or whoever
+/// gave them a name that only a pack can have given, and none that is known here. Of two packs that name the same none takes
+/// it before the other lets go.
 ///
 /// *Assumptions*: `packs` and `orders` are all that this installation has. Of two packs, whoever sees the one that was written
 /// later sees the other too; where that fails, the name in the cloud decides which of them renews.
@@ -111,6 +111,7 @@ fn may_have_bought(order: &PackOrder, instance: &Instance) -> bool {
     let sent = |line: &LineStatus| {
         matches!(line.state, LineState::Submitting | LineState::Unknown | LineState::Committed)
             && line.instance_ids.is_empty()
+            && !is_unpaid(line)
     };
     let lines = order.status.iter().flat_map(|status| &status.lines);
     order.spec.action == OrderAction::Buy
@@ -129,7 +130,7 @@ fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option
         return Some(format!("PackOrder {name} is for it"));
     }
     if instance.is_some_and(|instance| may_have_bought(order, instance)) {
-        return Some(format!("PackOrder {name} may have bought it: settle that order first"));
+        return Some(format!("PackOrder {name} may have bought it: it is free once that order is settled without it"));
     }
     let shown = instance.and_then(|instance| instance.expiration)?;
     paid_for(std::iter::once(order), OrderAction::Renew, Some(id), shown)

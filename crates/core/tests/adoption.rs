@@ -7,6 +7,7 @@ use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction, OrderState};
 use carpack_api::pack::{Adopt, ExpirationTimeSource, RenewFlag};
 use carpack_api::{ConcurrencyPack, Mode, PackOrder};
+use carpack_core::adoption::is_pending;
 use carpack_core::names::{carries_hash, cloud_name};
 use carpack_core::observation::{Binding, Instance};
 use carpack_core::pack::Effect;
@@ -231,6 +232,9 @@ fn what_does_not_fit_or_is_not_free_is_not_taken_over_and_nothing_is_bought_inst
 #[case::of_another_scale("Unknown", |order: &mut PackOrder| order.spec.terms.concurrency_scale = "S1".into())]
 #[case::of_another_region("Unknown", |order: &mut PackOrder| order.spec.terms.region = "ap-tokyo".into())]
 #[case::a_renewal("Unknown", |order: &mut PackOrder| order.spec.action = OrderAction::Renew)]
+#[case::not_paid_yet("Committed", |order: &mut PackOrder| {
+    order.status.as_mut().unwrap().lines[0].category = Some("Unpaid".into());
+})]
 #[case::with_what_it_brought("Committed", |order: &mut PackOrder| {
     order.status.as_mut().unwrap().lines[0].instance_ids = vec!["i-other".into()];
 })]
@@ -245,6 +249,16 @@ fn a_neighbours_order_that_cannot_have_brought_it_keeps_it_from_nobody(
     world.neighbours_orders = vec![order];
     world.settle();
     assert_eq!(ready(&world), "Active");
+}
+
+#[test]
+fn an_adoption_is_pending_until_the_pack_has_what_it_names() {
+    let mut world = adopting(json!({}));
+    let pending = |world: &World| is_pending(world.pack.as_ref().unwrap());
+    assert!(pending(&world));
+    world.settle();
+    assert!(!pending(&world));
+    assert!(!is_pending(&pack(json!({}))), "it is to be bought");
 }
 
 #[test]
@@ -387,6 +401,60 @@ fn what_is_taken_over_when_its_renewal_is_due_gets_all_its_names_and_is_renewed_
 fn what_is_about_to_expire_does_not_wait_for_the_names_of_others() {
     let world = taken_over_late(2);
     assert_eq!((world.orders[0].spec.lines.len(), world.renewed()), (1, 3));
+}
+
+#[test]
+fn what_ends_first_does_not_wait_for_a_name_that_is_never_shown_on_what_ends_later() {
+    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "12h"}}));
+    for (instance, hours) in world.instances.values_mut().zip([1, 8, 8]) {
+        instance.expiration = Some(world.now.checked_add(SignedDuration::from_hours(hours)).unwrap());
+    }
+    let named = world.instances.get_mut("i-a").unwrap();
+    named.name = Some(cloud_name(NAMESPACE, NAME, None, 0));
+    world.deaf = true;
+    world.settle();
+    assert_eq!(world.renewed(), 1, "{:?}", world.condition("RenewalOnTrack"));
+}
+
+#[test]
+fn a_successor_is_bought_though_what_is_not_needed_ends_with_its_predecessor_under_another_name() {
+    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    world.settle();
+    world.until_due();
+    world.settle();
+    assert_eq!(world.bought(), 1);
+    let ends = world.instances.values().filter_map(|instance| instance.expiration).max();
+    // Another cluster has taken the first one over since, renewed it, and named it. It comes last by its id.
+    let mut other = world.instances.remove("i-a").unwrap();
+    (other.expiration, other.name) = (ends, Some(cloud_name("elsewhere", "other", None, 0)));
+    world.instances.insert(other.id.clone(), other);
+    world.sweep();
+    world.settle();
+    world.until_due();
+    world.settle();
+    assert_eq!((world.bought(), world.orders.len()), (2, 2), "{:?}", world.condition("RenewalOnTrack"));
+}
+
+#[test]
+fn no_successor_is_ordered_under_a_name_that_is_listed_though_it_has_expired() {
+    let mut world =
+        World::new(pack(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}})));
+    world.settle();
+    let mut expired = world.instances.values().next().unwrap().clone();
+    expired.id = "i-expired".into();
+    (expired.name, expired.isolated) = (Some(cloud_name(NAMESPACE, NAME, None, 2)), true);
+    expired.expiration = Some(world.now);
+    world.instances.insert(expired.id.clone(), expired);
+    world.until_due();
+    world.settle();
+    assert_eq!(
+        (world.orders.len(), world.condition("RenewalOnTrack")),
+        (1, Some(("False".into(), "NameTaken".into())))
+    );
+    world.instances.remove("i-expired");
+    world.sweep();
+    world.settle();
+    assert_eq!(world.bought(), 2, "once it is gone from the list");
 }
 
 #[test]

@@ -206,7 +206,7 @@ pub(crate) fn last_call<'a>(lines: impl IntoIterator<Item = &'a LineStatus>) -> 
 }
 
 /// True when the cloud took the order and waits for its payment.
-pub(super) fn is_unpaid(line: &LineStatus) -> bool {
+pub(crate) fn is_unpaid(line: &LineStatus) -> bool {
     line.state == LineState::Committed && matches!(line.category.as_deref(), Some(UNPAID | UNLISTED))
 }
 

@@ -3,7 +3,6 @@
 use carpack_api::ConcurrencyPack;
 use carpack_api::common::Time;
 use carpack_api::order::{LineStatus, OrderAction, OrderLine};
-use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
 use super::Input;
@@ -11,7 +10,7 @@ use super::gate::{Gate, is_past, others, wait};
 use super::lines::last_call;
 use crate::account::Account;
 use crate::adoption::is_astray;
-use crate::claim::{Claimed, Traces, claimed, is_outlasted, strangers, total};
+use crate::claim::{Claimed, Traces, carrying, claimed, is_outlasted, strangers, total};
 use crate::observation::{Instance, Observation, seen_off};
 use crate::time::{is_same_expiry, next_renewal};
 
@@ -54,7 +53,8 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     if is_outlasted(traces, &claimed, ends) {
         return Gate::Void(OUTLASTED.to_owned());
     }
-    let here = claimed.iter().filter(|c| c.state == InstanceState::Usable && c.observed.is_some());
+    let carrying = carrying(&claimed, traces.pack.spec.quantity);
+    let here = carrying.into_iter().filter(|c| c.observed.is_some());
     let expirations = here.clone().filter_map(|c| c.expiration.filter(|at| is_same_expiry(*at, ends)));
     // What else ends on that day may not be due yet, nor have its name.
     let Some(nearest) = expirations.min_by_key(|at| at.duration_since(ends).abs()) else {

@@ -22,8 +22,8 @@ use crate::{Event, Timing};
 
 pub use decide::decide;
 pub(crate) use gate::{is_open, is_unresolved, not_granted, not_offered, opening, opens_at, paid_for};
-pub(crate) use lines::last_call;
 pub use lines::{Outcome, adds_to, has_paid, intend, may_leave, settle};
+pub(crate) use lines::{is_unpaid, last_call};
 pub(crate) use look::{check_project, stands_already};
 pub(crate) use report::{ABOUT_TO_BE_SENT, reason_of};
 

@@ -19,7 +19,7 @@ use crate::claim::{Claimed, brought, is_outlasted, total};
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::money;
 use crate::observation::seen_off;
-use crate::order::last_call;
+use crate::order::{last_call, stands_already};
 use crate::time::{next_renewal, plus, renew_before, renewal_duration, short, since, term, term_in_words};
 
 /// Plans the renewal of a pack that is bought and not expired.
@@ -133,9 +133,10 @@ fn by_us(view: &View<'_>) -> Finding {
     }
     let finding = match strategy(spec) {
         RenewalStrategy::Extend => {
-            // One order for all: what gets its name is waited for. What cannot have one holds back no other.
+            // One order for all: what gets its name is waited for, while there is time. What cannot have one holds back no other.
             let named: Vec<&Claimed<'_>> = due.iter().copied().filter(|c| to_be_named(view, c).is_none()).collect();
-            let mut waits = due.iter().filter(|c| named.is_empty() || is_being_named(view, c));
+            let in_time = since(ends, input.now) > renew_before(spec).checked_div(4).unwrap_or_default();
+            let mut waits = due.iter().filter(|c| named.is_empty() || in_time && is_being_named(view, c));
             waits.find_map(|c| name_not_seen(view, c)).unwrap_or_else(|| extend(view, &named, quote, next))
         }
         RenewalStrategy::Replace => {
@@ -148,12 +149,10 @@ fn by_us(view: &View<'_>) -> Finding {
     finding.renewal(first)
 }
 
-/// True while a name is on its way that nobody has refused, and there is time.
+/// True while a name is on its way that nobody has refused.
 fn is_being_named(view: &View<'_>, instance: &Claimed<'_>) -> bool {
-    let in_time =
-        |at| since(at, view.input.now) > renew_before(&view.input.pack.spec).checked_div(4).unwrap_or_default();
     let refused = |name| view.failure(&Change::Rename { id: instance.id.clone(), name }).is_some();
-    instance.expiration.is_some_and(in_time) && to_be_named(view, instance).is_some_and(|name| !refused(name))
+    to_be_named(view, instance).is_some_and(|name| !refused(name))
 }
 
 /// The name that an instance which was taken over is to carry before money is spent on it, while it carries another. Where it
@@ -169,7 +168,7 @@ fn name_not_seen(view: &View<'_>, instance: &Claimed<'_>) -> Option<Finding> {
     let name = to_be_named(view, instance)?;
     let id = instance.id.clone();
     let message = format!(
-        "instance {id}, which was taken over, is renewed once it carries the pack's name: if it does not get it by itself, rename it to {name} in the console"
+        "instance {id}, which was taken over, is renewed or replaced once it carries the pack's name: if it does not get it by itself, rename it to {name} in the console"
     );
     let finding = match view.failure(&Change::Rename { id, name }) {
         Some(_) => Finding::stuck(RENEWAL_ON_TRACK, "NameNotSeen", message),
@@ -277,6 +276,12 @@ fn replace(view: &View<'_>, ends: Timestamp, quote: Money, next: String) -> Find
     // A successor that nobody claims: the order that would be made is void, and so is each after it.
     if let Some(finding) = name_taken(view) {
         return finding.about(RENEWAL_ON_TRACK);
+    }
+    // Nor one that waits for its name: while an order is open, nothing gives up a name.
+    let successor = orders::next_pack_name(&input);
+    let mut listed = input.observation.iter().flat_map(|observation| observation.instances.values());
+    if let Some(instance) = listed.find(|instance| instance.is_named(&successor)) {
+        return Finding::stuck(RENEWAL_ON_TRACK, "NameTaken", stands_already(instance));
     }
     let draft = Draft {
         action: OrderAction::Buy,

@@ -79,6 +79,8 @@ pub struct World {
     pub failures: Vec<ChangeFailure>,
     /// The cloud refuses every change that names this instance.
     pub stubborn: Option<String>,
+    /// The cloud takes every change, and shows none.
+    pub deaf: bool,
     pub events: Vec<Event>,
     pub order_events: Vec<Event>,
     pub timing: Timing,
@@ -170,6 +172,7 @@ impl World {
             last_change: None,
             failures: Vec::new(),
             stubborn: None,
+            deaf: false,
             order_events: Vec::new(),
             events: Vec::new(),
             timing: Timing::default(),
@@ -305,6 +308,7 @@ impl World {
             return;
         }
         match &change {
+            _ if self.deaf => {}
             Change::Bind { ids, project } => {
                 for id in ids {
                     let instance = self.instances.get_mut(id).unwrap();
