@@ -424,7 +424,8 @@ fn a_successor_is_bought_though_what_is_not_needed_ends_with_its_predecessor_und
     world.settle();
     assert_eq!(world.bought(), 1);
     let ends = world.instances.values().filter_map(|instance| instance.expiration).max();
-    // Another cluster has taken the first one over since, renewed it, and named it. It comes last by its id.
+    // Another cluster has taken the first one over since, renewed it, named it, and holds on to it. It comes last by its id.
+    world.stubborn = Some("i-a".into());
     let mut other = world.instances.remove("i-a").unwrap();
     (other.expiration, other.name) = (ends, Some(cloud_name("elsewhere", "other", None, 0)));
     world.instances.insert(other.id.clone(), other);
