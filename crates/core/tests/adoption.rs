@@ -535,6 +535,8 @@ fn a_renewal_is_void_when_another_has_given_the_instance_its_name_meanwhile() {
     run_after_a_look(&mut world);
     let lines = world.orders[0].status.iter().flat_map(|status| &status.lines).map(|line| line.state);
     assert_eq!(lines.collect::<Vec<_>>(), [LineState::Committed, LineState::Void, LineState::Committed]);
+    let why = world.orders[0].status.as_ref().unwrap().lines[1].message.as_deref();
+    assert_eq!(why, Some("instance i-b, which was taken over, does not carry the pack's name any more"));
     world.settle();
     assert_eq!(world.renewed(), 3, "once it carries the pack's name again");
 }

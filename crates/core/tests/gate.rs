@@ -420,6 +420,24 @@ fn an_approval_for_later_renewals_reaches_to_successors_until_its_date_and_to_no
 }
 
 #[test]
+fn why_an_approval_for_later_renewals_falls_short_is_said() {
+    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
+    world.settle();
+    world.approve(0, "ThisAndLaterRenewals");
+    world.settle();
+    world.account.as_mut().unwrap().spec.price_list.prices[0].amount = "105.01".into();
+    world.until_due();
+    world.settle();
+    let why = |world: &World| {
+        let message = world.decide_order(1, None).status.message.unwrap();
+        message.rsplit_once("does not reach to it: ").unwrap().1.to_owned()
+    };
+    assert_eq!(why(&world), "it was given for 315.00 USD, and this one costs 315.03 USD");
+    world.orders[0].spec.terms.quantity = 1;
+    assert_eq!(why(&world), "its terms are others");
+}
+
+#[test]
 fn an_approval_for_later_renewals_has_nothing_to_do_with_a_return() {
     let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "deletionPolicy": "Return"})));
     world.settle();
