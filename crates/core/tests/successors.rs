@@ -195,9 +195,14 @@ fn a_look_that_misses_a_part_of_a_successor_buys_nothing_although_an_older_insta
     assert_eq!(world.bought(), 2);
     go_to(&mut world, ends + HOUR * 18);
     let all = world.instances.clone();
-    world.instances.remove(&successors(&world)[2]);
+    let missed = successors(&world)[2].clone();
+    world.instances.remove(&missed);
     world.settle();
     assert_eq!((world.bought(), world.orders.len(), on_track(&world).as_str()), (2, 2, "False Vanished"));
+    let conditions = &world.status().conditions;
+    let message = &conditions.iter().find(|c| c.type_ == "RenewalOnTrack").unwrap().message;
+    assert!(message.starts_with(&format!("{missed} of the pack are no longer listed")), "{message}");
+    assert!(message.contains("delete PackOrder events.concert.buy-2 in"), "{message}");
     world.instances = all;
     world.settle();
     assert_eq!((world.bought(), on_track(&world).as_str()), (2, "True Scheduled"));
