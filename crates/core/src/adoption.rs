@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use carpack_api::order::{LineState, LineStatus, OrderAction};
+use carpack_api::order::OrderAction;
 use carpack_api::{ConcurrencyPack, PackOrder};
 
 use crate::names::{carries_a_hash, carries_hash};
 use crate::observation::{Instance, Observation};
-use crate::order::{is_open, is_unpaid, paid_for};
+use crate::order::{is_open, is_unpaid, is_unresolved, paid_for};
 
 /// What else holds the instances that a pack names in `adopt`: by their ids, in words. The others are free.
 pub type Holders = BTreeMap<String, String>;
@@ -108,15 +108,10 @@ fn fits(instance: &Instance, scale: &str, region: &str) -> bool {
 /// True while a purchase was sent, and nobody knows what it has brought: the cloud may not have taken its name.
 fn may_have_bought(order: &PackOrder, instance: &Instance) -> bool {
     let terms = &order.spec.terms;
-    let sent = |line: &LineStatus| {
-        matches!(line.state, LineState::Submitting | LineState::Unknown | LineState::Committed)
-            && line.instance_ids.is_empty()
-            && !is_unpaid(line)
-    };
-    let lines = order.status.iter().flat_map(|status| &status.lines);
+    let mut lines = order.status.iter().flat_map(|status| &status.lines);
     order.spec.action == OrderAction::Buy
-        && is_open(order)
-        && lines.into_iter().any(sent)
+        && is_unresolved(order)
+        && !lines.any(is_unpaid)
         && fits(instance, &terms.concurrency_scale, &terms.region)
 }
 

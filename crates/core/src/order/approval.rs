@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Input;
 use crate::account::check_max_price;
+use crate::limits::is_first;
 use crate::money;
 
 /// True when a person has approved the order, or this renewal with an earlier one.
@@ -17,11 +18,7 @@ pub(super) fn is_approved(input: &Input<'_>) -> bool {
 
 /// True for a renewal, and for the purchase of a successor.
 fn is_renewal(order: &PackOrder) -> bool {
-    match order.spec.action {
-        OrderAction::Renew => true,
-        OrderAction::Buy => order.spec.lines.iter().any(|line| line.renews_from.is_some()),
-        OrderAction::Return => false,
-    }
+    order.spec.action != OrderAction::Return && !is_first(&order.spec)
 }
 
 /// True when the approval of an earlier order reaches to this renewal: same pack, same terms, no higher price, in time.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{Effect, Input};
 use crate::account::wants_auto_renew;
+use crate::limits::is_first;
 use crate::money;
 use crate::names::{client_token, cloud_name, order_name};
 pub(super) use crate::order::is_open;
@@ -196,10 +197,6 @@ fn cost(order: &PackOrder) -> Option<Money> {
 pub(super) fn renewals(input: &Input<'_>) -> i64 {
     let fulfilled = |o: &&PackOrder| o.status.as_ref().and_then(|s| s.state) == Some(OrderState::Fulfilled);
     let renewed = own(input, OrderAction::Renew).filter(fulfilled).count();
-    let replaced = own(input, OrderAction::Buy).filter(fulfilled).filter(|o| is_successor(o)).count();
+    let replaced = own(input, OrderAction::Buy).filter(fulfilled).filter(|o| !is_first(&o.spec)).count();
     i64::try_from(renewed.saturating_add(replaced)).unwrap_or(i64::MAX)
-}
-
-pub(super) fn is_successor(order: &PackOrder) -> bool {
-    order.spec.lines.iter().any(|line| line.renews_from.is_some())
 }

@@ -17,6 +17,7 @@ use crate::account::PriceProblem;
 use crate::adoption::{is_adopted, is_astray};
 use crate::claim::{Claimed, brought, is_outlasted, total};
 use crate::condition::RENEWAL_ON_TRACK;
+use crate::limits::is_first;
 use crate::money;
 use crate::observation::seen_off;
 use crate::order::{last_call, stands_already};
@@ -143,7 +144,7 @@ fn by_us(view: &View<'_>) -> Finding {
             let successor = orders::next_pack_name(&input);
             let in_its_way = |c: &&Claimed<'_>| c.observed.is_some_and(|observed| observed.is_named(&successor));
             let mut waits = due.iter().copied().chain(view.usable().filter(in_its_way));
-            waits.find_map(|c| name_not_seen(view, c)).unwrap_or_else(|| replace(view, ends, quote, next))
+            waits.find_map(|c| name_not_seen(view, c)).unwrap_or_else(|| replace(view, ends, &successor, quote, next))
         }
     };
     finding.renewal(first)
@@ -185,7 +186,7 @@ fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
     let (reason, message) = orders::standing(order);
     let name = orders::name_of(order);
     let due = view.expiration.and_then(|at| next_renewal(&view.input.pack.spec, at));
-    if order.spec.action == OrderAction::Buy && !orders::is_successor(order) {
+    if is_first(&order.spec) {
         let message = format!("no renewal before the purchase is settled: {message}");
         return Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message);
     }
@@ -255,8 +256,8 @@ fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: Money, next: String) -> 
     Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).effect(orders::create(&input, draft)).next(next)
 }
 
-/// A successor for the moment from which the pack would have less than its quantity.
-fn replace(view: &View<'_>, ends: Timestamp, quote: Money, next: String) -> Finding {
+/// A successor of this name, for the moment from which the pack would have less than its quantity.
+fn replace(view: &View<'_>, ends: Timestamp, successor: &str, quote: Money, next: String) -> Finding {
     let input = view.input;
     let spec = &input.pack.spec;
     let duration = renewal_duration(spec);
@@ -278,9 +279,8 @@ fn replace(view: &View<'_>, ends: Timestamp, quote: Money, next: String) -> Find
         return finding.about(RENEWAL_ON_TRACK);
     }
     // Nor one that waits for its name: while an order is open, nothing gives up a name.
-    let successor = orders::next_pack_name(&input);
     let mut listed = input.observation.iter().flat_map(|observation| observation.instances.values());
-    if let Some(instance) = listed.find(|instance| instance.is_named(&successor)) {
+    if let Some(instance) = listed.find(|instance| instance.is_named(successor)) {
         return Finding::stuck(RENEWAL_ON_TRACK, "NameTaken", stands_already(instance));
     }
     let draft = Draft {
