@@ -161,8 +161,8 @@ mod tests {
             assert!(carries_a_hash(&given), "{given}");
         }
         let dated = ["gala-20261201", "gala-20261201-3"];
-        let short = ["-0123abcd", "0123abcd", "gala-0123ABCD", "gala-0123abc", "gala-0123abcde", ""];
-        for other in ["by hand", "by-hand-3"].into_iter().chain(dated).chain(short) {
+        let unlike = ["-0123abcd", "0123abcd", "gala-0123ABCD", "gala-0123abc", "gala-0123abcde", ""];
+        for other in ["by hand", "by-hand-3"].into_iter().chain(dated).chain(unlike) {
             assert!(!carries_a_hash(other), "{other}");
         }
     }
