@@ -151,12 +151,14 @@ mod tests {
     #[test]
     fn what_differs_by_hours_is_one_expiry_and_what_differs_by_half_a_day_is_not() {
         let expiry: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
-        let [hours, day] = [SignedDuration::from_hours(9), SignedDuration::from_hours(12)];
+        let hours = SignedDuration::from_hours(9);
         for same in [expiry, expiry + hours, expiry - hours] {
             assert!(is_same_expiry(same, expiry) && !is_renewed(same, expiry), "{same}");
         }
-        assert!(is_renewed(expiry + day, expiry) && !is_same_expiry(expiry + day, expiry));
-        assert!(!is_renewed(expiry - day, expiry) && !is_same_expiry(expiry - day, expiry));
+        for apart in [ONE_EXPIRY, SignedDuration::from_hours(12)] {
+            assert!(is_renewed(expiry + apart, expiry) && !is_same_expiry(expiry + apart, expiry), "{apart}");
+            assert!(!is_renewed(expiry - apart, expiry) && !is_same_expiry(expiry - apart, expiry), "{apart}");
+        }
     }
 
     #[test]

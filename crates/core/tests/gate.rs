@@ -285,6 +285,7 @@ fn what_is_due_is_renewed_once_although_another_list_dates_its_expiry_a_little_o
 
 #[rstest]
 #[case::until_is_brought_forward(-1, 0)]
+#[case::until_is_the_moment_of_the_expiry(0, 0)]
 #[case::the_expiry_is_read_in_another_zone(2, 6)]
 fn a_renewal_is_void_when_what_it_renews_lasts_until_the_end_of_renewal_after_all(
     #[case] until: i64,

@@ -360,6 +360,17 @@ fn the_pack_is_renamed_with_the_numbers_the_cloud_gave() {
     assert_eq!(numbers.collect::<Vec<_>>(), ["3", "1", "2"]);
 }
 
+#[test]
+fn a_pack_whose_order_is_gone_is_renamed_as_its_first_purchase_was_named() {
+    let mut world = active(json!({"packName": "first"}));
+    let hash = world.orders[0].spec.pack_name.strip_prefix("first").unwrap().to_owned();
+    world.orders.clear();
+    world.spec(|spec| spec.pack_name = Some("second".into()));
+    world.settle();
+    let names: Vec<_> = world.instances.values().filter_map(|i| i.name.clone()).collect();
+    assert_eq!(names, [1, 2, 3].map(|number| format!("second{hash}-{number}")));
+}
+
 #[rstest]
 #[case(Mode::Observe, "False Observing", 0)]
 #[case(Mode::DryRun, "False DryRun", 0)]
@@ -430,6 +441,18 @@ fn a_pack_is_bought_only_within_its_window() {
     world.pass(SignedDuration::from_hours(24));
     world.settle();
     assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 1));
+}
+
+#[test]
+fn a_window_opens_at_its_moment_and_closes_at_its_moment() {
+    for (moment, reason) in [("notBefore", "Purchasing"), ("notAfter", "Ended")] {
+        let mut world = World::new(pack(json!({"purchaseWindow": {"notBefore": "2026-12-02T00:00:00Z"}})));
+        world.settle();
+        let window = json!({moment: world.now.to_string()});
+        world.spec(|spec| spec.purchase_window = serde_json::from_value(window).unwrap());
+        world.step_pack();
+        assert_eq!(world.status().reason.as_deref(), Some(reason), "{moment}");
+    }
 }
 
 #[test]

@@ -308,7 +308,7 @@ fn a_release_covers_what_was_decided_up_to_it_and_nothing_after() {
         let account = braked(Some(released));
         all_engaged(&account, "carpack-system", &Commitments::gather(&account, &flood, [], world.now)).len()
     };
-    assert_eq!([6, 5, 4].map(|minutes| engaged(ago(minutes))), [1, 0, 0]);
+    assert_eq!([6, 5, 4, 0].map(|minutes| engaged(ago(minutes))), [1, 0, 0, 0]);
 }
 
 #[test]

@@ -284,7 +284,7 @@ fn a_pack_that_is_only_watched() {
 fn a_pack_that_waits_for_its_window_and_one_whose_window_has_closed() {
     let mut diary = Diary::of(json!({
         "renewal": {"mode": "None"},
-        "purchaseWindow": {"notBefore": "2026-12-01T02:00:00Z", "notAfter": "2026-12-01T05:00:00Z"}}));
+        "purchaseWindow": {"notBefore": "2026-12-01T03:00:00Z", "notAfter": "2026-12-01T06:00:00Z"}}));
     diary.world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }; 9];
     diary.go(8, HOUR);
     told("window", &diary);
