@@ -346,7 +346,7 @@ fn the_pack_is_renamed_with_the_numbers_the_cloud_gave() {
     let mut world = active(json!({"packName": "first"}));
     world.spec(|spec| spec.pack_name = Some("second".into()));
     world.settle();
-    let names: Vec<_> = world.instances.values().filter_map(|i| i.name.clone()).collect();
+    let names = world.names_of_instances();
     assert!(names.iter().all(|n| n.starts_with("second-")), "{names:?}");
     assert_eq!(names.iter().map(|n| n.rsplit_once('-').unwrap().1).collect::<Vec<_>>(), ["1", "2", "3"]);
     // What lost its number takes the one that is free, whatever the order of the ids.
@@ -355,9 +355,8 @@ fn the_pack_is_renamed_with_the_numbers_the_cloud_gave() {
     }
     world.instances.values_mut().nth(1).unwrap().name = Some("scribble".into());
     world.settle();
-    let numbers =
-        world.instances.values().filter_map(|i| i.name.clone()).map(|n| n.rsplit_once('-').unwrap().1.to_owned());
-    assert_eq!(numbers.collect::<Vec<_>>(), ["3", "1", "2"]);
+    let names = world.names_of_instances();
+    assert_eq!(names.iter().map(|n| n.rsplit_once('-').unwrap().1).collect::<Vec<_>>(), ["3", "1", "2"]);
 }
 
 #[test]
@@ -367,7 +366,7 @@ fn a_pack_whose_order_is_gone_is_renamed_as_its_first_purchase_was_named() {
     world.orders.clear();
     world.spec(|spec| spec.pack_name = Some("second".into()));
     world.settle();
-    let names: Vec<_> = world.instances.values().filter_map(|i| i.name.clone()).collect();
+    let names = world.names_of_instances();
     assert_eq!(names, [1, 2, 3].map(|number| format!("second{hash}-{number}")));
 }
 
@@ -925,7 +924,7 @@ fn a_first_purchase_that_a_person_says_was_refunded_can_be_bought_anew() {
     settle_by_hand(&mut world, "NotExecuted");
     world.settle();
     assert_eq!(world.condition("Purchased"), Some(("False".into(), "SettledByHand".into())));
-    let words = world.status().conditions.iter().find(|c| c.type_ == "Stalled").unwrap().message.clone();
+    let words = world.condition_message("Stalled");
     assert!(words.contains("delete PackOrder events.concert.buy-1"), "{words}");
     world.orders.clear();
     world.settle();
@@ -940,7 +939,7 @@ fn a_first_purchase_that_never_came_and_is_let_be_names_the_way_to_buy_anew() {
     settle_by_hand(&mut world, "Executed");
     world.settle();
     assert_eq!((world.ready().as_str(), world.bought()), ("False PaidNotDelivered", 1));
-    let words = world.status().conditions.iter().find(|c| c.type_ == "Stalled").unwrap().message.clone();
+    let words = world.condition_message("Stalled");
     assert!(words.contains("kubectl delete concurrencypack concert -n events"), "{words}");
 }
 

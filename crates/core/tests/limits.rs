@@ -60,7 +60,7 @@ fn settle_with(world: &mut World, neighbour: PackOrder) {
 }
 
 fn said(world: &World) -> String {
-    world.status().conditions.iter().find(|c| c.type_ == "Ready").unwrap().message.clone()
+    world.condition_message("Ready")
 }
 
 #[rstest]

@@ -199,8 +199,7 @@ fn a_look_that_misses_a_part_of_a_successor_buys_nothing_although_an_older_insta
     world.instances.remove(&missed);
     world.settle();
     assert_eq!((world.bought(), world.orders.len(), on_track(&world).as_str()), (2, 2, "False Vanished"));
-    let conditions = &world.status().conditions;
-    let message = &conditions.iter().find(|c| c.type_ == "RenewalOnTrack").unwrap().message;
+    let message = world.condition_message("RenewalOnTrack");
     assert!(message.starts_with(&format!("{missed} of the pack are no longer listed")), "{message}");
     assert!(message.contains("delete PackOrder events.concert.buy-2 in"), "{message}");
     world.instances = all;

@@ -539,7 +539,7 @@ impl World {
 
     pub fn condition_message(&self, kind: &str) -> String {
         let conditions = &self.status().conditions;
-        conditions.iter().find(|c| c.type_ == kind).map(|c| c.message.clone()).unwrap_or_default()
+        conditions.iter().find(|c| c.type_ == kind).unwrap().message.clone()
     }
 
     pub fn ready(&self) -> String {
@@ -556,6 +556,10 @@ impl World {
 
     pub fn projects_of_instances(&self) -> Vec<Option<String>> {
         self.instances.values().map(|i| i.project.project().map(str::to_owned)).collect()
+    }
+
+    pub fn names_of_instances(&self) -> Vec<String> {
+        self.instances.values().filter_map(|i| i.name.clone()).collect()
     }
 
     pub fn open_orders(&self) -> usize {
