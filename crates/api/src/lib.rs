@@ -3,6 +3,7 @@
 //! - [`ConcurrencyPack`]: what a tenant wants.
 //! - [`PackOrder`]: one spending act, readable, approvable, kept.
 //! - [`CarAccount`]: whose money it is and who may spend it.
+//! - [`Reason`]: why a condition, an event or a line is as it is.
 // Every printed column says its type anew.
 #![allow(clippy::duplicated_attributes)]
 
@@ -10,11 +11,13 @@ pub mod account;
 pub mod common;
 pub mod order;
 pub mod pack;
+pub mod reason;
 
 pub use account::{CarAccount, CarAccountSpec, CarAccountStatus};
 pub use common::{BillingMode, Condition, Mode, Money};
 pub use order::{PackOrder, PackOrderSpec, PackOrderStatus};
 pub use pack::{ConcurrencyPack, ConcurrencyPackSpec, ConcurrencyPackStatus};
+pub use reason::Reason;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

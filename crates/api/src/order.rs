@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Reason;
 use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, Money};
 
 /// One spending act for a concurrency pack: a purchase, a renewal or a return. Written by the operator before any money moves, kept as the record of it.
@@ -268,7 +269,7 @@ pub struct LineStatus {
     pub paid: Option<Money>,
     /// Category of the last refusal or doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
+    pub category: Option<Reason>,
     /// The last refusal or doubt in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

@@ -2,7 +2,7 @@
 
 use carpack_api::account::{CarAccountSpec, Channel, Tenant};
 use carpack_api::pack::{ConcurrencyPackSpec, RenewalMode};
-use carpack_api::{BillingMode, Money};
+use carpack_api::{BillingMode, Money, Reason};
 
 use crate::money::Amount;
 
@@ -24,8 +24,8 @@ pub enum Health {
     Ready,
     /// No: a reason of a closed set, and the way out in one sentence.
     NotReady {
-        /// PascalCase reason.
-        reason: &'static str,
+        /// Why.
+        reason: Reason,
         /// What is wrong and what to do.
         message: String,
     },

@@ -1,5 +1,6 @@
 //! Conditions: merged so that a transition time changes only with the status.
 
+use carpack_api::Reason;
 use carpack_api::common::Condition;
 use jiff::Timestamp;
 
@@ -14,13 +15,13 @@ pub struct Verdict {
     /// True, False or unknown.
     pub status: Option<bool>,
     /// PascalCase reason.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// One sentence.
     pub message: String,
 }
 
 /// A verdict.
-pub fn verdict(kind: &'static str, status: Option<bool>, reason: &'static str, message: impl Into<String>) -> Verdict {
+pub fn verdict(kind: &'static str, status: Option<bool>, reason: Reason, message: impl Into<String>) -> Verdict {
     Verdict { kind, status, reason, message: message.into() }
 }
 
@@ -38,7 +39,7 @@ pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: Option<i64>, n
             Condition {
                 type_: verdict.kind.to_owned(),
                 status: status.to_owned(),
-                reason: verdict.reason.to_owned(),
+                reason: verdict.reason.as_str().to_owned(),
                 message: verdict.message.clone(),
                 observed_generation: generation,
                 last_transition_time: unchanged.map_or(whole(now), |c| c.last_transition_time.clone()),
@@ -53,41 +54,15 @@ pub fn events(old: &[Condition], verdicts: &[Verdict], quiet: &[&str]) -> Vec<Ev
     verdicts
         .iter()
         .filter(|verdict| !quiet.contains(&verdict.kind))
-        .filter(|verdict| !matches!(verdict.reason, "AwaitingObservation" | "Pending"))
-        .filter(|verdict| !old.iter().any(|c| c.type_ == verdict.kind && c.reason == verdict.reason))
+        .filter(|verdict| !matches!(verdict.reason, Reason::AwaitingObservation | Reason::Pending))
+        .filter(|verdict| !old.iter().any(|c| c.type_ == verdict.kind && c.reason == verdict.reason.as_str()))
         .map(|verdict| Event {
             warning: verdict.kind == STALLED
-                || (verdict.kind != RECONCILING && verdict.status == Some(false) && is_bad(verdict.reason)),
+                || (verdict.kind != RECONCILING && verdict.status == Some(false) && verdict.reason.is_warning()),
             reason: verdict.reason,
             message: verdict.message.clone(),
         })
         .collect()
-}
-
-/// Reasons of a False that are part of a normal life.
-fn is_bad(reason: &str) -> bool {
-    !matches!(
-        reason,
-        "WaitingForWindow"
-            | "Purchasing"
-            | "AwaitingApproval"
-            | "AwaitingDelivery"
-            | "Observing"
-            | "DryRun"
-            | "Reassigning"
-            | "NotPurchased"
-            | "NotRenewing"
-            | "WindowClosed"
-            | "Renaming"
-            | "Renewing"
-            | "Pending"
-            | "InProgress"
-            | "Ended"
-            | "AwaitingObservation"
-            | "AutoRenewNotSeenOn"
-            | "AutoRenewStillOn"
-            | "EarlierOrderUnresolved"
-    )
 }
 
 /// True when a condition of this type is True.
@@ -120,25 +95,25 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn is_warning(old: &[Condition], kind: &'static str, status: Option<bool>, reason: &'static str) -> Option<bool> {
+    fn is_warning(old: &[Condition], kind: &'static str, status: Option<bool>, reason: Reason) -> Option<bool> {
         let said = events(old, &[verdict(kind, status, reason, "words")], &[PURCHASED]);
         said.first().map(|event| event.warning)
     }
 
     #[rstest]
-    #[case::all_is_well(READY, Some(true), "Active", Some(false))]
-    #[case::a_failure(READY, Some(false), "Unpriced", Some(true))]
-    #[case::a_part_of_a_normal_life(READY, Some(false), "Purchasing", Some(false))]
-    #[case::nobody_knows(READY, None, "Unreachable", Some(false))]
-    #[case::a_person_is_needed(STALLED, Some(true), "Unpriced", Some(true))]
-    #[case::work_is_no_longer_under_way(RECONCILING, Some(false), "Unpriced", Some(false))]
-    #[case::what_passes_in_a_moment(READY, Some(false), "AwaitingObservation", None)]
-    #[case::what_is_about_to_happen(READY, Some(false), "Pending", None)]
-    #[case::a_quiet_condition(PURCHASED, Some(false), "Unpriced", None)]
+    #[case::all_is_well(READY, Some(true), Reason::Active, Some(false))]
+    #[case::a_failure(READY, Some(false), Reason::Unpriced, Some(true))]
+    #[case::a_part_of_a_normal_life(READY, Some(false), Reason::Purchasing, Some(false))]
+    #[case::nobody_knows(READY, None, Reason::Unreachable, Some(false))]
+    #[case::a_person_is_needed(STALLED, Some(true), Reason::Unpriced, Some(true))]
+    #[case::work_is_no_longer_under_way(RECONCILING, Some(false), Reason::Unpriced, Some(false))]
+    #[case::what_passes_in_a_moment(READY, Some(false), Reason::AwaitingObservation, None)]
+    #[case::what_is_about_to_happen(READY, Some(false), Reason::Pending, None)]
+    #[case::a_quiet_condition(PURCHASED, Some(false), Reason::Unpriced, None)]
     fn a_new_reason_is_an_event_and_a_bad_one_is_a_warning(
         #[case] kind: &'static str,
         #[case] status: Option<bool>,
-        #[case] reason: &'static str,
+        #[case] reason: Reason,
         #[case] warning: Option<bool>,
     ) {
         assert_eq!(is_warning(&[], kind, status, reason), warning);
@@ -146,18 +121,18 @@ mod tests {
 
     #[test]
     fn a_reason_is_an_event_once_for_each_condition() {
-        let old = merge(&[], &[verdict(READY, Some(false), "Unpriced", "words")], None, NOW);
-        assert_eq!(is_warning(&old, READY, Some(false), "Unpriced"), None);
-        assert_eq!(is_warning(&old, READY, Some(false), "AboveLimit"), Some(true));
-        assert_eq!(is_warning(&old, ASSIGNED, Some(false), "Unpriced"), Some(true));
+        let old = merge(&[], &[verdict(READY, Some(false), Reason::Unpriced, "words")], None, NOW);
+        assert_eq!(is_warning(&old, READY, Some(false), Reason::Unpriced), None);
+        assert_eq!(is_warning(&old, READY, Some(false), Reason::AboveLimit), Some(true));
+        assert_eq!(is_warning(&old, ASSIGNED, Some(false), Reason::Unpriced), Some(true));
     }
 
     #[test]
     fn a_transition_time_stays_while_the_status_of_that_condition_stays() {
-        let old = merge(&[], &[verdict(READY, Some(false), "Unpriced", "words")], None, NOW);
+        let old = merge(&[], &[verdict(READY, Some(false), Reason::Unpriced, "words")], None, NOW);
         let later = NOW + SignedDuration::from_hours(1);
         let moved = |kind, status| {
-            let new = merge(&old, &[verdict(kind, status, "AboveLimit", "other words")], None, later);
+            let new = merge(&old, &[verdict(kind, status, Reason::AboveLimit, "other words")], None, later);
             new[0].last_transition_time.0 == later
         };
         assert!(!moved(READY, Some(false)));

@@ -21,13 +21,14 @@ pub mod pack;
 pub mod time;
 pub mod zone;
 
+use carpack_api::Reason;
 /// Something worth a Kubernetes event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// True for a warning.
     pub warning: bool,
     /// PascalCase reason, of a closed set.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// One sentence.
     pub message: String,
 }

@@ -233,7 +233,7 @@ fn what_does_not_fit_or_is_not_free_is_not_taken_over_and_nothing_is_bought_inst
 #[case::of_another_region("Unknown", |order: &mut PackOrder| order.spec.terms.region = "ap-tokyo".into())]
 #[case::a_renewal("Unknown", |order: &mut PackOrder| order.spec.action = OrderAction::Renew)]
 #[case::not_paid_yet("Committed", |order: &mut PackOrder| {
-    order.status.as_mut().unwrap().lines[0].category = Some("Unpaid".into());
+    order.status.as_mut().unwrap().lines[0].category = Some(carpack_api::Reason::Unpaid);
 })]
 #[case::with_what_it_brought("Committed", |order: &mut PackOrder| {
     order.status.as_mut().unwrap().lines[0].instance_ids = vec!["i-other".into()];

@@ -54,7 +54,7 @@ fn send(world: &mut World, index: usize, outcome: &Outcome) {
 /// The same, and nobody knows what; the quarantine is over.
 fn in_doubt(action: OrderAction) -> (World, usize) {
     let (mut world, index) = unsent(action);
-    send(&mut world, index, &Outcome::Unknown { category: "NoAnswer", message: "no answer".into() });
+    send(&mut world, index, &Outcome::Unknown { category: carpack_api::Reason::NoAnswer, message: "no answer".into() });
     world.pass(LONGER_THAN_THE_QUARANTINE);
     world.sweep();
     world.pass(SECOND);
@@ -191,7 +191,7 @@ fn a_return_is_proven_by_its_refund_together_with_an_instance_that_is_gone() {
 #[test]
 fn a_look_that_did_not_begin_after_the_call_shows_nothing_of_it() {
     for (outcome, before) in [
-        (Outcome::Unknown { category: "NoAnswer", message: "no answer".into() }, LineState::Unknown),
+        (Outcome::Unknown { category: carpack_api::Reason::NoAnswer, message: "no answer".into() }, LineState::Unknown),
         (committed(), LineState::Committed),
     ] {
         let (mut world, index) = unsent(OrderAction::Renew);
@@ -317,7 +317,7 @@ fn a_look_at_the_cloud_is_wanted_while_it_could_show_something_and_not_when_all_
     world.pack.as_mut().unwrap().spec.mode = carpack_api::Mode::ApprovalRequired;
     assert!(!world.decide_order(index, None).wants_sweep, "it waits for a person");
 
-    let refused = Outcome::Rejected { category: "Other", message: "no".into(), may_pass: false };
+    let refused = Outcome::Rejected { category: carpack_api::Reason::Other, message: "no".into(), may_pass: false };
     send(&mut world, index, &refused);
     let settled = world.decide_order(index, None);
     assert!(!settled.wants_sweep);
@@ -436,7 +436,7 @@ fn books_are_read_after_the_quarantine_and_never_twice_for_one_decision() {
     let wants_books = |decision: &Decision| matches!(decision.effect, Some(Effect::LookAtDeals { .. }));
     for (unexplained, lost) in [(false, deal(DealAction::Refund, &[])), (true, deal(DealAction::Purchase, &[]))] {
         let (mut world, index) = unsent(OrderAction::Buy);
-        send(&mut world, index, &Outcome::Unknown { category: "NoAnswer", message: "no answer".into() });
+        send(&mut world, index, &Outcome::Unknown { category: carpack_api::Reason::NoAnswer, message: "no answer".into() });
         for early in [true, false] {
             world.pass(if early { SECOND } else { LONGER_THAN_THE_QUARANTINE });
             world.sweep();

@@ -577,7 +577,7 @@ fn an_account_that_is_missing_unready_not_granted_or_cannot_buy_keeps_the_money(
     let mut missing = ordered(json!({}));
     missing.account = None;
     let mut unready = ordered(json!({}));
-    unready.account.as_mut().unwrap().health = Health::NotReady { reason: "WrongCredentials", message: "no".into() };
+    unready.account.as_mut().unwrap().health = Health::NotReady { reason: carpack_api::Reason::WrongCredentials, message: "no".into() };
     let mut foreign = ordered(json!({}));
     foreign.account.as_mut().unwrap().spec.tenants.clear();
     let mut by_hand = ordered(json!({}));

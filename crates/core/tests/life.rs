@@ -153,7 +153,7 @@ fn an_absence_that_three_attempts_do_not_explain_asks_a_person_with_the_command(
 #[rstest]
 #[case(vec![Reply::Honest, Reply::LostAfterCommit, Reply::Honest])]
 #[case(vec![Reply::Honest, Reply::LostBeforeCommit, Reply::Honest])]
-#[case(vec![Reply::Honest, Reply::Refused { category: "BalanceInsufficient", may_pass: true }, Reply::Honest])]
+#[case(vec![Reply::Honest, Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }, Reply::Honest])]
 fn each_of_three_instances_is_renewed_once_though_the_second_one_fails(#[case] replies: Vec<Reply>) {
     let mut world = active(json!({}));
     world.replies = replies;
@@ -165,7 +165,7 @@ fn each_of_three_instances_is_renewed_once_though_the_second_one_fails(#[case] r
 #[test]
 fn a_renewal_that_is_refused_for_want_of_money_is_tried_again_up_to_the_end() {
     let mut world = active(json!({}));
-    world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }; 300];
+    world.replies = vec![Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }; 300];
     world.run_until("2026-12-03T17:00:00Z", HOUR);
     world.run_until("2026-12-03T23:40:00Z", SignedDuration::from_mins(1));
     assert!((20..120).contains(&(300 - world.replies.len())), "{}", world.replies.len());
@@ -188,7 +188,7 @@ fn an_instance_that_was_renewed_in_the_console_is_not_renewed_again() {
 #[test]
 fn a_renewal_refused_for_good_is_not_ordered_again_and_says_so() {
     let mut world = active(json!({}));
-    world.replies = vec![Reply::Refused { category: "InvalidRequest", may_pass: false }; 3];
+    world.replies = vec![Reply::Refused { category: carpack_api::Reason::InvalidRequest, may_pass: false }; 3];
     world.run_until("2026-12-03T23:00:00Z", SignedDuration::from_mins(10));
     assert_eq!((world.renewed(), world.orders.len()), (0, 2));
     assert_eq!(world.condition("RenewalOnTrack"), Some(("False".into(), "InvalidRequest".into())));
@@ -327,7 +327,7 @@ fn what_was_moved_in_the_console_is_moved_back_with_an_event() {
     world.instances.values_mut().nth(1).unwrap().project = Binding::Bound("cap-b".into());
     world.settle();
     assert_eq!(world.projects_of_instances(), vec![Some("cap-a".to_owned()); 3]);
-    assert_eq!(world.events.iter().filter(|e| e.reason == "MovedBack").count(), 1);
+    assert_eq!(world.events.iter().filter(|e| e.reason == carpack_api::Reason::MovedBack).count(), 1);
 }
 
 #[test]
@@ -612,7 +612,7 @@ fn a_partial_delivery_is_never_topped_up_and_is_renewed_as_it_is() {
 #[test]
 fn a_refusal_that_may_pass_is_tried_again_until_it_has_passed() {
     let mut world = World::new(pack(json!({})));
-    world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }; 3];
+    world.replies = vec![Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }; 3];
     world.settle();
     assert_eq!(world.ready(), "False BalanceInsufficient");
     world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_mins(1));
@@ -753,7 +753,7 @@ fn deletion_with_lapse_is_not_held_for_ever_by_a_cloud_that_cannot_be_reached() 
     assert!(world.pack.is_some());
     world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(10));
     assert!(world.pack.is_none());
-    assert!(world.events.iter().any(|e| e.warning && e.reason == "ReleasedUnconfirmed"));
+    assert!(world.events.iter().any(|e| e.warning && e.reason == carpack_api::Reason::ReleasedUnconfirmed));
 }
 
 #[test]
@@ -843,7 +843,7 @@ fn a_purchase_in_flight_is_waited_for_before_the_policy_is_carried_out_but_not_f
     world.delete_pack();
     world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(5));
     assert!(world.pack.is_none());
-    assert!(world.events.iter().any(|e| e.warning && e.reason == "ReleasedUnconfirmed"));
+    assert!(world.events.iter().any(|e| e.warning && e.reason == carpack_api::Reason::ReleasedUnconfirmed));
 }
 
 /// All its renewals are paid, and the cloud's lists show the old expiry, again or still.
@@ -995,6 +995,6 @@ fn a_pack_is_let_go_only_when_the_clouds_own_renewal_is_seen_off() {
         assert!(world.pack.is_some(), "one look misses the row: nobody knows whether it is off");
         world.run_until("2026-12-01T02:00:00Z", SignedDuration::from_mins(10));
         assert!(world.pack.is_none());
-        assert!(world.events.iter().any(|e| e.warning && e.reason == "ReleasedUnconfirmed"));
+        assert!(world.events.iter().any(|e| e.warning && e.reason == carpack_api::Reason::ReleasedUnconfirmed));
     }
 }

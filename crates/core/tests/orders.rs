@@ -120,7 +120,7 @@ fn a_call_in_doubt_is_not_sent_again_when_the_cloud_may_have_forgotten_its_token
 #[test]
 fn a_repetition_that_is_refused_proves_nothing_of_the_call_before_it() {
     let mut world = in_doubt(Reply::LostAfterCommit, Some(60));
-    world.replies = vec![Reply::Refused { category: "BalanceInsufficient", may_pass: true }];
+    world.replies = vec![Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }];
     assert_eq!(within_a_minute(&mut world), (LineState::Unknown, 2));
     let first = &world.orders[0].status.as_ref().unwrap().lines[0];
     assert!(first.in_doubt_since < first.submit_time && first.in_doubt_since.is_some(), "{first:?}");
@@ -217,7 +217,7 @@ fn a_persons_word_settles_no_line_but_one_about_which_a_person_is_asked() {
 #[test]
 fn refusals_before_a_call_was_lost_do_not_make_it_one_about_which_a_person_is_asked() {
     let mut world = ordered();
-    let refused = || Reply::Refused { category: "RateLimited", may_pass: true };
+    let refused = || Reply::Refused { category: carpack_api::Reason::RateLimited, may_pass: true };
     world.replies = vec![refused(), refused(), refused(), Reply::LostBeforeCommit];
     world.run_until("2026-12-01T01:00:00Z", SignedDuration::from_secs(30));
     assert_eq!((world.bought(), world.ready()), (1, "True Active".into()));
@@ -390,7 +390,7 @@ fn what_was_believed_absent_and_shows_after_all_is_adopted() {
         world.orders[0].status = Some(world.decide_order(0, Some(&deals)).status);
     }
     assert_eq!(line(&world), (LineState::Pending, 1));
-    let refused = Outcome::Rejected { category: "RateLimited", message: "not now".into(), may_pass: true };
+    let refused = Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: "not now".into(), may_pass: true };
     world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
     world.orders[0].status = Some(settle(&world.orders[0], 0, &refused, world.now, &world.timing));
     assert_eq!(line(&world), (LineState::Pending, 2));
@@ -402,7 +402,7 @@ fn what_was_believed_absent_and_shows_after_all_is_adopted() {
 #[test]
 fn what_stood_there_before_a_call_in_doubt_is_not_adopted() {
     let mut world = ordered();
-    let refused = Outcome::Rejected { category: "RateLimited", message: "not now".into(), may_pass: true };
+    let refused = Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: "not now".into(), may_pass: true };
     world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
     world.orders[0].status = Some(settle(&world.orders[0], 0, &refused, world.now, &world.timing));
     let mut others = World::new(pack(json!({})));
@@ -467,7 +467,7 @@ fn tried_twice(state: LineState) -> LineStatus {
 
 #[test]
 fn a_refusal_never_covers_what_was_settled_meanwhile() {
-    let refused = Outcome::Rejected { category: "RateLimited", message: String::new(), may_pass: true };
+    let refused = Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: String::new(), may_pass: true };
     assert!(adds_to(&tried_twice(LineState::Submitting), 2, &refused));
     assert!(!adds_to(&tried_twice(LineState::Submitting), 1, &refused), "an answer to an earlier attempt");
     assert!(!adds_to(&tried_twice(LineState::Committed), 2, &refused));

@@ -47,8 +47,8 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Reply::LostBeforeCommit),
         1 => Just(Reply::Delayed),
         1 => Just(Reply::Partial(1)),
-        1 => Just(Reply::Refused { category: "BalanceInsufficient", may_pass: true }),
-        1 => Just(Reply::Refused { category: "InvalidRequest", may_pass: false }),
+        1 => Just(Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }),
+        1 => Just(Reply::Refused { category: carpack_api::Reason::InvalidRequest, may_pass: false }),
     ];
     let project = prop_oneof![Just(None), Just(Some("cap-a")), Just(Some("cap-b")), Just(Some("cap-small"))];
     let mode = prop_oneof![1 => Just(Mode::Observe), 1 => Just(Mode::DryRun), 1 => Just(Mode::ApprovalRequired), 3 => Just(Mode::Automatic)];
@@ -182,7 +182,7 @@ proptest! {
             pack.status = Some(first.status.clone());
             let second = packs::decide(&world.pack_input(&pack, &orders));
             prop_assert_eq!(&first.status, &second.status);
-            prop_assert!(second.events.iter().all(|e| e.reason == "MovedBack" || !first.events.contains(e)), "{:?}", second.events);
+            prop_assert!(second.events.iter().all(|e| e.reason == carpack_api::Reason::MovedBack || !first.events.contains(e)), "{:?}", second.events);
             prop_assert!(first.wake_at.is_none_or(|at| at > world.now));
         }
         for stored in &world.orders {

@@ -209,7 +209,7 @@ fn meanwhile() -> impl Strategy<Value = Meanwhile> {
         2 => Just(Reply::LostAfterCommit),
         2 => Just(Reply::LostBeforeCommit),
         1 => Just(Reply::Delayed),
-        1 => Just(Reply::Refused { category: "BalanceInsufficient", may_pass: true }),
+        1 => Just(Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }),
     ];
     prop_oneof![
         2 => Just(Meanwhile::Nothing),

@@ -69,7 +69,7 @@ fn close_gate(input: &Input<'_>, status: &mut PackOrderStatus, deleting: bool) -
         match gate {
             Gate::Reject(reason, message) => {
                 line.state = LineState::Rejected;
-                line.category = Some(reason.to_owned());
+                line.category = Some(reason);
                 notes.push(format!("line {}: over, nothing was spent: {message}", line.index));
                 line.message = Some(message);
             }

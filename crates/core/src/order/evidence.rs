@@ -4,11 +4,12 @@
 //! since the intent. An absence counts only in complete looks that began after the quarantine, and only twice.
 
 use carpack_api::PackOrderStatus;
+use carpack_api::Reason;
 use carpack_api::account::{ApiChannel, UnansweredCalls};
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderLine};
 use jiff::{SignedDuration, Timestamp};
 
-use super::lines::{CLEAR_LOOKS, UNDELIVERED, UNLISTED, UNPAID, doubt, is_unpaid, list, note};
+use super::lines::{CLEAR_LOOKS, doubt, is_unpaid, list, note};
 use super::{Input, settle_annotation};
 use crate::claim::owns_instance;
 use crate::money::Amount;
@@ -39,7 +40,7 @@ fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Op
     match line.state {
         LineState::Submitting => {
             let why = "the operator stopped between writing the intent and recording the answer";
-            doubt(line, "Interrupted", why);
+            doubt(line, Reason::Interrupted, why);
             Some(format!("outcome unknown: {why}"))
         }
         LineState::Unknown => settle_unknown(input, spec, line).or_else(|| settle_by_hand(input, line)),
@@ -113,7 +114,7 @@ fn settle_by_hand(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
         return None;
     }
     line.state = state;
-    line.category = Some("SettledByHand".to_owned());
+    line.category = Some(Reason::SettledByHand);
     line.message = Some(said.to_owned());
     Some(said.to_owned())
 }
@@ -164,8 +165,8 @@ pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
             exhausted(input, line) || in_vain
         }
         LineState::Committed => {
-            let denied = line.category.as_deref() == Some(UNDELIVERED) && line.instance_ids.is_empty();
-            let unlisted = line.category.as_deref() == Some(UNLISTED);
+            let denied = line.category == Some(Reason::PaidNotDelivered) && line.instance_ids.is_empty();
+            let unlisted = line.category == Some(Reason::UnpaidAndUnlisted);
             unlisted || !is_unpaid(line) && (denied || is_late(input, submitted))
         }
         _ => false,
@@ -298,7 +299,7 @@ fn deliver_purchase(
                 there.len()
             ));
         }
-        line.category = Some("PartiallyDelivered".to_owned());
+        line.category = Some(Reason::PartiallyDelivered);
         let text = format!("delivered in part: {seen} of {wanted} concurrencies; paid, and never bought again");
         line.message = Some(text.clone());
         return Some(text);
@@ -324,10 +325,10 @@ fn check_payment(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> 
     }
     if states.is_empty() {
         // Cancelled and deleted, or too old to be listed: from here on a person's word can settle it.
-        let gone = line.category.as_deref() == Some(UNPAID) && is_late(input, submitted);
+        let gone = line.category == Some(Reason::Unpaid) && is_late(input, submitted);
         return gone.then(|| {
             let message = format!("order {} is not paid, and the cloud's books show it no more", list(&line.order_ids));
-            line.category = Some(UNLISTED.to_owned());
+            line.category = Some(Reason::UnpaidAndUnlisted);
             line.message = Some(message.clone());
             message
         });
@@ -343,10 +344,10 @@ fn check_payment(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> 
     let (was_unpaid, orders) = (is_unpaid(line), list(&line.order_ids));
     if unseen && states.iter().all(|state| *state == DealState::WithoutEffect) {
         line.state = LineState::Rejected;
-        line.category = Some("Cancelled".to_owned());
+        line.category = Some(Reason::Cancelled);
         line.message = Some(format!("order {orders} was closed or refunded in the cloud"));
     } else if unseen && states.contains(&DealState::Unpaid) {
-        line.category = Some(UNPAID.to_owned());
+        line.category = Some(Reason::Unpaid);
         line.message = Some(format!(
             "order {orders} is made and not paid; it is not sent again: pay it or cancel it in the cloud's console"
         ));

@@ -3,7 +3,7 @@
 use carpack_api::common::Time;
 use carpack_api::order::{Decision as Word, LineState, LineStatus, OrderAction, OrderLine, OrderState};
 use carpack_api::pack::{RenewalMode, RenewalStrategy};
-use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder, PackOrderSpec};
+use carpack_api::{BillingMode, ConcurrencyPack, Mode, PackOrder, PackOrderSpec, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::approval::{falls_short, is_approved};
@@ -23,20 +23,20 @@ pub(super) enum Gate {
     /// Something that may pass.
     Wait {
         /// PascalCase reason.
-        reason: &'static str,
+        reason: Reason,
         /// What it waits for.
         message: String,
         /// True when only a newer sweep can tell.
         wants_sweep: bool,
     },
     /// It is over: nothing was spent, and the same is not tried again.
-    Reject(&'static str, String),
+    Reject(Reason, String),
     /// No longer wanted.
     Void(String),
 }
 
 /// Something that may pass.
-pub(super) fn wait(reason: &'static str, message: impl Into<String>) -> Gate {
+pub(super) fn wait(reason: Reason, message: impl Into<String>) -> Gate {
     Gate::Wait { reason, message: message.into(), wants_sweep: false }
 }
 
@@ -44,10 +44,10 @@ pub(super) fn wait(reason: &'static str, message: impl Into<String>) -> Gate {
 pub(super) fn hold(input: &Input<'_>) -> Gate {
     let spec = &input.order.spec;
     if spec.approval.as_ref().is_some_and(|a| a.decision == Word::Denied) {
-        return Gate::Reject("Denied", "denied by a person".to_owned());
+        return Gate::Reject(Reason::Denied, "denied by a person".to_owned());
     }
     if spec.deadline.as_ref().is_some_and(|deadline| is_past(input, deadline.0)) {
-        return Gate::Reject("DeadlinePassed", "the order's deadline has passed".to_owned());
+        return Gate::Reject(Reason::DeadlinePassed, "the order's deadline has passed".to_owned());
     }
     let wanted = [check_wanted(input), check_siblings(input), check_unreadable(input)];
     let allowed = [check_account(input), check_ladder(input)];
@@ -102,7 +102,7 @@ fn check_wanted(input: &Input<'_>) -> Gate {
     if is_first(spec) {
         let window = pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
         if window.is_some_and(|not_after| is_past(input, not_after.0)) {
-            return Gate::Reject("DeadlinePassed", "the pack's purchaseWindow has closed".to_owned());
+            return Gate::Reject(Reason::DeadlinePassed, "the pack's purchaseWindow has closed".to_owned());
         }
         if pack.spec.adopt.is_some() {
             return Gate::Void("the pack takes over what spec.adopt names, and buys nothing".to_owned());
@@ -110,7 +110,7 @@ fn check_wanted(input: &Input<'_>) -> Gate {
         if pack.status.as_ref().is_some_and(|status| !status.instances.is_empty()) {
             return Gate::Void("the pack has been bought already".to_owned());
         }
-        return opening(pack, input.now).map_or(Gate::Open, |opens| wait("WaitingForWindow", opens_at(opens)));
+        return opening(pack, input.now).map_or(Gate::Open, |opens| wait(Reason::WaitingForWindow, opens_at(opens)));
     }
     if pack.spec.renewal.mode != RenewalMode::Operator {
         return Gate::Void("the pack is no longer renewed by the operator".to_owned());
@@ -153,7 +153,7 @@ fn check_siblings(input: &Input<'_>) -> Gate {
     let name = |o: &PackOrder| o.metadata.name.clone().unwrap_or_default();
     let earlier = |o: &&PackOrder| is_unresolved(o) || is_open(o) && rank(o) < rank(input.order);
     if let Some(other) = others(input).find(earlier) {
-        return wait("EarlierOrderUnresolved", format!("waits until order {} is settled", name(other)));
+        return wait(Reason::EarlierOrderUnresolved, format!("waits until order {} is settled", name(other)));
     }
     let spec = &input.order.spec;
     let bought = |o: &&PackOrder| is_first(&o.spec) && o.spec.pack_ref == spec.pack_ref && has_paid(o);
@@ -171,7 +171,7 @@ fn check_unreadable(input: &Input<'_>) -> Gate {
         let message = format!(
             "PackOrder {order} cannot be read, so {why}: run the version of carpack that wrote it, or settle by hand what it bought, then kubectl delete packorder {order} -n {namespace} --wait=false and kubectl patch packorder {order} -n {namespace} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
         );
-        wait("OrderUnreadable", message)
+        wait(Reason::OrderUnreadable, message)
     };
     let sibling = input.unreadable.iter().find(|order| is_order_of(&pack.namespace, &pack.name, order));
     if let Some(order) = sibling {
@@ -244,16 +244,19 @@ fn check_account(input: &Input<'_>) -> Gate {
     let spec = &input.order.spec;
     let Some(account) = input.account else {
         let name = &spec.account_ref.name;
-        return wait("AccountMissing", format!("there is no CarAccount {name} in the operator's namespace: create it"));
+        return wait(
+            Reason::AccountMissing,
+            format!("there is no CarAccount {name} in the operator's namespace: create it"),
+        );
     };
     if !account.grants_namespace(&spec.pack_ref.namespace) {
-        return wait("NamespaceNotGranted", not_granted(account, &spec.pack_ref.namespace));
+        return wait(Reason::NamespaceNotGranted, not_granted(account, &spec.pack_ref.namespace));
     }
     if let Health::NotReady { reason, message } = &account.health {
-        return wait(reason, message.clone());
+        return wait(*reason, message.clone());
     }
     if spec.action != OrderAction::Return && !account.can_buy(spec.terms.billing_mode) {
-        return wait("BillingModeNotOffered", not_offered(account, spec.terms.billing_mode));
+        return wait(Reason::BillingModeNotOffered, not_offered(account, spec.terms.billing_mode));
     }
     Gate::Open
 }
@@ -274,12 +277,12 @@ fn check_ladder(input: &Input<'_>) -> Gate {
     let mode = input.installation_mode.min(account).min(pack);
     let needs_word = spec.action == OrderAction::Return || mode == Mode::ApprovalRequired;
     match mode {
-        Mode::Observe | Mode::DryRun => wait("HeldByMode", format!("held back: the mode is {mode:?}")),
+        Mode::Observe | Mode::DryRun => wait(Reason::HeldByMode, format!("held back: the mode is {mode:?}")),
         _ if needs_word && !is_approved(input) => {
             let name = input.order.metadata.name.as_deref().unwrap_or_default();
             let earlier = falls_short(input).unwrap_or_default();
             wait(
-                "AwaitingApproval",
+                Reason::AwaitingApproval,
                 format!(
                     "waits for approval: set spec.approval.decision of PackOrder {name} to Approved or Denied{earlier}"
                 ),
@@ -297,8 +300,8 @@ fn check_price(input: &Input<'_>) -> Gate {
         return Gate::Open;
     }
     match account.quote(&pack.spec, spec.terms.quantity, spec.terms.duration) {
-        Err(PriceProblem::Unpriced(message)) => wait("Unpriced", message),
-        Err(PriceProblem::AboveMaxPrice(message)) => wait("AboveMaxPrice", message),
+        Err(PriceProblem::Unpriced(message)) => wait(Reason::Unpriced, message),
+        Err(PriceProblem::AboveMaxPrice(message)) => wait(Reason::AboveMaxPrice, message),
         Ok(price) => match check_max_price(&price, spec.quote.as_ref()) {
             Ok(()) if spec.quote.is_some() => Gate::Open,
             _ => Gate::Void("the price has risen since the order was made".to_owned()),
@@ -310,7 +313,7 @@ fn check_price(input: &Input<'_>) -> Gate {
 fn check_brake(input: &Input<'_>) -> Gate {
     let treasury = input.order.metadata.namespace.as_deref().unwrap_or_default();
     let check = |account| brake::check(account, treasury, &input.order.spec, input.commitments);
-    input.account.and_then(check).map_or(Gate::Open, |message| wait("BrakeOn", message))
+    input.account.and_then(check).map_or(Gate::Open, |message| wait(Reason::BrakeOn, message))
 }
 
 /// Limits count what is spent and what is on its way, and a purchase leaves room for the renewals that are due.
@@ -319,7 +322,7 @@ fn check_limits(input: &Input<'_>) -> Gate {
         return Gate::Open;
     };
     match limits::check(account, input.order, input.commitments, input.now) {
-        Some(message) => wait("AboveLimit", message),
+        Some(message) => wait(Reason::AboveLimit, message),
         None => Gate::Open,
     }
 }

@@ -1,7 +1,7 @@
 //! The state of an order's lines: the intent before a call, the outcome after it.
 
 use carpack_api::order::{LineState, LineStatus, OrderAction, TrailEntry};
-use carpack_api::{PackOrder, PackOrderStatus};
+use carpack_api::{PackOrder, PackOrderStatus, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Timing;
@@ -9,12 +9,6 @@ use crate::time::{plus, whole, whole_up};
 
 /// Complete looks without a trace that prove an absence.
 pub(super) const CLEAR_LOOKS: i32 = 2;
-/// Category of a line whose order the cloud took and left unpaid.
-pub(super) const UNPAID: &str = "Unpaid";
-/// Category of a line that was left unpaid, and that the books show no more.
-pub(super) const UNLISTED: &str = "UnpaidAndUnlisted";
-/// Category of a line that was paid and, as the cloud says, cannot be delivered.
-pub(super) const UNDELIVERED: &str = "PaidNotDelivered";
 /// Entries of the trail that are kept.
 const TRAIL: usize = 50;
 
@@ -33,7 +27,7 @@ pub enum Outcome {
     /// Proven not executed.
     Rejected {
         /// Category of the refusal.
-        category: &'static str,
+        category: Reason,
         /// The refusal in words.
         message: String,
         /// True when the same call may succeed later.
@@ -42,7 +36,7 @@ pub enum Outcome {
     /// Anything else.
     Unknown {
         /// Category of the doubt.
-        category: &'static str,
+        category: Reason,
         /// The doubt in words.
         message: String,
     },
@@ -134,7 +128,7 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
         }
         // What is refused may be the repetition only: it says nothing of the call before.
         Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
-            doubt(line, category, message);
+            doubt(line, *category, message);
             format!("outcome still unknown: sent again, and refused: {message}")
         }
         Outcome::Rejected { category, message, may_pass } => {
@@ -142,17 +136,17 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
             let by = spec.and_then(|spec| spec.renews_from.as_ref()).or(order.spec.deadline.as_ref()).map(|t| t.0);
             let wait = wait(timing.retry_after, line.attempts, by.map(|by| by.duration_since(now)));
             line.retry_time = may_pass.then(|| whole_up(plus(now, wait)));
-            line.category = Some((*category).to_owned());
+            line.category = Some(*category);
             line.message = Some(message.clone());
             format!("refused, nothing was spent: {message}")
         }
         Outcome::Unknown { category, message } => {
-            doubt(line, category, message);
+            doubt(line, *category, message);
             format!("outcome unknown: {message}")
         }
         Outcome::PaidNotDelivered { message } => {
             line.state = LineState::Committed;
-            line.category = Some(UNDELIVERED.to_owned());
+            line.category = Some(Reason::PaidNotDelivered);
             line.message = Some(message.clone());
             format!("paid and not delivered: {message}")
         }
@@ -174,12 +168,12 @@ pub fn adds_to(line: &LineStatus, attempts: i32, outcome: &Outcome) -> bool {
 }
 
 /// From here on nobody knows what became of the line's last call. It counts once, whoever says so.
-pub(super) fn doubt(line: &mut LineStatus, category: &str, message: &str) {
+pub(super) fn doubt(line: &mut LineStatus, category: Reason, message: &str) {
     if line.state != LineState::Unknown {
         line.state = LineState::Unknown;
         line.doubts = line.doubts.saturating_add(1);
     }
-    line.category = Some(category.to_owned());
+    line.category = Some(category);
     line.message = Some(message.to_owned());
 }
 
@@ -207,7 +201,7 @@ pub(crate) fn last_call<'a>(lines: impl IntoIterator<Item = &'a LineStatus>) -> 
 
 /// True when the cloud took the order and waits for its payment.
 pub(crate) fn is_unpaid(line: &LineStatus) -> bool {
-    line.state == LineState::Committed && matches!(line.category.as_deref(), Some(UNPAID | UNLISTED))
+    line.state == LineState::Committed && matches!(line.category, Some(Reason::Unpaid | Reason::UnpaidAndUnlisted))
 }
 
 /// True when nothing more will happen to the line.

@@ -1,6 +1,7 @@
 //! What the cloud must show before money moves: the newest look at it, against what the order was made for.
 
 use carpack_api::ConcurrencyPack;
+use carpack_api::Reason;
 use carpack_api::common::Time;
 use carpack_api::order::{LineStatus, OrderAction, OrderLine};
 use jiff::Timestamp;
@@ -13,9 +14,6 @@ use crate::adoption::is_astray;
 use crate::claim::{Claimed, Traces, carrying, claimed, is_outlasted, strangers, total};
 use crate::observation::{Instance, Observation, seen_off};
 use crate::time::{is_same_expiry, next_renewal};
-
-/// The look in hand is not new enough.
-pub(super) const AWAITING_OBSERVATION: &str = "AwaitingObservation";
 
 const LASTS_UNTIL: &str = "what it renews lasts until renewal.until, and is not renewed";
 
@@ -30,7 +28,7 @@ pub(super) fn check(input: &Input<'_>, cleared: Option<Timestamp>, line: &OrderL
     let fresh = |o: &&Observation| o.started > since && input.now.duration_since(o.started) < input.timing.stale_after;
     let Some(observation) = input.observation.filter(fresh) else {
         let message = "waits for a look at the cloud that is newer than the order".to_owned();
-        return Gate::Wait { reason: AWAITING_OBSERVATION, message, wants_sweep: true };
+        return Gate::Wait { reason: Reason::AwaitingObservation, message, wants_sweep: true };
     };
     match spec.action {
         OrderAction::Buy => check_purchase(input, line, observation),
@@ -47,7 +45,7 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     let claimed = claimed(traces);
     let taken = observation.instances.values().find(|i| i.is_named(&input.order.spec.pack_name));
     if let Some(instance) = taken.or_else(|| strangers(traces, &claimed).next()) {
-        return wait("NameTaken", stands_already(instance));
+        return wait(Reason::NameTaken, stands_already(instance));
     }
     let Some(Time(ends)) = line.renews_from else { return check_place(input, traces) };
     if is_outlasted(traces, &claimed, ends) {
@@ -58,7 +56,7 @@ fn check_purchase(input: &Input<'_>, line: &OrderLine, observation: &Observation
     let expirations = here.clone().filter_map(|c| c.expiration.filter(|at| is_same_expiry(*at, ends)));
     // What else ends on that day may not be due yet, nor have its name.
     let Some(nearest) = expirations.min_by_key(|at| at.duration_since(ends).abs()) else {
-        return wait("Vanished", "what it replaces is not listed by the cloud");
+        return wait(Reason::Vanished, "what it replaces is not listed by the cloud");
     };
     let astray = |c: &&Claimed<'_>| c.observed.is_some_and(|observed| is_astray(traces.pack, observed));
     match here.filter(|c| c.expiration == Some(nearest)).find(astray) {
@@ -80,28 +78,28 @@ pub(crate) fn check_project(
     account: &Account,
     observation: Option<&Observation>,
     project: &str,
-) -> Option<(&'static str, String)> {
+) -> Option<(Reason, String)> {
     let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
     if !account.grants_project(namespace, project) {
         let message = format!(
             "namespace {namespace} may not bind packs to project {project}: add the project to its entry in the tenants of account {}",
             account.name
         );
-        return Some(("ProjectNotGranted", message));
+        return Some((Reason::ProjectNotGranted, message));
     }
     let Some(found) = observation.and_then(|o| o.projects.get(project)) else {
-        return Some(("ProjectNotFound", format!("the account has no project {project}: check spec.project")));
+        return Some((Reason::ProjectNotFound, format!("the account has no project {project}: check spec.project")));
     };
     let wanted = &pack.spec.concurrency_scale;
     match found.scale.as_ref() {
         Some(scale) if scale == wanted => None,
         Some(scale) => Some((
-            "ScaleMismatch",
+            Reason::ScaleMismatch,
             format!(
                 "project {project} is of scale {scale} and this pack of {wanted}: a pack can only be bound to a project of its own scale"
             ),
         )),
-        None => Some(("ScaleUnknown", format!("the cloud does not say of which scale project {project} is"))),
+        None => Some((Reason::ScaleUnknown, format!("the cloud does not say of which scale project {project} is"))),
     }
 }
 
@@ -127,18 +125,18 @@ fn check_until(input: &Input<'_>, expiration: Option<Timestamp>) -> Gate {
 
 fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation) -> Gate {
     let (Some(id), Some(from)) = (&line.instance_id, &line.renews_from) else {
-        return Gate::Reject("InvalidOrder", "the line names no instance and expiry".to_owned());
+        return Gate::Reject(Reason::InvalidOrder, "the line names no instance and expiry".to_owned());
     };
     let Some(instance) = observation.instances.get(id) else {
-        return wait("Vanished", format!("instance {id} is not listed by the cloud"));
+        return wait(Reason::Vanished, format!("instance {id} is not listed by the cloud"));
     };
     match instance.expiration {
         Some(expiration) if !is_same_expiry(expiration, from.0) => {
             return Gate::Void("the expiry that it renews from has moved".to_owned());
         }
-        None => return wait("ExpiryUnknown", format!("the cloud does not say when instance {id} expires")),
+        None => return wait(Reason::ExpiryUnknown, format!("the cloud does not say when instance {id} expires")),
         Some(_) if is_past(input, from.0) || instance.isolated => {
-            return Gate::Reject("DeadlinePassed", format!("instance {id} has expired"));
+            return Gate::Reject(Reason::DeadlinePassed, format!("instance {id} has expired"));
         }
         Some(_) => {}
     }
@@ -166,7 +164,7 @@ fn check_renewal(input: &Input<'_>, line: &OrderLine, observation: &Observation)
     }
     if !seen_off(instance.renew_flag, input.order.spec.terms.billing_mode) {
         let message = format!("the cloud's own renewal of instance {id} is not seen off yet");
-        return Gate::Wait { reason: "AutoRenewStillOn", message, wants_sweep: true };
+        return Gate::Wait { reason: Reason::AutoRenewStillOn, message, wants_sweep: true };
     }
     Gate::Open
 }

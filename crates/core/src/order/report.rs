@@ -1,14 +1,13 @@
 //! What an order's status says.
 
 use carpack_api::order::{LineState, LineStatus, OrderAction, OrderState};
-use carpack_api::{PackOrder, PackOrderStatus};
+use carpack_api::{PackOrder, PackOrderStatus, Reason};
 
 use super::Input;
 use super::decide::is_handed_over;
 use super::evidence::{asks_a_person, said_by_hand};
 use super::gate::Gate;
-use super::lines::{UNPAID, is_paid, is_settled, is_unpaid, list, taken};
-use super::look::AWAITING_OBSERVATION;
+use super::lines::{is_paid, is_settled, is_unpaid, list, taken};
 use super::settle_annotation;
 use crate::Event;
 use crate::condition::{Verdict, events, merge, verdict};
@@ -26,21 +25,23 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gat
     let paid = lines.iter().filter(|line| is_paid(line)).count();
     let mut verdicts: Vec<Verdict> = Vec::new();
     match (approved, state) {
-        (Some(true), _) => verdicts.push(verdict("Approved", Some(true), "ApprovedByPerson", "approved by a person")),
-        (Some(false), _) => verdicts.push(verdict("Approved", Some(false), "Denied", "denied by a person")),
+        (Some(true), _) => {
+            verdicts.push(verdict("Approved", Some(true), Reason::ApprovedByPerson, "approved by a person"))
+        }
+        (Some(false), _) => verdicts.push(verdict("Approved", Some(false), Reason::Denied, "denied by a person")),
         (None, OrderState::AwaitingApproval) => {
-            verdicts.push(verdict("Approved", Some(false), "AwaitingApproval", message.clone()))
+            verdicts.push(verdict("Approved", Some(false), Reason::AwaitingApproval, message.clone()))
         }
         (None, _) if sent => verdicts.push(verdict(
             "Approved",
             Some(true),
-            "AllowedByMode",
+            Reason::AllowedByMode,
             "allowed by the mode or by an earlier approval",
         )),
         (None, _) => {}
     }
     let submitted = format!("{paid} of {} lines {}", lines.len(), taken(input.order.spec.action));
-    verdicts.push(verdict("Submitted", Some(sent), if sent { "Sent" } else { "NotSent" }, submitted));
+    verdicts.push(verdict("Submitted", Some(sent), if sent { Reason::Sent } else { Reason::NotSent }, submitted));
     let fulfilled = verdict("Fulfilled", Some(state == OrderState::Fulfilled), reason, message.clone());
     verdicts.push(fulfilled);
     if state == OrderState::Failed {
@@ -62,11 +63,11 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gat
     said
 }
 
-fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderState, &'static str, String) {
+fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderState, Reason, String) {
     let lines = &status.lines;
     let any = |state: LineState| lines.iter().find(|line| line.state == state);
     if let Some(line) = any(LineState::Unknown).or(any(LineState::Submitting)) {
-        return (OrderState::Ambiguous, "OutcomeUnknown", ambiguous(input, line));
+        return (OrderState::Ambiguous, Reason::OutcomeUnknown, ambiguous(input, line));
     }
     if lines.iter().all(is_settled) {
         let (state, reason, message) = over(input, lines);
@@ -78,7 +79,7 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         let message = line.message.clone().unwrap_or_default();
         let way_out = asks_a_person(input, line)
             .then(|| format!(": look into the console, then run: {}, or =Executed", settling(input, line)));
-        return (OrderState::InProgress, UNPAID, message + &way_out.unwrap_or_default());
+        return (OrderState::InProgress, Reason::Unpaid, message + &way_out.unwrap_or_default());
     }
     if let Some(line) = any(LineState::Committed) {
         let orders = list(&line.order_ids);
@@ -93,7 +94,7 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
                     "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {settling}, or =Executed to let it be"
                 ),
             };
-            (OrderState::InProgress, "PaidNotDelivered", message)
+            (OrderState::InProgress, Reason::PaidNotDelivered, message)
         } else {
             let message = match input.order.spec.action {
                 OrderAction::Return => {
@@ -103,20 +104,21 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
                     format!("paid (order {orders}); waits until the cloud shows the delivery")
                 }
             };
-            (OrderState::InProgress, "AwaitingDelivery", message)
+            (OrderState::InProgress, Reason::AwaitingDelivery, message)
         };
     }
     // That a look is not new enough passes within moments: it is not worth a write of its own.
     if let Gate::Wait { reason, message, .. } = gate
-        && *reason != AWAITING_OBSERVATION
+        && *reason != Reason::AwaitingObservation
     {
-        let state = if *reason == "AwaitingApproval" { OrderState::AwaitingApproval } else { OrderState::Pending };
-        return (state, reason, message.clone());
+        let state =
+            if *reason == Reason::AwaitingApproval { OrderState::AwaitingApproval } else { OrderState::Pending };
+        return (state, *reason, message.clone());
     }
     let refused = lines.iter().filter(|line| line.state == LineState::Pending).find(|line| line.message.is_some());
     match refused {
         Some(line) => {
-            let reason = known_category(line.category.as_deref());
+            let reason = line.category.unwrap_or(Reason::Rejected);
             let detail = line.message.as_deref().unwrap_or_default();
             (
                 OrderState::Pending,
@@ -124,7 +126,7 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
                 format!("refused, nothing was spent; tried again with growing intervals: {detail}"),
             )
         }
-        None => (OrderState::Pending, "Pending", ABOUT_TO_BE_SENT.to_owned()),
+        None => (OrderState::Pending, Reason::Pending, ABOUT_TO_BE_SENT.to_owned()),
     }
 }
 
@@ -156,18 +158,18 @@ fn ambiguous(input: &Input<'_>, line: &LineStatus) -> String {
     )
 }
 
-fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, &'static str, String) {
+fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, Reason, String) {
     let done = lines.iter().filter(|line| line.state == LineState::Done).count();
     let rejected = lines.iter().find(|line| line.state == LineState::Rejected);
     let void = lines.iter().find(|line| line.state == LineState::Void);
-    let partial = lines.iter().find(|line| line.category.as_deref() == Some("PartiallyDelivered"));
+    let partial = lines.iter().find(|line| line.category == Some(Reason::PartiallyDelivered));
     if let Some(line) = partial {
-        return (OrderState::Fulfilled, "PartiallyDelivered", line.message.clone().unwrap_or_default());
+        return (OrderState::Fulfilled, Reason::PartiallyDelivered, line.message.clone().unwrap_or_default());
     }
     if done > 0 {
         let rest =
             rejected.and_then(|line| line.message.as_deref()).map(|m| format!("; refused: {m}")).unwrap_or_default();
-        let reason = if rejected.is_some() { "FulfilledInPart" } else { "Fulfilled" };
+        let reason = if rejected.is_some() { Reason::FulfilledInPart } else { Reason::Fulfilled };
         return (
             OrderState::Fulfilled,
             reason,
@@ -176,89 +178,21 @@ fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, &'static str, S
     }
     match (rejected, void) {
         (Some(line), _) => {
-            let reason = known_category(line.category.as_deref());
+            let reason = line.category.unwrap_or(Reason::Rejected);
             (OrderState::Failed, reason, format!("nothing was spent: {}", line.message.as_deref().unwrap_or("refused")))
         }
         (None, line) => {
             let message = line.and_then(|line| line.message.as_deref()).unwrap_or("no longer wanted");
-            (OrderState::Failed, "Void", format!("nothing was spent: {message}"))
+            (OrderState::Failed, Reason::Void, format!("nothing was spent: {message}"))
         }
     }
 }
 
 /// What an order waits for or has come to, as one of a closed set of reasons.
-pub(crate) fn reason_of(order: &PackOrder) -> &'static str {
+pub(crate) fn reason_of(order: &PackOrder) -> Reason {
     let conditions = order.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     match conditions.iter().find(|c| c.type_ == "Fulfilled") {
-        Some(condition) => known_category(Some(&condition.reason)),
-        None => "Pending",
+        Some(condition) => Reason::parse(&condition.reason).unwrap_or(Reason::Rejected),
+        None => Reason::Pending,
     }
-}
-
-/// All reasons that an order's state or a line's category may have.
-const REASONS: [&str; 60] = [
-    "Fulfilled",
-    "FulfilledInPart",
-    "PartiallyDelivered",
-    "PaidNotDelivered",
-    "AwaitingDelivery",
-    "Unpaid",
-    "Cancelled",
-    "OutcomeUnknown",
-    "Pending",
-    "Void",
-    "AwaitingApproval",
-    "HeldByMode",
-    "Unpriced",
-    "AboveMaxPrice",
-    "AboveLimit",
-    "BrakeOn",
-    "NameTaken",
-    "WaitingForWindow",
-    "ProjectNotGranted",
-    "ProjectNotFound",
-    "ScaleMismatch",
-    "ScaleUnknown",
-    "Vanished",
-    "ExpiryUnknown",
-    "AutoRenewStillOn",
-    "EarlierOrderUnresolved",
-    "OrderUnreadable",
-    "AccountMissing",
-    "NamespaceNotGranted",
-    "BillingModeNotOffered",
-    "WrongCredentials",
-    "ClockSkew",
-    "NotSignedUp",
-    "NotApproved",
-    "PermissionDenied",
-    "BalanceInsufficient",
-    "RateLimited",
-    "InvalidRequest",
-    "Unsupported",
-    "NotFound",
-    "Locked",
-    "CloudInternal",
-    "Unreachable",
-    "CloudUnreachable",
-    "SecretMissing",
-    "SecretUnreadable",
-    "SecretInvalid",
-    "InvalidConfiguration",
-    "OtherCloudAccount",
-    "AccountUnreadable",
-    "NotLookedYet",
-    "HeldBack",
-    "NoAnswer",
-    "Garbled",
-    "Denied",
-    "DeadlinePassed",
-    "InvalidOrder",
-    "SettledByHand",
-    "Interrupted",
-    "Other",
-];
-
-fn known_category(category: Option<&str>) -> &'static str {
-    REASONS.into_iter().find(|known| Some(*known) == category).unwrap_or("Rejected")
 }

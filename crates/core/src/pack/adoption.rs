@@ -1,7 +1,7 @@
 //! A pack that takes over what was already bought: what stands between it and the instances that it names.
 
 use carpack_api::pack::RenewFlag;
-use carpack_api::{BillingMode, Mode};
+use carpack_api::{BillingMode, Mode, Reason};
 
 use super::finding::{Finding, nothing_but};
 use super::purchase::{ended, reachable_account, window_closed};
@@ -18,7 +18,7 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
     let input = view.input;
     if let Some(order) = orders::open(&input) {
         let message = format!("waits until order {} is settled: {}", orders::name_of(order), orders::standing(order).1);
-        return Err(Box::new(Finding::working(PURCHASED, "EarlierOrderUnresolved", message)));
+        return Err(Box::new(Finding::working(PURCHASED, Reason::EarlierOrderUnresolved, message)));
     }
     if window_closed(view) {
         return Err(Box::new(ended()));
@@ -29,11 +29,11 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
             "namespace {} may not take over packs of account {}: set adopt: true in its entry of the account's tenants",
             view.namespace, account.name
         );
-        return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionNotGranted", message)));
+        return Err(Box::new(Finding::stuck(PURCHASED, Reason::AdoptionNotGranted, message)));
     }
     let Some(observation) = input.observation.filter(|_| view.fresh) else {
         let message = "waits for a complete look at the account";
-        return Err(Box::new(Finding::working(PURCHASED, "AwaitingObservation", message).wants_sweep()));
+        return Err(Box::new(Finding::working(PURCHASED, Reason::AwaitingObservation, message).wants_sweep()));
     };
     let mut adopted = Vec::new();
     for id in named_ids(input.pack) {
@@ -41,7 +41,7 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
         let Some(instance) = instance else {
             let message =
                 format!("the account has no instance {id} that has not expired: check spec.adopt.instanceIds");
-            return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)));
+            return Err(Box::new(Finding::stuck(PURCHASED, Reason::AdoptionMismatch, message)));
         };
         check(&input, account, instance)?;
         adopted.push(claim(input.traces(), &[], id.clone()));
@@ -65,15 +65,15 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
     let id = &instance.id;
     let spec = &input.pack.spec;
     let facts = [
-        ("scale", &instance.scale, "concurrencyScale", &spec.concurrency_scale, "ScaleUnknown"),
-        ("region", &instance.region, "region", &spec.region, "RegionUnknown"),
+        ("scale", &instance.scale, "concurrencyScale", &spec.concurrency_scale, Reason::ScaleUnknown),
+        ("region", &instance.region, "region", &spec.region, Reason::RegionUnknown),
     ];
     for (what, observed, field, declared, unknown) in facts {
         return Err(match observed {
             Some(observed) if observed == declared => continue,
             Some(observed) => {
                 let message = format!("instance {id} is of {what} {observed}, and spec.{field} is {declared}");
-                Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message))
+                Box::new(Finding::stuck(PURCHASED, Reason::AdoptionMismatch, message))
             }
             None => not_said(unknown, format!("of which {what} instance {id} is")),
         });
@@ -82,11 +82,11 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
         let message = format!(
             "the cloud itself renews instance {id}, which it does with Monthly packs alone, and spec.billingMode is Daily"
         );
-        return Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)));
+        return Err(Box::new(Finding::stuck(PURCHASED, Reason::AdoptionMismatch, message)));
     }
     let namespace = input.pack.metadata.namespace.as_deref().unwrap_or_default();
     if instance.project == Binding::Unknown && !account.grants_project(namespace, "*") {
-        return Err(not_said("BindingUnknown", format!("to which project instance {id} is bound")));
+        return Err(not_said(Reason::BindingUnknown, format!("to which project instance {id} is bound")));
     }
     match instance.project.project().filter(|project| !account.grants_project(namespace, project)) {
         Some(project) => {
@@ -94,7 +94,7 @@ fn check(input: &Input<'_>, account: &Account, instance: &Instance) -> Result<()
                 "instance {id} is bound to project {project}, which namespace {namespace} may not use: unbind it in the console, or add the project to the namespace's entry in the tenants of account {}",
                 account.name
             );
-            Err(Box::new(Finding::stuck(PURCHASED, "ProjectNotGranted", message)))
+            Err(Box::new(Finding::stuck(PURCHASED, Reason::ProjectNotGranted, message)))
         }
         None => Ok(()),
     }
@@ -106,7 +106,7 @@ fn check_free(input: &Input<'_>) -> Result<(), Box<Finding>> {
     match held.next() {
         Some((id, holder)) => {
             let message = format!("instance {id} is not free: {holder}");
-            Err(Box::new(Finding::stuck(PURCHASED, "AlreadyClaimed", message)))
+            Err(Box::new(Finding::stuck(PURCHASED, Reason::AlreadyClaimed, message)))
         }
         None => Ok(()),
     }
@@ -115,7 +115,7 @@ fn check_free(input: &Input<'_>) -> Result<(), Box<Finding>> {
 fn check_count(view: &View<'_>, adopted: &[Claimed<'_>]) -> Result<(), Box<Finding>> {
     let (held, declared) = (total(adopted), view.input.pack.spec.quantity);
     if let Some(unknown) = adopted.iter().find(|c| c.known_concurrencies().is_none()) {
-        return Err(not_said("CountUnknown", format!("how many concurrencies instance {} holds", unknown.id)));
+        return Err(not_said(Reason::CountUnknown, format!("how many concurrencies instance {} holds", unknown.id)));
     }
     if held == declared {
         return Ok(());
@@ -123,11 +123,11 @@ fn check_count(view: &View<'_>, adopted: &[Claimed<'_>]) -> Result<(), Box<Findi
     let message = format!(
         "the instances in spec.adopt hold {held} concurrencies, and spec.quantity is {declared}: delete this pack and apply it with quantity {held}, or name others"
     );
-    Err(Box::new(Finding::stuck(PURCHASED, "AdoptionMismatch", message)))
+    Err(Box::new(Finding::stuck(PURCHASED, Reason::AdoptionMismatch, message)))
 }
 
 /// One of the cloud's lists may lack a row, or a field, which the next look shows.
-fn not_said(reason: &'static str, what: String) -> Box<Finding> {
+fn not_said(reason: Reason, what: String) -> Box<Finding> {
     let message = format!("the cloud does not say {what}; it is taken over once a look shows it");
     Box::new(Finding::unsure(PURCHASED, reason, message).wants_sweep())
 }

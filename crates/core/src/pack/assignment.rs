@@ -1,6 +1,7 @@
 //! Assignment: the project that the pack's instances are bound to.
 
 use carpack_api::Mode;
+use carpack_api::Reason;
 
 use super::finding::Finding;
 use super::view::View;
@@ -10,7 +11,7 @@ use crate::condition::ASSIGNED;
 use crate::observation::Binding;
 
 /// Categories of refusals that may be about one of several instances; the others are about the account or the cloud.
-const ABOUT_AN_INSTANCE: [&str; 4] = ["InvalidRequest", "NotFound", "Locked", "Other"];
+const ABOUT_AN_INSTANCE: [Reason; 4] = [Reason::InvalidRequest, Reason::NotFound, Reason::Locked, Reason::Other];
 
 /// Plans the next step towards the declared project: unbind, bind, confirm from observation.
 pub(super) fn plan(view: &View<'_>) -> Finding {
@@ -23,21 +24,25 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
 fn assign(view: &View<'_>, project: &str) -> Finding {
     let astray: Vec<&Claimed<'_>> = view.usable().filter(|c| c.project() != Some(project)).collect();
     if astray.is_empty() {
-        return Finding::good(ASSIGNED, "Bound", format!("bound to project {project}"));
+        return Finding::good(ASSIGNED, Reason::Bound, format!("bound to project {project}"));
     }
     let Some(account) = view.input.account else {
         let message = format!("there is no CarAccount {} to bind with", view.input.pack.spec.account_ref.name);
-        return Finding::stuck(ASSIGNED, "AccountMissing", message);
+        return Finding::stuck(ASSIGNED, Reason::AccountMissing, message);
     };
     if astray.iter().all(|c| *c.binding() == Binding::Unknown) {
         return Finding::unsure(
             ASSIGNED,
-            "BindingUnknown",
+            Reason::BindingUnknown,
             "the cloud does not say which project the instances are bound to",
         );
     }
     if !account.grants_namespace(view.namespace) {
-        return Finding::stuck(ASSIGNED, "NamespaceNotGranted", crate::order::not_granted(account, view.namespace));
+        return Finding::stuck(
+            ASSIGNED,
+            Reason::NamespaceNotGranted,
+            crate::order::not_granted(account, view.namespace),
+        );
     }
     if let Some((reason, message)) =
         crate::order::check_project(view.input.pack, account, view.input.observation, project)
@@ -47,9 +52,13 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
     let count = astray.len();
     let message = format!("{count} of {} instances are not bound to project {project} yet", view.usable().count());
     if view.mode <= Mode::DryRun {
-        return Finding::held(ASSIGNED, "HeldByMode", format!("{message}; mode {:?}: nothing is touched", view.mode));
+        return Finding::held(
+            ASSIGNED,
+            Reason::HeldByMode,
+            format!("{message}; mode {:?}: nothing is touched", view.mode),
+        );
     }
-    let finding = Finding::working(ASSIGNED, "Reassigning", message);
+    let finding = Finding::working(ASSIGNED, Reason::Reassigning, message);
     let elsewhere = astray.iter().find_map(|c| c.project().map(str::to_owned));
     // Free ones are bound first: capacity is back sooner.
     let free: Vec<String> = astray.iter().filter(|c| *c.binding() == Binding::Unbound).map(|c| c.id.clone()).collect();
@@ -67,21 +76,25 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
 fn release(view: &View<'_>) -> Finding {
     let bound: Vec<&Claimed<'_>> = view.usable().filter(|c| c.project().is_some()).collect();
     let Some(first) = bound.first().and_then(|c| c.project()) else {
-        return Finding::good(ASSIGNED, "Unassigned", "to be allocated: bound to no project");
+        return Finding::good(ASSIGNED, Reason::Unassigned, "to be allocated: bound to no project");
     };
     let ours = view.input.pack.status.as_ref().and_then(|s| s.bound_project.as_deref());
     let Some(from) = ours.filter(|ours| bound.iter().any(|c| c.project() == Some(ours))) else {
         return Finding::good(
             ASSIGNED,
-            "BoundByAnother",
+            Reason::BoundByAnother,
             format!("no project is declared; this pack has not bound it to {first}, and it is left there"),
         );
     };
     let message = format!("to be unbound from project {from}");
     if view.mode <= Mode::DryRun {
-        return Finding::held(ASSIGNED, "HeldByMode", format!("{message}; mode {:?}: nothing is touched", view.mode));
+        return Finding::held(
+            ASSIGNED,
+            Reason::HeldByMode,
+            format!("{message}; mode {:?}: nothing is touched", view.mode),
+        );
     }
-    take(Finding::working(ASSIGNED, "Reassigning", message), unbind(view, &bound, from))
+    take(Finding::working(ASSIGNED, Reason::Reassigning, message), unbind(view, &bound, from))
 }
 
 fn unbind(view: &View<'_>, instances: &[&Claimed<'_>], from: &str) -> Option<Change> {

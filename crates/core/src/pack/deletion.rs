@@ -3,7 +3,7 @@
 
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{DeletionPolicy, InstanceState, RenewFlag};
-use carpack_api::{ConcurrencyPackStatus, Mode, PackOrder};
+use carpack_api::{ConcurrencyPackStatus, Mode, PackOrder, Reason};
 use jiff::SignedDuration;
 
 use super::orders::{self, Draft};
@@ -26,7 +26,7 @@ pub(super) fn decide(input: &Input<'_>, finalized: bool) -> Decision {
     }
     let view = View::new(*input);
     match input.pack.spec.deletion_policy {
-        DeletionPolicy::Retain => release(input, false, "Released", retained(&view)),
+        DeletionPolicy::Retain => release(input, false, Reason::Released, retained(&view)),
         DeletionPolicy::Lapse => lapse(&view),
         DeletionPolicy::Return => give_back(&view),
     }
@@ -57,10 +57,15 @@ fn lapse(view: &View<'_>) -> Decision {
         let alive = |c: &&Claimed<'_>| c.state != InstanceState::Expired;
         let alive: Vec<_> = view.claimed.iter().filter(alive).collect();
         if alive.is_empty() {
-            return release(input, false, "Released", retained(view));
+            return release(input, false, Reason::Released, retained(view));
         }
         if view.fresh && alive.into_iter().all(off) {
-            return release(input, false, "Lapsing", "the cloud's own renewal is off: the pack runs out".to_owned());
+            return release(
+                input,
+                false,
+                Reason::Lapsing,
+                "the cloud's own renewal is off: the pack runs out".to_owned(),
+            );
         }
         return hold(view, None, "waits for a look at the account to see the cloud's own renewal off");
     };
@@ -92,13 +97,13 @@ fn hold(view: &View<'_>, change: Option<Change>, doing: &str) -> Decision {
         let message = format!(
             "released before the policy could be carried out, because {why}: what it has bought stays, and may go on renewing itself; look into the console"
         );
-        return release(input, true, "ReleasedUnconfirmed", message);
+        return release(input, true, Reason::ReleasedUnconfirmed, message);
     }
     let failure = change.as_ref().and_then(|change| view.failure(change));
     let message = failure.map_or_else(|| doing.to_owned(), |f| format!("{doing}: {}", f.message));
     let reason = match input.pack.spec.deletion_policy {
-        DeletionPolicy::Return => "Returning",
-        DeletionPolicy::Lapse | DeletionPolicy::Retain => "Lapsing",
+        DeletionPolicy::Return => Reason::Returning,
+        DeletionPolicy::Lapse | DeletionPolicy::Retain => Reason::Lapsing,
     };
     let verdicts = [verdict(DELETING, Some(true), reason, message)];
     let may_act = view.fresh && change.as_ref().is_some_and(|change| !view.rests(change));
@@ -116,7 +121,7 @@ fn give_back(view: &View<'_>) -> Decision {
     let input = &view.input;
     if let Some(order) = orders::newest(orders::own(input, OrderAction::Return)) {
         let message = format!("released: PackOrder {} returns it once it is approved", orders::name_of(order));
-        return release(input, false, "Returning", message);
+        return release(input, false, Reason::Returning, message);
     }
     if let Some(waiting) = wait_for_purchase(view) {
         return waiting;
@@ -128,13 +133,13 @@ fn give_back(view: &View<'_>) -> Decision {
         .map(|c| (Some(c.id.clone()), c.expiration))
         .collect();
     if lines.is_empty() {
-        return release(input, false, "Released", "released: nothing is left to return".to_owned());
+        return release(input, false, Reason::Released, "released: nothing is left to return".to_owned());
     }
     if view.mode <= Mode::DryRun {
         return release(
             input,
             true,
-            "ReleasedUnconfirmed",
+            Reason::ReleasedUnconfirmed,
             "released without a return: the mode allows none".to_owned(),
         );
     }
@@ -148,7 +153,7 @@ fn give_back(view: &View<'_>) -> Decision {
         deadline,
         lines,
     };
-    let verdicts = [verdict(DELETING, Some(true), "Returning", "asks for the return by an order")];
+    let verdicts = [verdict(DELETING, Some(true), Reason::Returning, "asks for the return by an order")];
     let old = input.pack.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     Decision {
         effect: Some(orders::create(input, draft)),
@@ -168,7 +173,7 @@ fn status_with(input: &Input<'_>, verdicts: &[Verdict]) -> ConcurrencyPackStatus
     status
 }
 
-fn release(input: &Input<'_>, warning: bool, reason: &'static str, message: String) -> Decision {
+fn release(input: &Input<'_>, warning: bool, reason: Reason, message: String) -> Decision {
     let status = input.pack.status.clone().unwrap_or_default();
     let events = vec![Event { warning, reason, message }];
     Decision { effect: Some(Effect::RemoveFinalizer), status, events, wake_at: None, wants_sweep: false }

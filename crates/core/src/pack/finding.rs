@@ -1,6 +1,7 @@
 //! What one concern of a pack (purchase, assignment, renewal) has to say.
 
 use carpack_api::Mode;
+use carpack_api::Reason;
 use jiff::Timestamp;
 
 use super::Effect;
@@ -33,7 +34,7 @@ pub(super) enum Progress {
 pub(super) struct Finding {
     pub kind: &'static str,
     pub progress: Progress,
-    pub reason: &'static str,
+    pub reason: Reason,
     pub message: String,
     pub effect: Option<Effect>,
     pub next: Option<String>,
@@ -43,7 +44,7 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    fn new(kind: &'static str, progress: Progress, reason: &'static str, message: impl Into<String>) -> Self {
+    fn new(kind: &'static str, progress: Progress, reason: Reason, message: impl Into<String>) -> Self {
         let message = message.into();
         Self {
             kind,
@@ -57,27 +58,27 @@ impl Finding {
             wants_sweep: false,
         }
     }
-    pub fn good(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn good(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Good, reason, message)
     }
-    pub fn working(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn working(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Working, reason, message)
     }
-    pub fn held(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn held(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Held, reason, message)
     }
     /// Held back by a mode that only looks, which says what it would do.
     pub fn only_looks(kind: &'static str, mode: Mode, what: &str) -> Self {
-        let reason = if mode == Mode::Observe { "Observing" } else { "DryRun" };
+        let reason = if mode == Mode::Observe { Reason::Observing } else { Reason::DryRun };
         Self::held(kind, reason, format!("mode {mode:?}: would {what}")).next(format!("{}{what}", nothing_but(mode)))
     }
-    pub fn stuck(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn stuck(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Stuck, reason, message)
     }
-    pub fn unsure(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn unsure(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Unsure, reason, message)
     }
-    pub fn ended(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn ended(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(PURCHASED, Progress::Ended, reason, message)
     }
     pub fn about(mut self, kind: &'static str) -> Self {

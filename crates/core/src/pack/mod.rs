@@ -13,7 +13,7 @@ mod stage;
 mod view;
 
 use carpack_api::pack::ConcurrencyPackStatus;
-use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder, PackOrderSpec};
+use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder, PackOrderSpec, Reason};
 use jiff::Timestamp;
 
 use crate::account::Account;
@@ -63,7 +63,7 @@ pub struct ChangeFailure {
     /// What was tried.
     pub change: Change,
     /// Category of the error.
-    pub category: &'static str,
+    pub category: Reason,
     /// The error in words.
     pub message: String,
     /// Not tried again before this moment.

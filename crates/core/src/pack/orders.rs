@@ -3,7 +3,7 @@
 use carpack_api::common::{AccountReference, Time};
 use carpack_api::order::{LineState, OrderAction, OrderLine, OrderState, OrderTerms, PackReference};
 use carpack_api::pack::Ordinals;
-use carpack_api::{Money, PackOrder, PackOrderSpec};
+use carpack_api::{Money, PackOrder, PackOrderSpec, Reason};
 use jiff::Timestamp;
 
 use super::{Effect, Input};
@@ -96,9 +96,9 @@ fn is_just_paid(order: &PackOrder) -> bool {
 
 /// What an order waits for or has come to: a reason of a closed set and a sentence. What goes well is said in the same
 /// words all along: a pack is not written anew at each step of its order.
-pub(super) fn standing(order: &PackOrder) -> (&'static str, String) {
-    let reason = if is_just_paid(order) { "AwaitingDelivery" } else { reason_of(order) };
-    if reason == "AwaitingDelivery" {
+pub(super) fn standing(order: &PackOrder) -> (Reason, String) {
+    let reason = if is_just_paid(order) { Reason::AwaitingDelivery } else { reason_of(order) };
+    if reason == Reason::AwaitingDelivery {
         return (reason, "paid; waits until the cloud shows the delivery".to_owned());
     }
     let words = order.status.as_ref().and_then(|s| s.message.clone());

@@ -1,6 +1,7 @@
 //! A pack that is not bought yet: what stands between it and its order.
 
 use carpack_api::Mode;
+use carpack_api::Reason;
 use carpack_api::order::{OrderAction, OrderState};
 
 use super::finding::Finding;
@@ -24,7 +25,7 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
     }
     if let Some(order) = orders::newest(orders::own(&input, OrderAction::Buy)) {
         let (reason, message) = orders::standing(order);
-        if reason != "Void" {
+        if reason != Reason::Void {
             let name = orders::name_of(order);
             let message =
                 format!("{message}; to try again, delete PackOrder {name} in namespace {}", input.operator_namespace);
@@ -38,18 +39,18 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
     let spec = &input.pack.spec;
     let quote = match account.quote(spec, spec.quantity, spec.duration) {
         Ok(quote) => quote,
-        Err(PriceProblem::Unpriced(message)) => return Finding::stuck(PURCHASED, "Unpriced", message),
-        Err(PriceProblem::AboveMaxPrice(message)) => return Finding::stuck(PURCHASED, "AboveMaxPrice", message),
+        Err(PriceProblem::Unpriced(message)) => return Finding::stuck(PURCHASED, Reason::Unpriced, message),
+        Err(PriceProblem::AboveMaxPrice(message)) => return Finding::stuck(PURCHASED, Reason::AboveMaxPrice, message),
     };
     let what = what_is_bought(spec.quantity, view);
     let price = money::display(&quote);
     if let Some(opens) = opening(input.pack, input.now) {
         let message = opens_at(opens);
-        let finding = Finding::working(PURCHASED, "WaitingForWindow", message).wake(opens);
+        let finding = Finding::working(PURCHASED, Reason::WaitingForWindow, message).wake(opens);
         return finding.next(format!("{what} at {}, {price}", short(opens, input.now)));
     }
     if !view.fresh {
-        return Finding::working(PURCHASED, "AwaitingObservation", "waits for a complete look at the account")
+        return Finding::working(PURCHASED, Reason::AwaitingObservation, "waits for a complete look at the account")
             .wants_sweep();
     }
     if let Some(finding) = project_problem(view, account) {
@@ -60,12 +61,14 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         return finding;
     }
     match view.mode {
-        Mode::Observe => Finding::held(PURCHASED, "Observing", format!("mode Observe: would {what} for {price}"))
+        Mode::Observe => Finding::held(PURCHASED, Reason::Observing, format!("mode Observe: would {what} for {price}"))
             .next(format!("nothing (mode Observe): would {what}, {price}")),
-        Mode::DryRun => {
-            Finding::held(PURCHASED, "DryRun", format!("mode DryRun: would {what} in {} for {price}", spec.region))
-                .next(format!("nothing (mode DryRun): would {what}, {price}"))
-        }
+        Mode::DryRun => Finding::held(
+            PURCHASED,
+            Reason::DryRun,
+            format!("mode DryRun: would {what} in {} for {price}", spec.region),
+        )
+        .next(format!("nothing (mode DryRun): would {what}, {price}")),
         Mode::ApprovalRequired | Mode::Automatic => {
             let deadline = spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref()).map(|t| t.0);
             let draft = Draft {
@@ -88,7 +91,8 @@ fn what_is_bought(quantity: i32, view: &View<'_>) -> String {
 
 /// From the decision to buy until the call has left.
 fn purchasing(what: &str, price: &str) -> Finding {
-    Finding::working(PURCHASED, "Purchasing", format!("about to {what} for {price}")).next(format!("{what}, {price}"))
+    Finding::working(PURCHASED, Reason::Purchasing, format!("about to {what} for {price}"))
+        .next(format!("{what}, {price}"))
 }
 
 /// The sentence and reason of an order that is under way.
@@ -97,21 +101,20 @@ fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
     let name = orders::name_of(order);
     if order.spec.pack_ref.uid != orders::uid(&view.input) {
         let message = format!("waits until order {name} of an earlier object of this name is settled: {message}");
-        return Finding::working(PURCHASED, "EarlierOrderUnresolved", message);
+        return Finding::working(PURCHASED, Reason::EarlierOrderUnresolved, message);
     }
     match order.status.as_ref().and_then(|s| s.state) {
         Some(OrderState::AwaitingApproval) => {
             let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
-            Finding::held(PURCHASED, "AwaitingApproval", message).next(format!("approve {name}, {price}"))
+            Finding::held(PURCHASED, Reason::AwaitingApproval, message).next(format!("approve {name}, {price}"))
         }
-        Some(OrderState::Ambiguous) => {
-            Finding::unsure(PURCHASED, "OrderAmbiguous", message).next(format!("nothing until order {name} is settled"))
-        }
-        Some(OrderState::InProgress) if matches!(reason, "PaidNotDelivered" | "Unpaid") => {
+        Some(OrderState::Ambiguous) => Finding::unsure(PURCHASED, Reason::OrderAmbiguous, message)
+            .next(format!("nothing until order {name} is settled")),
+        Some(OrderState::InProgress) if matches!(reason, Reason::PaidNotDelivered | Reason::Unpaid) => {
             Finding::stuck(PURCHASED, reason, message)
         }
-        Some(OrderState::InProgress) => Finding::working(PURCHASED, "AwaitingDelivery", message),
-        _ if reason == "Pending" => {
+        Some(OrderState::InProgress) => Finding::working(PURCHASED, Reason::AwaitingDelivery, message),
+        _ if reason == Reason::Pending => {
             let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
             purchasing(&what_is_bought(order.spec.terms.quantity, view), &price)
         }
@@ -121,7 +124,7 @@ fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
 
 /// Nothing is bought or taken over any more.
 pub(super) fn ended() -> Finding {
-    Finding::ended("WindowClosed", "not bought: purchaseWindow.notAfter has passed; nothing is bought any more")
+    Finding::ended(Reason::WindowClosed, "not bought: purchaseWindow.notAfter has passed; nothing is bought any more")
 }
 
 pub(super) fn window_closed(view: &View<'_>) -> bool {
@@ -135,7 +138,7 @@ pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Fin
     let mode = view.input.pack.spec.billing_mode;
     match account.can_buy(mode) {
         true => Ok(account),
-        false => Err(Box::new(Finding::stuck(PURCHASED, "BillingModeNotOffered", not_offered(account, mode)))),
+        false => Err(Box::new(Finding::stuck(PURCHASED, Reason::BillingModeNotOffered, not_offered(account, mode)))),
     }
 }
 
@@ -145,13 +148,17 @@ pub(super) fn reachable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<
     let name = &input.pack.spec.account_ref.name;
     let Some(account) = input.account else {
         let message = format!("there is no CarAccount {name} in namespace {}: create it", input.operator_namespace);
-        return Err(Box::new(Finding::stuck(PURCHASED, "AccountMissing", message)));
+        return Err(Box::new(Finding::stuck(PURCHASED, Reason::AccountMissing, message)));
     };
     if !account.grants_namespace(view.namespace) {
-        return Err(Box::new(Finding::stuck(PURCHASED, "NamespaceNotGranted", not_granted(account, view.namespace))));
+        return Err(Box::new(Finding::stuck(
+            PURCHASED,
+            Reason::NamespaceNotGranted,
+            not_granted(account, view.namespace),
+        )));
     }
     if let Health::NotReady { reason, message } = &account.health {
-        return Err(Box::new(Finding::working(PURCHASED, reason, message.clone())));
+        return Err(Box::new(Finding::working(PURCHASED, *reason, message.clone())));
     }
     Ok(account)
 }
@@ -176,5 +183,5 @@ fn how_to_adopt(view: &View<'_>) -> String {
 /// What already stands under the wanted name is never bought a second time.
 pub(super) fn name_taken(view: &View<'_>) -> Option<Finding> {
     let other = strangers(view.input.traces(), &view.claimed).next()?;
-    Some(Finding::stuck(PURCHASED, "NameTaken", stands_already(other)))
+    Some(Finding::stuck(PURCHASED, Reason::NameTaken, stands_already(other)))
 }

@@ -4,7 +4,7 @@ use carpack_api::Mode;
 use carpack_api::common::Time;
 use carpack_api::order::{OrderAction, OrderState};
 use carpack_api::pack::{ConcurrencyPackSpec, InstanceState, RenewFlag, RenewalMode, RenewalStrategy};
-use carpack_api::{Money, PackOrder};
+use carpack_api::{Money, PackOrder, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Change;
@@ -35,7 +35,7 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
 
 fn ends_as_planned(view: &View<'_>, why: &str) -> Finding {
     let at = view.expiration.map(|at| short(at, view.input.now)).unwrap_or_else(|| "its expiry".to_owned());
-    Finding::good(RENEWAL_ON_TRACK, "EndsAsPlanned", format!("{why}: the pack ends at {at}"))
+    Finding::good(RENEWAL_ON_TRACK, Reason::EndsAsPlanned, format!("{why}: the pack ends at {at}"))
         .next(format!("ends at {at}"))
 }
 
@@ -44,7 +44,7 @@ fn by_the_cloud(view: &View<'_>) -> Finding {
     if !on {
         return Finding::working(
             RENEWAL_ON_TRACK,
-            "AutoRenewNotSeenOn",
+            Reason::AutoRenewNotSeenOn,
             "the cloud's own renewal is not seen on for every instance yet",
         );
     }
@@ -53,7 +53,7 @@ fn by_the_cloud(view: &View<'_>) -> Finding {
     let input = view.input;
     let quote = input.account.and_then(|a| a.quote(&input.pack.spec, input.pack.spec.quantity, 1).ok());
     let price = quote.map(|quote| format!(", {}", money::display(&quote))).unwrap_or_default();
-    Finding::good(RENEWAL_ON_TRACK, "AutoRenew", message).next(format!("the cloud renews 1 month at {at}{price}"))
+    Finding::good(RENEWAL_ON_TRACK, Reason::AutoRenew, message).next(format!("the cloud renews 1 month at {at}{price}"))
 }
 
 fn by_us(view: &View<'_>) -> Finding {
@@ -75,13 +75,13 @@ fn by_us(view: &View<'_>) -> Finding {
     if view.carrying.is_empty() {
         return Finding::stuck(
             RENEWAL_ON_TRACK,
-            "Vanished",
+            Reason::Vanished,
             "nothing is left that could be renewed: look into the console",
         );
     }
     let Some(ends) = view.expiration else {
         let message = "the cloud does not say when the pack expires: nothing is renewed before it does";
-        return Finding::stuck(RENEWAL_ON_TRACK, "ExpiryUnknown", message).wants_sweep();
+        return Finding::stuck(RENEWAL_ON_TRACK, Reason::ExpiryUnknown, message).wants_sweep();
     };
     let Some((first, _)) = moments.first().map(|(due, instance)| (*due, *instance)) else {
         return ends_as_planned(view, "renewal.until is reached");
@@ -90,7 +90,7 @@ fn by_us(view: &View<'_>) -> Finding {
     if let Some(instance) = auto {
         let message =
             format!("no renewal by the operator until the cloud's own renewal of {} is seen off", instance.id);
-        return Finding::working(RENEWAL_ON_TRACK, "AutoRenewStillOn", message)
+        return Finding::working(RENEWAL_ON_TRACK, Reason::AutoRenewStillOn, message)
             .wake(first)
             .renewal(first)
             .wants_sweep();
@@ -110,10 +110,10 @@ fn by_us(view: &View<'_>) -> Finding {
     let quote = match account.quote(spec, quantity, duration) {
         Ok(quote) => quote,
         Err(PriceProblem::Unpriced(message)) => {
-            return Finding::stuck(RENEWAL_ON_TRACK, "Unpriced", message).wake(first).renewal(first);
+            return Finding::stuck(RENEWAL_ON_TRACK, Reason::Unpriced, message).wake(first).renewal(first);
         }
         Err(PriceProblem::AboveMaxPrice(message)) => {
-            return Finding::stuck(RENEWAL_ON_TRACK, "AboveMaxPrice", message).wake(first).renewal(first);
+            return Finding::stuck(RENEWAL_ON_TRACK, Reason::AboveMaxPrice, message).wake(first).renewal(first);
         }
     };
     let next = renewal_in_words(view, first, &quote);
@@ -121,12 +121,12 @@ fn by_us(view: &View<'_>) -> Finding {
         return Finding::only_looks(RENEWAL_ON_TRACK, view.mode, &next).wake(first);
     }
     if due.is_empty() {
-        return Finding::good(RENEWAL_ON_TRACK, "Scheduled", next.clone()).next(next).wake(first).renewal(first);
+        return Finding::good(RENEWAL_ON_TRACK, Reason::Scheduled, next.clone()).next(next).wake(first).renewal(first);
     }
     if !view.fresh {
         return Finding::working(
             RENEWAL_ON_TRACK,
-            "AwaitingObservation",
+            Reason::AwaitingObservation,
             "due; waits for a complete look at the account",
         )
         .renewal(first)
@@ -172,8 +172,8 @@ fn name_not_seen(view: &View<'_>, instance: &Claimed<'_>) -> Option<Finding> {
         "instance {id}, which was taken over, is renewed or replaced once it carries the pack's name: if it does not get it by itself, rename it to {name} in the console"
     );
     let finding = match view.failure(&Change::Rename { id, name }) {
-        Some(_) => Finding::stuck(RENEWAL_ON_TRACK, "NameNotSeen", message),
-        None => Finding::working(RENEWAL_ON_TRACK, "NameNotSeen", message),
+        Some(_) => Finding::stuck(RENEWAL_ON_TRACK, Reason::NameNotSeen, message),
+        None => Finding::working(RENEWAL_ON_TRACK, Reason::NameNotSeen, message),
     };
     Some(finding.wants_sweep())
 }
@@ -188,28 +188,30 @@ fn under_way(view: &View<'_>, order: &PackOrder) -> Finding {
     let due = view.expiration.and_then(|at| next_renewal(&view.input.pack.spec, at));
     if is_first(&order.spec) {
         let message = format!("no renewal before the purchase is settled: {message}");
-        return Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message);
+        return Finding::working(RENEWAL_ON_TRACK, Reason::AwaitingDelivery, message);
     }
     let finding = match order.status.as_ref().and_then(|s| s.state) {
         Some(OrderState::AwaitingApproval) => {
             let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
-            Finding::held(RENEWAL_ON_TRACK, "AwaitingApproval", message).next(format!("approve {name}, {price}"))
+            Finding::held(RENEWAL_ON_TRACK, Reason::AwaitingApproval, message).next(format!("approve {name}, {price}"))
         }
-        Some(OrderState::Ambiguous) => Finding::unsure(RENEWAL_ON_TRACK, "OrderAmbiguous", message)
+        Some(OrderState::Ambiguous) => Finding::unsure(RENEWAL_ON_TRACK, Reason::OrderAmbiguous, message)
             .next(format!("nothing until order {name} is settled")),
-        Some(OrderState::InProgress) if matches!(reason, "PaidNotDelivered" | "Unpaid") => {
+        Some(OrderState::InProgress) if matches!(reason, Reason::PaidNotDelivered | Reason::Unpaid) => {
             Finding::stuck(RENEWAL_ON_TRACK, reason, message)
         }
-        _ if reason == "Pending" || reason == "AwaitingDelivery" && order.spec.action == OrderAction::Renew => {
+        _ if reason == Reason::Pending
+            || reason == Reason::AwaitingDelivery && order.spec.action == OrderAction::Renew =>
+        {
             match (due, &order.spec.quote) {
                 (Some(due), Some(quote)) => {
                     let next = renewal_in_words(view, due, quote);
-                    Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).next(next)
+                    Finding::working(RENEWAL_ON_TRACK, Reason::Renewing, next.clone()).next(next)
                 }
-                _ => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
+                _ => Finding::working(RENEWAL_ON_TRACK, Reason::Renewing, message),
             }
         }
-        Some(OrderState::InProgress) => Finding::working(RENEWAL_ON_TRACK, "Renewing", message),
+        Some(OrderState::InProgress) => Finding::working(RENEWAL_ON_TRACK, Reason::Renewing, message),
         _ => Finding::working(RENEWAL_ON_TRACK, reason, message),
     };
     due.map_or(finding.clone(), |due| finding.renewal(due))
@@ -253,7 +255,7 @@ fn extend(view: &View<'_>, due: &[&Claimed<'_>], quote: Money, next: String) -> 
         deadline: deadline(spec, open.iter().filter_map(|c| c.expiration).max()),
         lines: open.iter().map(|c| (Some(c.id.clone()), c.expiration)).collect(),
     };
-    Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).effect(orders::create(&input, draft)).next(next)
+    Finding::working(RENEWAL_ON_TRACK, Reason::Renewing, next.clone()).effect(orders::create(&input, draft)).next(next)
 }
 
 /// A successor of this name, for the moment from which the pack would have less than its quantity.
@@ -269,7 +271,7 @@ fn replace(view: &View<'_>, ends: Timestamp, successor: &str, quote: Money, next
             gain.as_hours()
         );
         let half = plus(ends, length.checked_div(2).unwrap_or(SignedDuration::ZERO).saturating_mul(-1));
-        return Finding::stuck(RENEWAL_ON_TRACK, "SuccessorGainsTooLittle", message).wake(half);
+        return Finding::stuck(RENEWAL_ON_TRACK, Reason::SuccessorGainsTooLittle, message).wake(half);
     }
     if let Some(finding) = barred(view, OrderAction::Buy, None, ends) {
         return finding;
@@ -281,7 +283,7 @@ fn replace(view: &View<'_>, ends: Timestamp, successor: &str, quote: Money, next
     // Nor one that waits for its name: while an order is open, nothing gives up a name.
     let mut listed = input.observation.iter().flat_map(|observation| observation.instances.values());
     if let Some(instance) = listed.find(|instance| instance.is_named(successor)) {
-        return Finding::stuck(RENEWAL_ON_TRACK, "NameTaken", stands_already(instance));
+        return Finding::stuck(RENEWAL_ON_TRACK, Reason::NameTaken, stands_already(instance));
     }
     let draft = Draft {
         action: OrderAction::Buy,
@@ -291,7 +293,7 @@ fn replace(view: &View<'_>, ends: Timestamp, successor: &str, quote: Money, next
         deadline: deadline(spec, Some(ends)),
         lines: vec![(None, Some(ends))],
     };
-    Finding::working(RENEWAL_ON_TRACK, "Renewing", next.clone()).effect(orders::create(&input, draft)).next(next)
+    Finding::working(RENEWAL_ON_TRACK, Reason::Renewing, next.clone()).effect(orders::create(&input, draft)).next(next)
 }
 
 /// Why this expiry is not renewed by another order: one was paid for it, or one was refused for good.
@@ -315,7 +317,9 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
         let name = orders::name_of(order);
         if input.now < late {
             let message = format!("order {name} has renewed it; waits until the cloud shows it again");
-            return Some(Finding::working(RENEWAL_ON_TRACK, "AwaitingDelivery", message).wake(late).wants_sweep());
+            return Some(
+                Finding::working(RENEWAL_ON_TRACK, Reason::AwaitingDelivery, message).wake(late).wants_sweep(),
+            );
         }
         let brought: Vec<_> = view.usable().filter(|c| brought(order, c)).collect();
         if order.spec.action == OrderAction::Buy && !brought.is_empty() {
@@ -323,20 +327,20 @@ fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str>, from: Ti
                 let message = format!(
                     "order {name} has bought the successor, and the cloud does not say how many concurrencies its instances hold"
                 );
-                return Some(Finding::unsure(RENEWAL_ON_TRACK, "CountUnknown", message));
+                return Some(Finding::unsure(RENEWAL_ON_TRACK, Reason::CountUnknown, message));
             }
             let message = format!(
                 "order {name} has bought the successor, and the cloud shows {} of its {} concurrencies: ask the cloud's support; it is never bought again",
                 total(brought),
                 order.spec.terms.quantity
             );
-            return Some(Finding::stuck(RENEWAL_ON_TRACK, "PartiallyDelivered", message));
+            return Some(Finding::stuck(RENEWAL_ON_TRACK, Reason::PartiallyDelivered, message));
         }
         let message = format!(
             "order {name} has renewed it, and the cloud does not show it: ask the cloud's support; only if it was not, {}: then it is renewed once more",
             way_out(order)
         );
-        return Some(Finding::stuck(RENEWAL_ON_TRACK, "PaidNotDelivered", message));
+        return Some(Finding::stuck(RENEWAL_ON_TRACK, Reason::PaidNotDelivered, message));
     }
     let order = orders::refused(orders::own(&input, action), instance, from)?;
     let (reason, message) = orders::standing(order);
@@ -359,7 +363,7 @@ fn outlasted(view: &View<'_>, from: Timestamp) -> Option<Finding> {
         bought.map(orders::name_of).unwrap_or_default(),
         input.operator_namespace
     );
-    Some(Finding::stuck(RENEWAL_ON_TRACK, "Vanished", message).wants_sweep())
+    Some(Finding::stuck(RENEWAL_ON_TRACK, Reason::Vanished, message).wants_sweep())
 }
 
 fn deadline(spec: &ConcurrencyPackSpec, expiration: Option<Timestamp>) -> Option<Timestamp> {

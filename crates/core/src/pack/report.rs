@@ -1,5 +1,6 @@
 //! Puts the findings together: the one effect, the conditions, the columns, the moment to look again.
 
+use carpack_api::Reason;
 use carpack_api::common::Time;
 use carpack_api::pack::{ConcurrencyPackStatus, ExpirationTimeSource, OrderReference};
 use jiff::{SignedDuration, Timestamp};
@@ -70,7 +71,7 @@ pub(super) fn finish(
 }
 
 /// At most one effect: the first finding's that may be carried out now.
-fn choose(view: &View<'_>, findings: &[Finding]) -> (Option<Effect>, Option<(&'static str, &'static str, String)>) {
+fn choose(view: &View<'_>, findings: &[Finding]) -> (Option<Effect>, Option<(&'static str, Reason, String)>) {
     let mut failed = None;
     for finding in findings {
         let Some(effect) = &finding.effect else { continue };
@@ -129,7 +130,7 @@ fn moved_event(view: &View<'_>, old: &ConcurrencyPackStatus, effect: Option<&Eff
         was_there && old.instances.iter().any(|i| ids.contains(&i.id) && i.project.as_deref() == Some(declared));
     (was_there && seen).then(|| Event {
         warning: true,
-        reason: "MovedBack",
+        reason: Reason::MovedBack,
         message: format!("{moving}; it is moved back to project {declared}"),
     })
 }
@@ -148,9 +149,9 @@ fn bound_project(view: &View<'_>, old: &ConcurrencyPackStatus, effect: Option<&E
 fn reason_column(verdicts: &[Verdict]) -> Option<String> {
     let of = |kind: &str| verdicts.iter().find(|v| v.kind == kind);
     if of(ENDED).is_some() {
-        return Some("Ended".to_owned());
+        return Some(Reason::Ended.as_str().to_owned());
     }
-    of(READY).map(|v| v.reason.to_owned())
+    of(READY).map(|v| v.reason.as_str().to_owned())
 }
 
 fn quantity_column(view: &View<'_>) -> String {

@@ -1,6 +1,7 @@
 //! The stages of a pack's life: not bought, bought, undelivered, expired. Each gathers the findings of its concerns.
 
 use carpack_api::PackOrder;
+use carpack_api::Reason;
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{InstanceState, RenewFlag, RenewalMode};
 
@@ -66,7 +67,7 @@ fn bought(view: &View<'_>) -> Decision {
     findings.push(assignment);
     if let Some(effect) = flags::plan(view) {
         let mut finding =
-            Finding::working(RENEWAL_ON_TRACK, "SettingAutoRenew", "sets the cloud's own renewal as declared");
+            Finding::working(RENEWAL_ON_TRACK, Reason::SettingAutoRenew, "sets the cloud's own renewal as declared");
         finding.effect = Some(effect);
         findings.push(finding);
     } else if wants_auto_renew(&view.input.pack.spec)
@@ -74,10 +75,10 @@ fn bought(view: &View<'_>) -> Decision {
         && view.usable().any(|c| c.flag() != RenewFlag::Auto)
     {
         let message = "switching the cloud's own renewal on lets the cloud spend, and the mode asks for approval: switch it on in the console, or raise the mode to Automatic";
-        findings.push(Finding::stuck(RENEWAL_ON_TRACK, "AutoRenewNotAllowed", message));
+        findings.push(Finding::stuck(RENEWAL_ON_TRACK, Reason::AutoRenewNotAllowed, message));
     }
     if let Some(effect) = flags::rename(view) {
-        let mut finding = Finding::working(ASSIGNED, "Renaming", "renames the pack as declared");
+        let mut finding = Finding::working(ASSIGNED, Reason::Renaming, "renames the pack as declared");
         finding.effect = Some(effect);
         findings.push(finding);
     }
@@ -86,8 +87,11 @@ fn bought(view: &View<'_>) -> Decision {
 
 fn purchased(view: &View<'_>) -> Verdict {
     let adopted = view.claimed.iter().any(|c| is_adopted(view.input.pack, &c.id));
-    let (reason, message) =
-        if adopted { ("Adopted", "taken over: it was bought before") } else { ("Paid", "bought and paid for") };
+    let (reason, message) = if adopted {
+        (Reason::Adopted, "taken over: it was bought before")
+    } else {
+        (Reason::Paid, "bought and paid for")
+    };
     verdict(PURCHASED, Some(true), reason, message)
 }
 
@@ -97,17 +101,17 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
     let wanted = input.pack.spec.quantity;
     if input.account.is_none() {
         let message = format!("there is no CarAccount {} to look with: create it", input.pack.spec.account_ref.name);
-        return verdict(READY, None, "AccountMissing", message);
+        return verdict(READY, None, Reason::AccountMissing, message);
     }
     let Some(observation) = input.observation else {
-        return verdict(READY, None, "AwaitingObservation", "waits for a first complete look at the account");
+        return verdict(READY, None, Reason::AwaitingObservation, "waits for a first complete look at the account");
     };
     if is_stale(&input, observation.started) {
         let age = short(observation.started, input.now);
         return verdict(
             READY,
             None,
-            "ObservationStale",
+            Reason::ObservationStale,
             format!("the cloud was last seen at {age}: too long ago to say"),
         );
     }
@@ -115,21 +119,22 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
         let any = |state: InstanceState| view.claimed.iter().any(|c| c.state == state);
         if view.usable().any(|c| c.known_concurrencies().is_none()) {
             let message = "the cloud does not say how many concurrencies the pack's instances hold";
-            return verdict(READY, None, "CountUnknown", message);
+            return verdict(READY, None, Reason::CountUnknown, message);
         }
         let (reason, why) = match () {
             () if any(InstanceState::Missing) => (
-                "Vanished",
+                Reason::Vanished,
                 "instances are no longer listed by the cloud; nothing is bought in their place: look into the console",
             ),
             () if any(InstanceState::Expired) => (
-                "PartlyExpired",
+                Reason::PartlyExpired,
                 "instances have expired and are not bought again: where spec.renewal buys successors, the next one has the whole quantity; else create another pack for what is missing",
             ),
-            () if delivery_pending(view) => ("AwaitingDelivery", "paid; the rest is not delivered yet"),
-            () => {
-                ("PartiallyDelivered", "paid, not delivered in full, and never bought again: ask the cloud's support")
-            }
+            () if delivery_pending(view) => (Reason::AwaitingDelivery, "paid; the rest is not delivered yet"),
+            () => (
+                Reason::PartiallyDelivered,
+                "paid, not delivered in full, and never bought again: ask the cloud's support",
+            ),
         };
         return verdict(READY, Some(false), reason, format!("{usable} of {wanted} concurrencies are usable: {why}"));
     }
@@ -137,13 +142,13 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
         return Verdict { kind: READY, ..assignment.verdict() };
     }
     if view.carrying.iter().any(|c| c.expiration.is_none()) {
-        return verdict(READY, None, "ExpiryUnknown", "the cloud does not say when the pack expires");
+        return verdict(READY, None, Reason::ExpiryUnknown, "the cloud does not say when the pack expires");
     }
     let scale = &input.pack.spec.concurrency_scale;
     let until = view.expiration.map(|at| at.to_string()).unwrap_or_default();
     let unbound = if assignment.progress == Progress::Good { "" } else { &format!("; {}", assignment.message) };
     let message = format!("{usable} of {wanted} concurrencies of {scale} are usable until {until}{unbound}");
-    verdict(READY, Some(true), "Active", message)
+    verdict(READY, Some(true), Reason::Active, message)
 }
 
 fn delivery_pending(view: &View<'_>) -> bool {
@@ -154,7 +159,12 @@ fn delivery_pending(view: &View<'_>) -> bool {
 fn undelivered(view: &View<'_>) -> Decision {
     let order = orders::newest(orders::own(&view.input, OrderAction::Buy));
     let (reason, message) = order.map_or_else(
-        || ("Vanished", "bought, and none of it is listed by the cloud; nothing is bought in its place".to_owned()),
+        || {
+            (
+                Reason::Vanished,
+                "bought, and none of it is listed by the cloud; nothing is bought in its place".to_owned(),
+            )
+        },
         orders::standing,
     );
     let fulfilled = order.filter(|order| !orders::is_open(order) && has_paid(order));
@@ -166,15 +176,19 @@ fn undelivered(view: &View<'_>) -> Decision {
                 view.name,
                 view.namespace
             );
-            Finding::stuck(READY, "PaidNotDelivered", message)
+            Finding::stuck(READY, Reason::PaidNotDelivered, message)
         }
-        "AwaitingDelivery" | "Fulfilled" => Finding::working(READY, "AwaitingDelivery", message).wants_sweep(),
+        Reason::AwaitingDelivery | Reason::Fulfilled => {
+            Finding::working(READY, Reason::AwaitingDelivery, message).wants_sweep()
+        }
         _ => Finding::stuck(READY, reason, message),
     };
     // The books, or a person, may take back what the cloud's answer made us say.
     let purchased = match reason {
-        "Unpaid" | "Cancelled" | "SettledByHand" => verdict(PURCHASED, Some(false), reason, finding.message.clone()),
-        _ => verdict(PURCHASED, Some(true), "Paid", "bought and paid for"),
+        Reason::Unpaid | Reason::Cancelled | Reason::SettledByHand => {
+            verdict(PURCHASED, Some(false), reason, finding.message.clone())
+        }
+        _ => verdict(PURCHASED, Some(true), Reason::Paid, "bought and paid for"),
     };
     finish(view, vec![purchased, finding.verdict()], vec![finding], None)
 }
@@ -197,8 +211,8 @@ fn expired(view: &View<'_>) -> Decision {
     let at = last.map(|at| at.to_string()).unwrap_or_default();
     let mut verdicts = vec![purchased(view)];
     let finding = if planned {
-        verdicts.push(verdict(ENDED, Some(true), "Ended", format!("ended as planned at {at}")));
-        Finding::good(ENDED, "Ended", "ended as planned")
+        verdicts.push(verdict(ENDED, Some(true), Reason::Ended, format!("ended as planned at {at}")));
+        Finding::good(ENDED, Reason::Ended, "ended as planned")
     } else {
         let message = format!(
             "expired at {at} without having been renewed; nothing is bought on its own account: to buy anew, run kubectl delete concurrencypack {} -n {} and apply it again{}",
@@ -206,8 +220,8 @@ fn expired(view: &View<'_>) -> Decision {
             view.namespace,
             if spec.adopt.is_some() { " without spec.adopt" } else { "" }
         );
-        verdicts.push(verdict(READY, Some(false), "Expired", message.clone()));
-        let missed = Finding::stuck(RENEWAL_ON_TRACK, "Missed", message);
+        verdicts.push(verdict(READY, Some(false), Reason::Expired, message.clone()));
+        let missed = Finding::stuck(RENEWAL_ON_TRACK, Reason::Missed, message);
         verdicts.push(missed.verdict());
         missed
     };

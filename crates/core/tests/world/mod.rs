@@ -47,7 +47,7 @@ pub enum Reply {
     /// Not executed; the caller cannot know.
     LostBeforeCommit,
     Refused {
-        category: &'static str,
+        category: carpack_api::Reason,
         may_pass: bool,
     },
     /// Executed; delivery only on `deliver()`.
@@ -303,7 +303,7 @@ impl World {
         let stubborn = self.stubborn.as_ref().is_some_and(|id| format!("{change:?}").contains(id.as_str()));
         if self.refuse_changes || stubborn || !self.possible(&change) {
             let retry_time = self.now.checked_add(SignedDuration::from_secs(30)).unwrap();
-            let category = if stubborn { "Locked" } else { "CloudInternal" };
+            let category = if stubborn { carpack_api::Reason::Locked } else { carpack_api::Reason::CloudInternal };
             self.failures.push(ChangeFailure { change, category, message: "no".into(), retry_time, refusals: 1 });
             return;
         }
@@ -400,7 +400,7 @@ impl World {
 
     fn call(&mut self, index: usize, line: i32) -> Outcome {
         let reply = if self.replies.is_empty() { Reply::Honest } else { self.replies.remove(0) };
-        let unknown = Outcome::Unknown { category: "NoAnswer", message: "no answer in time".into() };
+        let unknown = Outcome::Unknown { category: carpack_api::Reason::NoAnswer, message: "no answer in time".into() };
         match reply {
             Reply::Refused { category, may_pass } => {
                 Outcome::Rejected { category, message: "refused".into(), may_pass }
