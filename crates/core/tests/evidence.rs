@@ -436,7 +436,11 @@ fn books_are_read_after_the_quarantine_and_never_twice_for_one_decision() {
     let wants_books = |decision: &Decision| matches!(decision.effect, Some(Effect::LookAtDeals { .. }));
     for (unexplained, lost) in [(false, deal(DealAction::Refund, &[])), (true, deal(DealAction::Purchase, &[]))] {
         let (mut world, index) = unsent(OrderAction::Buy);
-        send(&mut world, index, &Outcome::Unknown { category: carpack_api::Reason::NoAnswer, message: "no answer".into() });
+        send(
+            &mut world,
+            index,
+            &Outcome::Unknown { category: carpack_api::Reason::NoAnswer, message: "no answer".into() },
+        );
         for early in [true, false] {
             world.pass(if early { SECOND } else { LONGER_THAN_THE_QUARANTINE });
             world.sweep();

@@ -577,7 +577,8 @@ fn an_account_that_is_missing_unready_not_granted_or_cannot_buy_keeps_the_money(
     let mut missing = ordered(json!({}));
     missing.account = None;
     let mut unready = ordered(json!({}));
-    unready.account.as_mut().unwrap().health = Health::NotReady { reason: carpack_api::Reason::WrongCredentials, message: "no".into() };
+    unready.account.as_mut().unwrap().health =
+        Health::NotReady { reason: carpack_api::Reason::WrongCredentials, message: "no".into() };
     let mut foreign = ordered(json!({}));
     foreign.account.as_mut().unwrap().spec.tenants.clear();
     let mut by_hand = ordered(json!({}));
@@ -585,7 +586,7 @@ fn an_account_that_is_missing_unready_not_granted_or_cannot_buy_keeps_the_money(
     let mut monthly_only = ordered(json!({}));
     monthly_only.account.as_mut().unwrap().spec.purchase.api.as_mut().unwrap().period_units.remove("Daily");
     let cases = [
-        (missing, "there is no CarAccount default in the operator's namespace: create it"),
+        (missing, "there is no CarAccount default in namespace carpack-system: create it"),
         (unready, "no"),
         (foreign, "namespace events may not spend from account default: add it to the account's tenants"),
         (by_hand, "account default cannot buy Daily packs"),

@@ -390,7 +390,8 @@ fn what_was_believed_absent_and_shows_after_all_is_adopted() {
         world.orders[0].status = Some(world.decide_order(0, Some(&deals)).status);
     }
     assert_eq!(line(&world), (LineState::Pending, 1));
-    let refused = Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: "not now".into(), may_pass: true };
+    let refused =
+        Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: "not now".into(), may_pass: true };
     world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
     world.orders[0].status = Some(settle(&world.orders[0], 0, &refused, world.now, &world.timing));
     assert_eq!(line(&world), (LineState::Pending, 2));
@@ -402,7 +403,8 @@ fn what_was_believed_absent_and_shows_after_all_is_adopted() {
 #[test]
 fn what_stood_there_before_a_call_in_doubt_is_not_adopted() {
     let mut world = ordered();
-    let refused = Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: "not now".into(), may_pass: true };
+    let refused =
+        Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: "not now".into(), may_pass: true };
     world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
     world.orders[0].status = Some(settle(&world.orders[0], 0, &refused, world.now, &world.timing));
     let mut others = World::new(pack(json!({})));
@@ -467,7 +469,8 @@ fn tried_twice(state: LineState) -> LineStatus {
 
 #[test]
 fn a_refusal_never_covers_what_was_settled_meanwhile() {
-    let refused = Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: String::new(), may_pass: true };
+    let refused =
+        Outcome::Rejected { category: carpack_api::Reason::RateLimited, message: String::new(), may_pass: true };
     assert!(adds_to(&tried_twice(LineState::Submitting), 2, &refused));
     assert!(!adds_to(&tried_twice(LineState::Submitting), 1, &refused), "an answer to an earlier attempt");
     assert!(!adds_to(&tried_twice(LineState::Committed), 2, &refused));

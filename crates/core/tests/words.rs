@@ -168,7 +168,8 @@ fn a_purchase_that_is_denied() {
 #[test]
 fn a_purchase_that_is_refused_and_later_taken() {
     let mut diary = Diary::of(json!({"renewal": {"mode": "None"}}));
-    diary.world.replies = vec![Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }, Reply::Delayed];
+    diary.world.replies =
+        vec![Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }, Reply::Delayed];
     diary.go(8, MINUTE).then("it is delivered", World::deliver).go(3, MINUTE);
     told("refused_for_now", &diary);
 }
@@ -229,7 +230,11 @@ fn a_purchase_of_which_a_part_is_delivered() {
 fn a_renewal_of_which_one_line_is_refused() {
     let mut diary = Diary::of(json!({}));
     diary.go(6, MINUTE).then("the second of three renewals will be refused", |world| {
-        world.replies = vec![Reply::Honest, Reply::Refused { category: carpack_api::Reason::NotFound, may_pass: false }, Reply::Honest];
+        world.replies = vec![
+            Reply::Honest,
+            Reply::Refused { category: carpack_api::Reason::NotFound, may_pass: false },
+            Reply::Honest,
+        ];
     });
     diary.go(68, HOUR).go(3, MINUTE).go(8, HOUR);
     told("renewed_in_part", &diary);
@@ -285,7 +290,8 @@ fn a_pack_that_waits_for_its_window_and_one_whose_window_has_closed() {
     let mut diary = Diary::of(json!({
         "renewal": {"mode": "None"},
         "purchaseWindow": {"notBefore": "2026-12-01T03:00:00Z", "notAfter": "2026-12-01T06:00:00Z"}}));
-    diary.world.replies = vec![Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }; 9];
+    diary.world.replies =
+        vec![Reply::Refused { category: carpack_api::Reason::BalanceInsufficient, may_pass: true }; 9];
     diary.go(8, HOUR);
     told("window", &diary);
 }
@@ -296,7 +302,8 @@ fn a_pack_that_cannot_be_bought_yet_for_one_reason_after_another() {
     let account = diary.world.account.take();
     diary.go(2, MINUTE).then("the account is there, and not ready", |world| {
         world.account = account;
-        let health = Health::NotReady { reason: carpack_api::Reason::WrongCredentials, message: "the key is refused".into() };
+        let health =
+            Health::NotReady { reason: carpack_api::Reason::WrongCredentials, message: "the key is refused".into() };
         world.account.as_mut().unwrap().health = health;
     });
     diary.go(1, MINUTE).then("ready, and grants nothing", |world| {
@@ -653,7 +660,8 @@ fn a_renewal_whose_answer_is_lost_and_one_that_is_left_unpaid() {
 #[test]
 fn a_renewal_that_is_refused_for_good_and_tried_again_when_its_order_is_deleted() {
     for (strategy, name) in [("Extend", "renewal_refused"), ("Replace", "successor_refused")] {
-        let mut diary = renewed(strategy, vec![Reply::Refused { category: carpack_api::Reason::NotFound, may_pass: false }]);
+        let mut diary =
+            renewed(strategy, vec![Reply::Refused { category: carpack_api::Reason::NotFound, may_pass: false }]);
         diary.go(1, HOUR).go(4, MINUTE).then("the order is deleted", |world| drop(world.orders.pop()));
         diary.go(6, MINUTE);
         told(name, &diary);

@@ -243,10 +243,10 @@ pub(crate) fn is_unresolved(order: &PackOrder) -> bool {
 fn check_account(input: &Input<'_>) -> Gate {
     let spec = &input.order.spec;
     let Some(account) = input.account else {
-        let name = &spec.account_ref.name;
+        let (name, namespace) = (&spec.account_ref.name, input.order.metadata.namespace.as_deref().unwrap_or_default());
         return wait(
             Reason::AccountMissing,
-            format!("there is no CarAccount {name} in the operator's namespace: create it"),
+            format!("there is no CarAccount {name} in namespace {namespace}: create it"),
         );
     };
     if !account.grants_namespace(&spec.pack_ref.namespace) {

@@ -27,7 +27,8 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
         return Finding::good(ASSIGNED, Reason::Bound, format!("bound to project {project}"));
     }
     let Some(account) = view.input.account else {
-        let message = format!("there is no CarAccount {} to bind with", view.input.pack.spec.account_ref.name);
+        let (name, namespace) = (&view.input.pack.spec.account_ref.name, view.input.operator_namespace);
+        let message = format!("there is no CarAccount {name} in namespace {namespace}: create it");
         return Finding::stuck(ASSIGNED, Reason::AccountMissing, message);
     };
     if astray.iter().all(|c| *c.binding() == Binding::Unknown) {

@@ -100,7 +100,8 @@ fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
     let input = view.input;
     let wanted = input.pack.spec.quantity;
     if input.account.is_none() {
-        let message = format!("there is no CarAccount {} to look with: create it", input.pack.spec.account_ref.name);
+        let (name, namespace) = (&input.pack.spec.account_ref.name, input.operator_namespace);
+        let message = format!("there is no CarAccount {name} in namespace {namespace}: create it");
         return verdict(READY, None, Reason::AccountMissing, message);
     }
     let Some(observation) = input.observation else {
