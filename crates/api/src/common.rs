@@ -1,5 +1,7 @@
 //! Types that several kinds share.
 
+use std::fmt;
+
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,15 @@ pub enum BillingMode {
     Daily,
     /// Months.
     Monthly,
+}
+
+impl fmt::Display for BillingMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Daily => "Daily",
+            Self::Monthly => "Monthly",
+        })
+    }
 }
 
 /// What kind of application the concurrencies run.
@@ -33,6 +44,17 @@ pub enum Mode {
     /// Do everything that the limits allow.
     #[default]
     Automatic,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Observe => "Observe",
+            Self::DryRun => "DryRun",
+            Self::ApprovalRequired => "ApprovalRequired",
+            Self::Automatic => "Automatic",
+        })
+    }
 }
 
 /// An amount of money.

@@ -1,5 +1,7 @@
 //! `PackOrder`: one spending act.
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -104,6 +106,23 @@ pub enum OrderAction {
     Renew,
     /// Returns instances for a refund.
     Return,
+}
+
+impl OrderAction {
+    /// The action as users, logs and metrics see it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Buy => "Buy",
+            Self::Renew => "Renew",
+            Self::Return => "Return",
+        }
+    }
+}
+
+impl fmt::Display for OrderAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What is bought or renewed.

@@ -82,6 +82,16 @@ pub const ASSIGNED: &str = "Assigned";
 pub const RENEWAL_ON_TRACK: &str = "RenewalOnTrack";
 /// Ended as planned.
 pub const ENDED: &str = "Ended";
+/// Of an order: a person, or the mode, has allowed it.
+pub const APPROVED: &str = "Approved";
+/// Of an order: a call was sent.
+pub const SUBMITTED: &str = "Submitted";
+/// Of an order: it has done what it was made for.
+pub const FULFILLED: &str = "Fulfilled";
+/// Of an order: proven not executed, and over.
+pub const FAILED: &str = "Failed";
+/// Of an order: the outcome of a call is unknown.
+pub const AMBIGUOUS: &str = "Ambiguous";
 /// kstatus: work is under way.
 pub const RECONCILING: &str = "Reconciling";
 /// kstatus: a person is needed.

@@ -3,25 +3,31 @@
 //! Everything here is a pure, total function of its input: no clock, no IO, no randomness, no client. The controllers, the
 //! tests in virtual time and the model checker drive the same functions.
 //!
-//! - [`pack::decide`]: what to do next for a ConcurrencyPack.
-//! - [`order::decide`]: what to do next for a PackOrder; [`order::settle`] records the outcome of a paid call.
+//! Three floors, each of which uses only what is below it:
+//!
+//! - **Deciders**: [`pack::decide`] says what to do next for a ConcurrencyPack, [`order::decide`] for a PackOrder;
+//!   [`order::settle`] records the outcome of a paid call.
+//! - **Rules** ([`rules`]): what must hold before money moves. One rule is one function.
+//! - **Facts** ([`facts`]): what orders and observations say.
+//!
+//! Below them are plain data and their arithmetic: [`observation`], [`account`], [`condition`], [`money`], [`names`], [`time`],
+//! [`zone`].
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod account;
-pub mod adoption;
-pub mod brake;
-mod claim;
 pub mod condition;
-pub mod limits;
+pub mod facts;
 pub mod money;
 pub mod names;
 pub mod observation;
 pub mod order;
 pub mod pack;
+pub mod rules;
 pub mod time;
 pub mod zone;
 
 use carpack_api::Reason;
+
 /// Something worth a Kubernetes event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

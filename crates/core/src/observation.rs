@@ -134,7 +134,7 @@ pub enum DealAction {
 
 /// A complete look into the cloud's books, over a span that begins before the intent in question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DealsLook {
+pub struct DealList {
     /// When the look began.
     pub started: Timestamp,
     /// All deals in the span.

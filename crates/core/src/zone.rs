@@ -4,7 +4,7 @@ use carpack_api::order::{LineStatus, OrderAction};
 use jiff::SignedDuration;
 use jiff::tz::Offset;
 
-use crate::observation::DealsLook;
+use crate::observation::DealList;
 
 /// The zone in which a timestamp means its earliest moment: no place on earth is further east.
 pub const EARLIEST: Offset = Offset::constant(14);
@@ -36,7 +36,7 @@ pub fn text(zone: Offset) -> String {
 
 /// The zone, as the books show it: an order of ours was made when its call left, and is dated in the cloud's zone. None when
 /// no call tells, or two tell otherwise.
-pub fn observed(action: OrderAction, lines: &[LineStatus], look: &DealsLook) -> Option<Offset> {
+pub fn observed(action: OrderAction, lines: &[LineStatus], look: &DealList) -> Option<Offset> {
     // What was in doubt may be the work of an earlier call than the last, or, if it is a renewal, of a person. Only what stands
     // under the name of a purchase that was sent once is its own.
     let sole = |line: &LineStatus| action == OrderAction::Buy && line.attempts == 1;

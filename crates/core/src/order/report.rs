@@ -1,61 +1,37 @@
 //! What an order's status says.
 
-use carpack_api::order::{LineState, LineStatus, OrderAction, OrderState};
-use carpack_api::{PackOrder, PackOrderStatus, Reason};
+use carpack_api::order::{Decision as Word, LineState, LineStatus, OrderAction, OrderState};
+use carpack_api::{PackOrderStatus, Reason};
 
-use super::Input;
-use super::decide::is_handed_over;
-use super::evidence::{asks_a_person, said_by_hand};
-use super::gate::Gate;
-use super::lines::{is_paid, is_settled, is_unpaid, list, taken};
-use super::settle_annotation;
+use super::doubt::{SaidByHand, asks_a_person, said_by_hand, settle_annotation};
+use super::input::Input;
+use super::intent::{join_ids, word_for_taken};
+use super::retention::is_handed_over;
 use crate::Event;
-use crate::condition::{Verdict, events, merge, verdict};
-
-/// What an order says before its first call.
-pub(crate) const ABOUT_TO_BE_SENT: &str = "about to be sent, after a look at the cloud that is newer than the order";
+use crate::condition::{AMBIGUOUS, APPROVED, FAILED, FULFILLED, SUBMITTED, Verdict, events, merge, verdict};
+use crate::facts::ledger::{ABOUT_TO_BE_SENT, is_paid, is_settled, is_unpaid, name_of};
+use crate::rules::Obstacle;
 
 /// Writes state, message and conditions; returns the events of what has changed.
-pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gate) -> Vec<Event> {
-    let (state, reason, message) = summary(input, status, gate);
+pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, obstacle: Option<&Obstacle>) -> Vec<Event> {
+    let (state, reason, message) = summary(input, status, obstacle);
     let lines = &status.lines;
-    let over = matches!(state, OrderState::Fulfilled | OrderState::Failed);
-    let approved = input.order.spec.approval.as_ref().map(|a| a.decision == carpack_api::order::Decision::Approved);
     let sent = lines.iter().any(|line| line.attempts > 0);
     let paid = lines.iter().filter(|line| is_paid(line)).count();
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    match (approved, state) {
-        (Some(true), _) => {
-            verdicts.push(verdict("Approved", Some(true), Reason::ApprovedByPerson, "approved by a person"))
-        }
-        (Some(false), _) => verdicts.push(verdict("Approved", Some(false), Reason::Denied, "denied by a person")),
-        (None, OrderState::AwaitingApproval) => {
-            verdicts.push(verdict("Approved", Some(false), Reason::AwaitingApproval, message.clone()))
-        }
-        (None, _) if sent => verdicts.push(verdict(
-            "Approved",
-            Some(true),
-            Reason::AllowedByMode,
-            "allowed by the mode or by an earlier approval",
-        )),
-        (None, _) => {}
-    }
-    let submitted = format!("{paid} of {} lines {}", lines.len(), taken(input.order.spec.action));
-    verdicts.push(verdict("Submitted", Some(sent), if sent { Reason::Sent } else { Reason::NotSent }, submitted));
-    let fulfilled = verdict("Fulfilled", Some(state == OrderState::Fulfilled), reason, message.clone());
-    verdicts.push(fulfilled);
+    let mut verdicts: Vec<Verdict> = approved(input, state, sent, &message).into_iter().collect();
+    let submitted = format!("{paid} of {} lines {}", lines.len(), word_for_taken(input.order.spec.action));
+    verdicts.push(verdict(SUBMITTED, Some(sent), if sent { Reason::Sent } else { Reason::NotSent }, submitted));
+    verdicts.push(verdict(FULFILLED, Some(state == OrderState::Fulfilled), reason, message.clone()));
     if state == OrderState::Failed {
-        verdicts.push(verdict("Failed", Some(true), reason, message.clone()));
+        verdicts.push(verdict(FAILED, Some(true), reason, message.clone()));
     }
     if state == OrderState::Ambiguous {
-        verdicts.push(verdict("Ambiguous", Some(true), reason, message.clone()));
+        verdicts.push(verdict(AMBIGUOUS, Some(true), reason, message.clone()));
     }
     let generation = input.order.metadata.generation;
-    let said = events(
-        &status.conditions,
-        &verdicts,
-        if over { &["Approved", "Submitted", "Failed"] } else { &["Approved", "Submitted"] },
-    );
+    let over = matches!(state, OrderState::Fulfilled | OrderState::Failed);
+    let quiet: &[&str] = if over { &[APPROVED, SUBMITTED, FAILED] } else { &[APPROVED, SUBMITTED] };
+    let said = events(&status.conditions, &verdicts, quiet);
     status.conditions = merge(&status.conditions, &verdicts, generation, input.now);
     status.observed_generation = generation;
     status.state = Some(state);
@@ -63,7 +39,20 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, gate: &Gat
     said
 }
 
-fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderState, Reason, String) {
+/// Who has allowed the order; none while nobody is asked.
+fn approved(input: &Input<'_>, state: OrderState, sent: bool, message: &str) -> Option<Verdict> {
+    let word = input.order.spec.approval.as_ref().map(|approval| approval.decision);
+    let (status, reason, message) = match word {
+        Some(Word::Approved) => (true, Reason::ApprovedByPerson, "approved by a person"),
+        Some(Word::Denied) => (false, Reason::Denied, "denied by a person"),
+        None if state == OrderState::AwaitingApproval => (false, Reason::AwaitingApproval, message),
+        None if sent => (true, Reason::AllowedByMode, "allowed by the mode or by an earlier approval"),
+        None => return None,
+    };
+    Some(verdict(APPROVED, Some(status), reason, message))
+}
+
+fn summary(input: &Input<'_>, status: &PackOrderStatus, obstacle: Option<&Obstacle>) -> (OrderState, Reason, String) {
     let lines = &status.lines;
     let any = |state: LineState| lines.iter().find(|line| line.state == state);
     if let Some(line) = any(LineState::Unknown).or(any(LineState::Submitting)) {
@@ -82,61 +71,59 @@ fn summary(input: &Input<'_>, status: &PackOrderStatus, gate: &Gate) -> (OrderSt
         return (OrderState::InProgress, Reason::Unpaid, message + &way_out.unwrap_or_default());
     }
     if let Some(line) = any(LineState::Committed) {
-        let orders = list(&line.order_ids);
-        return if asks_a_person(input, line) {
-            let words = line.message.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
-            let settling = settling(input, line);
-            let message = match input.order.spec.action {
-                OrderAction::Return => format!(
-                    "the cloud took the return (order {orders}){words} and still lists the instance: ask its support; when it stays, run: {settling}, or =Executed when it was refunded"
-                ),
-                OrderAction::Buy | OrderAction::Renew => format!(
-                    "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {settling}, or =Executed to let it be"
-                ),
-            };
-            (OrderState::InProgress, Reason::PaidNotDelivered, message)
-        } else {
-            let message = match input.order.spec.action {
-                OrderAction::Return => {
-                    format!("taken (order {orders}); waits until the cloud no longer lists the instance")
-                }
-                OrderAction::Buy | OrderAction::Renew => {
-                    format!("paid (order {orders}); waits until the cloud shows the delivery")
-                }
-            };
-            (OrderState::InProgress, Reason::AwaitingDelivery, message)
-        };
+        let (reason, message) = taken(input, line);
+        return (OrderState::InProgress, reason, message);
     }
-    // That a look is not new enough passes within moments: it is not worth a write of its own.
-    if let Gate::Wait { reason, message, .. } = gate
-        && *reason != Reason::AwaitingObservation
-    {
-        let state =
-            if *reason == Reason::AwaitingApproval { OrderState::AwaitingApproval } else { OrderState::Pending };
+    // That the observation is not new enough passes within moments: it is not worth a write of its own.
+    if let Some(Obstacle { reason, message, .. }) = obstacle.filter(|o| o.reason != Reason::AwaitingObservation) {
+        let awaits_approval = *reason == Reason::AwaitingApproval;
+        let state = if awaits_approval { OrderState::AwaitingApproval } else { OrderState::Pending };
         return (state, *reason, message.clone());
     }
     let refused = lines.iter().filter(|line| line.state == LineState::Pending).find(|line| line.message.is_some());
     match refused {
         Some(line) => {
-            let reason = line.category.unwrap_or(Reason::Rejected);
             let detail = line.message.as_deref().unwrap_or_default();
-            (
-                OrderState::Pending,
-                reason,
-                format!("refused, nothing was spent; tried again with growing intervals: {detail}"),
-            )
+            let message = format!("refused, nothing was spent; tried again with growing intervals: {detail}");
+            (OrderState::Pending, line.category.unwrap_or(Reason::Rejected), message)
         }
         None => (OrderState::Pending, Reason::Pending, ABOUT_TO_BE_SENT.to_owned()),
     }
 }
 
+/// What is said of a call that the cloud took, and whose effect is not seen yet.
+fn taken(input: &Input<'_>, line: &LineStatus) -> (Reason, String) {
+    let orders = join_ids(&line.order_ids);
+    let is_return = input.order.spec.action == OrderAction::Return;
+    if !asks_a_person(input, line) {
+        let message = if is_return {
+            format!("taken (order {orders}); waits until the cloud no longer lists the instance")
+        } else {
+            format!("paid (order {orders}); waits until the cloud shows the delivery")
+        };
+        return (Reason::AwaitingDelivery, message);
+    }
+    let words = line.message.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
+    let settling = settling(input, line);
+    let message = if is_return {
+        format!(
+            "the cloud took the return (order {orders}){words} and still lists the instance: ask its support; when it stays, run: {settling}, or =Executed when it was refunded"
+        )
+    } else {
+        format!(
+            "paid and not delivered: nothing is bought again; ask the cloud's support about order {orders}{words}; once it is refunded, run: {settling}, or =Executed to let it be"
+        )
+    };
+    (Reason::PaidNotDelivered, message)
+}
+
 /// The command by which a person says that nothing came of a call; when the last one was not understood, that too.
 fn settling(input: &Input<'_>, line: &LineStatus) -> String {
-    let name = input.order.metadata.name.as_deref().unwrap_or_default();
+    let name = name_of(input.order);
     let namespace = input.order.metadata.namespace.as_deref().unwrap_or_default();
-    let (again, heard) = match said_by_hand(input, line).filter(|word| !["NotExecuted", "Executed"].contains(word)) {
-        Some(word) => (" --overwrite", format!(" ({word:?} is not understood)")),
-        None => ("", String::new()),
+    let (again, heard) = match said_by_hand(input, line) {
+        Some(SaidByHand::NotUnderstood(word)) => (" --overwrite", format!(" ({word:?} is not understood)")),
+        Some(SaidByHand::NotExecuted | SaidByHand::Executed) | None => ("", String::new()),
     };
     let key = settle_annotation(line);
     format!("kubectl annotate packorder {name} -n {namespace}{again} {key}=NotExecuted{heard}")
@@ -173,7 +160,7 @@ fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, Reason, String)
         return (
             OrderState::Fulfilled,
             reason,
-            format!("{:?}: {done} of {} lines done{rest}", input.order.spec.action, lines.len()),
+            format!("{}: {done} of {} lines done{rest}", input.order.spec.action, lines.len()),
         );
     }
     match (rejected, void) {
@@ -185,14 +172,5 @@ fn over(input: &Input<'_>, lines: &[LineStatus]) -> (OrderState, Reason, String)
             let message = line.and_then(|line| line.message.as_deref()).unwrap_or("no longer wanted");
             (OrderState::Failed, Reason::Void, format!("nothing was spent: {message}"))
         }
-    }
-}
-
-/// What an order waits for or has come to, as one of a closed set of reasons.
-pub(crate) fn reason_of(order: &PackOrder) -> Reason {
-    let conditions = order.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    match conditions.iter().find(|c| c.type_ == "Fulfilled") {
-        Some(condition) => Reason::parse(&condition.reason).unwrap_or(Reason::Rejected),
-        None => Reason::Pending,
     }
 }

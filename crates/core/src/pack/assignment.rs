@@ -1,16 +1,26 @@
 //! Assignment: the project that the pack's instances are bound to.
 
-use carpack_api::Mode;
 use carpack_api::Reason;
 
-use super::finding::Finding;
+use super::finding::{Finding, Progress, check};
+use super::input::{Change, Effect};
 use super::view::View;
-use super::{Change, Effect};
-use crate::claim::Claimed;
 use crate::condition::ASSIGNED;
+use crate::facts::holdings::Claimed;
 use crate::observation::Binding;
+use crate::rules::Rule;
+use crate::rules::access::{account_exists, namespace_is_granted};
+use crate::rules::ladder::mode_allows_action;
+use crate::rules::project::project_takes_the_pack;
 
-/// Categories of refusals that may be about one of several instances; the others are about the account or the cloud.
+/// What must hold before instances are bound, and how the pack reports what does not. They are asked one after another.
+const RULES: &[(Rule, Progress)] = &[
+    (namespace_is_granted, Progress::Stuck),
+    (project_takes_the_pack, Progress::Stuck),
+    (mode_allows_action, Progress::Held),
+];
+
+/// Refusals that may be about one of several instances; the others are about the account or the cloud.
 const ABOUT_AN_INSTANCE: [Reason; 4] = [Reason::InvalidRequest, Reason::NotFound, Reason::Locked, Reason::Other];
 
 /// Plans the next step towards the declared project: unbind, bind, confirm from observation.
@@ -26,11 +36,9 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
     if astray.is_empty() {
         return Finding::good(ASSIGNED, Reason::Bound, format!("bound to project {project}"));
     }
-    let Some(account) = view.input.account else {
-        let (name, namespace) = (&view.input.pack.spec.account_ref.name, view.input.operator_namespace);
-        let message = format!("there is no CarAccount {name} in namespace {namespace}: create it");
-        return Finding::stuck(ASSIGNED, Reason::AccountMissing, message);
-    };
+    if let Err(finding) = check(ASSIGNED, &view.case, &[(account_exists, Progress::Stuck)]) {
+        return *finding;
+    }
     if astray.iter().all(|c| *c.binding() == Binding::Unknown) {
         return Finding::unsure(
             ASSIGNED,
@@ -38,30 +46,19 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
             "the cloud does not say which project the instances are bound to",
         );
     }
-    if !account.grants_namespace(view.namespace) {
-        return Finding::stuck(
-            ASSIGNED,
-            Reason::NamespaceNotGranted,
-            crate::order::not_granted(account, view.namespace),
-        );
-    }
-    if let Some((reason, message)) =
-        crate::order::check_project(view.input.pack, account, view.input.observation, project)
-    {
-        return Finding::stuck(ASSIGNED, reason, format!("{message}; the pack stays where it is"));
-    }
     let count = astray.len();
     let message = format!("{count} of {} instances are not bound to project {project} yet", view.usable().count());
-    if view.mode <= Mode::DryRun {
-        return Finding::held(
-            ASSIGNED,
-            Reason::HeldByMode,
-            format!("{message}; mode {:?}: nothing is touched", view.mode),
-        );
+    if let Err(mut finding) = check(ASSIGNED, &view.case, RULES) {
+        match finding.reason {
+            Reason::HeldByMode => return held_by_mode(view, &message),
+            Reason::NamespaceNotGranted => {}
+            _ => finding.message.push_str("; the pack stays where it is"),
+        }
+        return *finding;
     }
     let finding = Finding::working(ASSIGNED, Reason::Reassigning, message);
     let elsewhere = astray.iter().find_map(|c| c.project().map(str::to_owned));
-    // Free ones are bound first: capacity is back sooner.
+    // Free instances are bound first, so that users have capacity again sooner.
     let free: Vec<String> = astray.iter().filter(|c| *c.binding() == Binding::Unbound).map(|c| c.id.clone()).collect();
     if !free.is_empty() {
         let bind = |ids: Vec<String>| Change::Bind { ids, project: project.to_owned() };
@@ -88,14 +85,15 @@ fn release(view: &View<'_>) -> Finding {
         );
     };
     let message = format!("to be unbound from project {from}");
-    if view.mode <= Mode::DryRun {
-        return Finding::held(
-            ASSIGNED,
-            Reason::HeldByMode,
-            format!("{message}; mode {:?}: nothing is touched", view.mode),
-        );
+    if mode_allows_action(&view.case).is_err() {
+        return held_by_mode(view, &message);
     }
     take(Finding::working(ASSIGNED, Reason::Reassigning, message), unbind(view, &bound, from))
+}
+
+fn held_by_mode(view: &View<'_>, message: &str) -> Finding {
+    let message = format!("{message}; mode {}: nothing is touched", view.mode);
+    Finding::held(ASSIGNED, Reason::HeldByMode, message)
 }
 
 fn unbind(view: &View<'_>, instances: &[&Claimed<'_>], from: &str) -> Option<Change> {
@@ -103,13 +101,13 @@ fn unbind(view: &View<'_>, instances: &[&Claimed<'_>], from: &str) -> Option<Cha
     together_or_alone(view, ids, |ids| Change::Unbind { ids, project: from.to_owned() })
 }
 
-/// All in one call; when the cloud refuses that for what is in it, each instance by itself, so that one that cannot be
-/// moved does not keep the others where they are.
+/// All in one call. When the cloud refuses it for what may be one of the instances, each by itself: an instance that cannot be moved
+/// does not hold back the others.
 fn together_or_alone(view: &View<'_>, ids: Vec<String>, change: impl Fn(Vec<String>) -> Change) -> Option<Change> {
     let together = change(ids.clone());
     let refused = view.failure(&together).is_some_and(|failure| ABOUT_AN_INSTANCE.contains(&failure.category));
     let alone = ids.into_iter().filter(|_| refused).map(|id| change(vec![id]));
-    view.first_awake(std::iter::once(together).chain(alone).collect())
+    view.first_ready(std::iter::once(together).chain(alone).collect())
 }
 
 fn take(finding: Finding, change: Option<Change>) -> Finding {

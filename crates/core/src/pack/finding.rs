@@ -1,15 +1,25 @@
 //! What one concern of a pack (purchase, assignment, renewal) has to say.
 
-use carpack_api::Mode;
-use carpack_api::Reason;
+use carpack_api::{Mode, Reason};
 use jiff::Timestamp;
 
-use super::Effect;
+use super::input::Effect;
 use crate::condition::{PURCHASED, Verdict, verdict};
+use crate::rules::{Case, Obstacle, Outlook, Rule};
 
-/// How the column NEXT begins where a mode only looks.
+/// How the column NEXT begins where a mode only reports.
 pub(super) fn nothing_but(mode: Mode) -> String {
-    format!("nothing (mode {mode:?}): would ")
+    format!("nothing (mode {mode}): would ")
+}
+
+/// Asks these rules one after another, and reports the first obstacle as the rule's row says.
+///
+/// # Errors
+/// When one of the rules does not hold: what the pack reports.
+pub(super) fn check(kind: &'static str, case: &Case<'_>, rules: &[(Rule, Progress)]) -> Result<(), Box<Finding>> {
+    rules.iter().try_for_each(|(rule, progress)| {
+        rule(case).map_err(|obstacle| Box::new(Finding::of(kind, *progress, obstacle)))
+    })
 }
 
 /// How far one concern is.
@@ -58,49 +68,66 @@ impl Finding {
             wants_sweep: false,
         }
     }
+
+    /// What a pack reports of an obstacle.
+    pub fn of(kind: &'static str, progress: Progress, obstacle: Obstacle) -> Self {
+        let finding = Self::new(kind, progress, obstacle.reason, obstacle.message);
+        match obstacle.outlook {
+            Outlook::NeedsSweep => finding.wants_sweep(),
+            Outlook::MayPass | Outlook::Rejected | Outlook::Void => finding,
+        }
+    }
+
     pub fn good(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Good, reason, message)
     }
+
     pub fn working(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Working, reason, message)
     }
+
     pub fn held(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Held, reason, message)
     }
-    /// Held back by a mode that only looks, which says what it would do.
-    pub fn only_looks(kind: &'static str, mode: Mode, what: &str) -> Self {
+
+    /// Held back by a mode that only reports: it says what would be done.
+    pub fn only_reports(kind: &'static str, mode: Mode, what: &str) -> Self {
         let reason = if mode == Mode::Observe { Reason::Observing } else { Reason::DryRun };
-        Self::held(kind, reason, format!("mode {mode:?}: would {what}")).next(format!("{}{what}", nothing_but(mode)))
+        Self::held(kind, reason, format!("mode {mode}: would {what}")).next(format!("{}{what}", nothing_but(mode)))
     }
+
     pub fn stuck(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Stuck, reason, message)
     }
+
     pub fn unsure(kind: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self::new(kind, Progress::Unsure, reason, message)
     }
+
     pub fn ended(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(PURCHASED, Progress::Ended, reason, message)
     }
-    pub fn about(mut self, kind: &'static str) -> Self {
-        self.kind = kind;
-        self
-    }
+
     pub fn effect(mut self, effect: Effect) -> Self {
         self.effect = Some(effect);
         self
     }
+
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
     }
+
     pub fn wake(mut self, at: Timestamp) -> Self {
         self.wake = Some(at);
         self
     }
+
     pub fn renewal(mut self, at: Timestamp) -> Self {
         self.renewal = Some(at);
         self
     }
+
     pub fn wants_sweep(mut self) -> Self {
         self.wants_sweep = true;
         self

@@ -6,15 +6,14 @@ use carpack_api::pack::Ordinals;
 use carpack_api::{Money, PackOrder, PackOrderSpec, Reason};
 use jiff::Timestamp;
 
-use super::{Effect, Input};
+use super::input::{Effect, Input};
 use crate::account::wants_auto_renew;
-use crate::limits::is_first;
+use crate::facts::ledger::{
+    ABOUT_TO_BE_SENT, has_paid, is_first_purchase, is_open, is_unresolved, lines_of, reason_of,
+};
 use crate::money;
 use crate::names::{client_token, cloud_name, order_name};
-pub(super) use crate::order::is_open;
-pub(super) use crate::order::paid_for;
-use crate::order::{self, ABOUT_TO_BE_SENT, is_unresolved, reason_of};
-use crate::time::{is_same_expiry, whole_up};
+use crate::time::whole_up;
 
 /// Orders of one action that were made for this very object.
 pub(super) fn own<'a>(input: &Input<'a>, action: OrderAction) -> impl Iterator<Item = &'a PackOrder> {
@@ -31,17 +30,9 @@ pub(super) fn uid(input: &Input<'_>) -> String {
     input.pack.metadata.uid.clone().unwrap_or_default()
 }
 
-pub(super) fn name_of(order: &PackOrder) -> &str {
-    order.metadata.name.as_deref().unwrap_or_default()
-}
-
 /// The order that bars the next one: any that is open, whatever UID it was for.
 pub(super) fn open<'a>(input: &Input<'a>) -> Option<&'a PackOrder> {
     input.orders.iter().copied().filter(|o| is_open(o)).max_by_key(|o| is_unresolved(o))
-}
-
-pub(super) fn newest<'a>(orders: impl Iterator<Item = &'a PackOrder>) -> Option<&'a PackOrder> {
-    orders.max_by_key(|order| order.spec.ordinal)
 }
 
 /// Ordinals only grow, counted over all orders of this namespace and name.
@@ -84,18 +75,18 @@ pub(super) fn ordinals(input: &Input<'_>) -> Ordinals {
     }
 }
 
-/// The answer of a paid call is recorded before the order reports on itself anew: until then its old words are not true.
+/// True when the answer of a paid call is recorded, and the order has not reported on itself since: its message is outdated.
 fn is_just_paid(order: &PackOrder) -> bool {
-    let Some(status) = order.status.as_ref() else { return false };
-    let any = |state: LineState| status.lines.iter().any(|line| line.state == state);
-    matches!(status.state, None | Some(OrderState::Pending | OrderState::AwaitingApproval))
+    let state = order.status.as_ref().and_then(|status| status.state);
+    let any = |state: LineState| lines_of(order).iter().any(|line| line.state == state);
+    matches!(state, None | Some(OrderState::Pending | OrderState::AwaitingApproval))
         && any(LineState::Committed)
         && !any(LineState::Unknown)
         && !any(LineState::Submitting)
 }
 
-/// What an order waits for or has come to: a reason of a closed set and a sentence. What goes well is said in the same
-/// words all along: a pack is not written anew at each step of its order.
+/// What an order waits for or has come to, for the report of its pack. While all goes well the words stay the same, so that the pack is
+/// not written at each step of its order.
 pub(super) fn standing(order: &PackOrder) -> (Reason, String) {
     let reason = if is_just_paid(order) { Reason::AwaitingDelivery } else { reason_of(order) };
     if reason == Reason::AwaitingDelivery {
@@ -105,22 +96,6 @@ pub(super) fn standing(order: &PackOrder) -> (Reason, String) {
     (reason, words.unwrap_or_else(|| ABOUT_TO_BE_SENT.to_owned()))
 }
 
-/// True when a line of the order for this instance and expiry was refused for good.
-pub(super) fn refused<'a>(
-    orders: impl Iterator<Item = &'a PackOrder>,
-    instance: Option<&str>,
-    from: Timestamp,
-) -> Option<&'a PackOrder> {
-    newest(orders.filter(|order| {
-        let lines = order.spec.lines.iter().filter(|l| l.instance_id.as_deref() == instance);
-        let here = lines.filter(|l| l.renews_from.as_ref().is_some_and(|t| is_same_expiry(t.0, from)));
-        here.into_iter().any(|l| {
-            let state = order.status.iter().flat_map(|s| &s.lines).find(|s| s.index == l.index).map(|s| s.state);
-            state == Some(LineState::Rejected)
-        })
-    }))
-}
-
 /// A new order.
 pub(super) struct Draft {
     pub action: OrderAction,
@@ -128,7 +103,7 @@ pub(super) struct Draft {
     pub duration: i32,
     pub quote: Option<Money>,
     pub deadline: Option<Timestamp>,
-    /// Instance and the expiry that is renewed; for a purchase a single line without an instance.
+    /// For each line the instance and the expiry that is renewed; for a purchase a single line without an instance.
     pub lines: Vec<(Option<String>, Option<Timestamp>)>,
 }
 
@@ -172,8 +147,8 @@ pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
     Effect::CreateOrder { name: order, spec: Box::new(spec) }
 }
 
-/// What the pack's own orders have cost, as far as the books show it, else as quoted. What was known before stands while
-/// there is no order or no account to tell.
+/// What the pack's own orders have cost: as the books show it, or else as quoted. Without an order or an account the recorded sum
+/// stays.
 pub(super) fn spent(input: &Input<'_>, before: Option<String>) -> Option<String> {
     let uid = uid(input);
     let mut own = input
@@ -189,7 +164,7 @@ pub(super) fn spent(input: &Input<'_>, before: Option<String>) -> Option<String>
 }
 
 fn cost(order: &PackOrder) -> Option<Money> {
-    let status = order.status.as_ref().filter(|_| order::has_paid(order))?;
+    let status = order.status.as_ref().filter(|_| has_paid(order))?;
     status.paid.clone().or_else(|| order.spec.quote.clone())
 }
 
@@ -197,6 +172,6 @@ fn cost(order: &PackOrder) -> Option<Money> {
 pub(super) fn renewals(input: &Input<'_>) -> i64 {
     let fulfilled = |o: &&PackOrder| o.status.as_ref().and_then(|s| s.state) == Some(OrderState::Fulfilled);
     let renewed = own(input, OrderAction::Renew).filter(fulfilled).count();
-    let replaced = own(input, OrderAction::Buy).filter(fulfilled).filter(|o| !is_first(&o.spec)).count();
+    let replaced = own(input, OrderAction::Buy).filter(fulfilled).filter(|o| !is_first_purchase(&o.spec)).count();
     i64::try_from(renewed.saturating_add(replaced)).unwrap_or(i64::MAX)
 }

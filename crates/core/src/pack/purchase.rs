@@ -1,18 +1,39 @@
 //! A pack that is not bought yet: what stands between it and its order.
 
-use carpack_api::Mode;
-use carpack_api::Reason;
 use carpack_api::order::{OrderAction, OrderState};
+use carpack_api::{Mode, Money, PackOrder, Reason};
 
-use super::finding::Finding;
+use super::finding::{Finding, Progress, check, nothing_but};
 use super::orders::{self, Draft};
 use super::view::View;
-use crate::account::{Account, Health, PriceProblem};
-use crate::claim::strangers;
 use crate::condition::PURCHASED;
+use crate::facts::holdings::namesakes;
+use crate::facts::ledger::{name_of, newest};
 use crate::money;
-use crate::order::{check_project, not_granted, not_offered, opening, opens_at, stands_already};
+use crate::rules::Rule;
+use crate::rules::access::{account_exists, account_is_ready, billing_mode_is_offered, namespace_is_granted};
+use crate::rules::ladder::mode_allows_action;
+use crate::rules::name::name_is_free;
+use crate::rules::observation::observation_is_new_enough;
+use crate::rules::price::{price_is_allowed, quote};
+use crate::rules::project::project_takes_the_pack;
+use crate::rules::window::{closes_at, opens_at, purchase_window_has_opened, purchase_window_is_not_over};
 use crate::time::{short, term_in_words};
+
+/// What must hold before the order for a first purchase is made, and how the pack reports what does not. They are asked one after
+/// another. All but the observation are asked again before the call leaves: compare with `PURCHASE` in `order/chains.rs`.
+const RULES: &[(Rule, Progress)] = &[
+    (account_exists, Progress::Stuck),
+    (namespace_is_granted, Progress::Stuck),
+    (account_is_ready, Progress::Working),
+    (billing_mode_is_offered, Progress::Stuck),
+    (price_is_allowed, Progress::Stuck),
+    (purchase_window_has_opened, Progress::Working),
+    (observation_is_new_enough, Progress::Working),
+    (project_takes_the_pack, Progress::Stuck),
+    (name_is_free, Progress::Stuck),
+    (mode_allows_action, Progress::Held),
+];
 
 /// Plans the first purchase.
 pub(super) fn plan(view: &View<'_>) -> Finding {
@@ -20,68 +41,62 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
     if let Some(order) = orders::open(&input) {
         return waiting_for(view, order);
     }
-    if window_closed(view) {
-        return ended();
+    if is_window_over(view) {
+        return window_closed();
     }
-    if let Some(order) = orders::newest(orders::own(&input, OrderAction::Buy)) {
+    if let Some(order) = newest(orders::own(&input, OrderAction::Buy)) {
         let (reason, message) = orders::standing(order);
         if reason != Reason::Void {
-            let name = orders::name_of(order);
-            let message =
-                format!("{message}; to try again, delete PackOrder {name} in namespace {}", input.operator_namespace);
+            let (name, namespace) = (name_of(order), input.operator_namespace);
+            let message = format!("{message}; to try again, delete PackOrder {name} in namespace {namespace}");
             return Finding::stuck(PURCHASED, reason, message);
         }
     }
-    let account = match usable_account(view) {
-        Ok(account) => account,
-        Err(finding) => return *finding,
-    };
     let spec = &input.pack.spec;
-    let quote = match account.quote(spec, spec.quantity, spec.duration) {
-        Ok(quote) => quote,
-        Err(PriceProblem::Unpriced(message)) => return Finding::stuck(PURCHASED, Reason::Unpriced, message),
-        Err(PriceProblem::AboveMaxPrice(message)) => return Finding::stuck(PURCHASED, Reason::AboveMaxPrice, message),
+    let quote = input.account.and_then(|account| quote(account, spec, spec.quantity, spec.duration).ok());
+    if let Err(finding) = check(PURCHASED, &view.case, RULES) {
+        return explained(view, *finding, quote.as_ref());
+    }
+    let (what, price) = (what_is_bought(spec.quantity, view), shown(quote.as_ref()));
+    let draft = Draft {
+        action: OrderAction::Buy,
+        quantity: spec.quantity,
+        duration: spec.duration,
+        quote,
+        deadline: closes_at(Some(input.pack)),
+        lines: vec![(None, None)],
     };
-    let what = what_is_bought(spec.quantity, view);
-    let price = money::display(&quote);
-    if let Some(opens) = opening(input.pack, input.now) {
-        let message = opens_at(opens);
-        let finding = Finding::working(PURCHASED, Reason::WaitingForWindow, message).wake(opens);
-        return finding.next(format!("{what} at {}, {price}", short(opens, input.now)));
-    }
-    if !view.fresh {
-        return Finding::working(PURCHASED, Reason::AwaitingObservation, "waits for a complete look at the account")
-            .wants_sweep();
-    }
-    if let Some(finding) = project_problem(view, account) {
-        return finding;
-    }
-    if let Some(mut finding) = name_taken(view) {
-        finding.message.push_str(&how_to_adopt(view));
-        return finding;
-    }
-    match view.mode {
-        Mode::Observe => Finding::held(PURCHASED, Reason::Observing, format!("mode Observe: would {what} for {price}"))
-            .next(format!("nothing (mode Observe): would {what}, {price}")),
-        Mode::DryRun => Finding::held(
-            PURCHASED,
-            Reason::DryRun,
-            format!("mode DryRun: would {what} in {} for {price}", spec.region),
-        )
-        .next(format!("nothing (mode DryRun): would {what}, {price}")),
-        Mode::ApprovalRequired | Mode::Automatic => {
-            let deadline = spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref()).map(|t| t.0);
-            let draft = Draft {
-                action: OrderAction::Buy,
-                quantity: spec.quantity,
-                duration: spec.duration,
-                quote: Some(quote),
-                deadline,
-                lines: vec![(None, None)],
-            };
-            purchasing(&what, &price).effect(orders::create(&input, draft))
+    purchasing(&what, &price).effect(orders::create(&input, draft))
+}
+
+/// What the pack reports of an obstacle: when it passes, what would be done, and the way out.
+fn explained(view: &View<'_>, mut finding: Finding, quote: Option<&Money>) -> Finding {
+    let (spec, now) = (&view.input.pack.spec, view.input.now);
+    let (what, price) = (what_is_bought(spec.quantity, view), shown(quote));
+    match finding.reason {
+        Reason::WaitingForWindow => match opens_at(Some(view.input.pack)) {
+            Some(opens) => finding.wake(opens).next(format!("{what} at {}, {price}", short(opens, now))),
+            None => finding,
+        },
+        Reason::ProjectNotGranted | Reason::ProjectNotFound | Reason::ScaleMismatch | Reason::ScaleUnknown => {
+            finding.message.push_str("; nothing is bought until this is settled");
+            finding
         }
+        Reason::NameTaken => {
+            finding.message.push_str(&how_to_adopt(view));
+            finding
+        }
+        Reason::HeldByMode => {
+            let place = if view.mode == Mode::DryRun { format!(" in {}", spec.region) } else { String::new() };
+            let held = Finding::only_reports(PURCHASED, view.mode, &format!("{what}{place} for {price}"));
+            held.next(format!("{}{what}, {price}", nothing_but(view.mode)))
+        }
+        _ => finding,
     }
+}
+
+fn shown(price: Option<&Money>) -> String {
+    price.map(money::display).unwrap_or_default()
 }
 
 fn what_is_bought(quantity: i32, view: &View<'_>) -> String {
@@ -91,21 +106,21 @@ fn what_is_bought(quantity: i32, view: &View<'_>) -> String {
 
 /// From the decision to buy until the call has left.
 fn purchasing(what: &str, price: &str) -> Finding {
-    Finding::working(PURCHASED, Reason::Purchasing, format!("about to {what} for {price}"))
-        .next(format!("{what}, {price}"))
+    let message = format!("about to {what} for {price}");
+    Finding::working(PURCHASED, Reason::Purchasing, message).next(format!("{what}, {price}"))
 }
 
 /// The sentence and reason of an order that is under way.
-fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
+fn waiting_for(view: &View<'_>, order: &PackOrder) -> Finding {
     let (reason, message) = orders::standing(order);
-    let name = orders::name_of(order);
+    let name = name_of(order);
     if order.spec.pack_ref.uid != orders::uid(&view.input) {
         let message = format!("waits until order {name} of an earlier object of this name is settled: {message}");
         return Finding::working(PURCHASED, Reason::EarlierOrderUnresolved, message);
     }
+    let price = shown(order.spec.quote.as_ref());
     match order.status.as_ref().and_then(|s| s.state) {
         Some(OrderState::AwaitingApproval) => {
-            let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
             Finding::held(PURCHASED, Reason::AwaitingApproval, message).next(format!("approve {name}, {price}"))
         }
         Some(OrderState::Ambiguous) => Finding::unsure(PURCHASED, Reason::OrderAmbiguous, message)
@@ -114,74 +129,27 @@ fn waiting_for(view: &View<'_>, order: &carpack_api::PackOrder) -> Finding {
             Finding::stuck(PURCHASED, reason, message)
         }
         Some(OrderState::InProgress) => Finding::working(PURCHASED, Reason::AwaitingDelivery, message),
-        _ if reason == Reason::Pending => {
-            let price = order.spec.quote.as_ref().map(money::display).unwrap_or_default();
-            purchasing(&what_is_bought(order.spec.terms.quantity, view), &price)
-        }
+        _ if reason == Reason::Pending => purchasing(&what_is_bought(order.spec.terms.quantity, view), &price),
         _ => Finding::working(PURCHASED, reason, message),
     }
 }
 
 /// Nothing is bought or taken over any more.
-pub(super) fn ended() -> Finding {
-    Finding::ended(Reason::WindowClosed, "not bought: purchaseWindow.notAfter has passed; nothing is bought any more")
+pub(super) fn window_closed() -> Finding {
+    let message = "not bought: purchaseWindow.notAfter has passed; nothing is bought any more";
+    Finding::ended(Reason::WindowClosed, message)
 }
 
-pub(super) fn window_closed(view: &View<'_>) -> bool {
-    let window = view.input.pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref());
-    window.is_some_and(|not_after| view.input.now >= not_after.0)
-}
-
-/// The account, when packs of this namespace can be bought with it now.
-pub(super) fn usable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Finding>> {
-    let account = reachable_account(view)?;
-    let mode = view.input.pack.spec.billing_mode;
-    match account.can_buy(mode) {
-        true => Ok(account),
-        false => Err(Box::new(Finding::stuck(PURCHASED, Reason::BillingModeNotOffered, not_offered(account, mode)))),
-    }
-}
-
-/// The account, when packs of this namespace may use it and the cloud lets us work with it.
-pub(super) fn reachable_account<'a>(view: &View<'a>) -> Result<&'a Account, Box<Finding>> {
-    let input = view.input;
-    let name = &input.pack.spec.account_ref.name;
-    let Some(account) = input.account else {
-        let message = format!("there is no CarAccount {name} in namespace {}: create it", input.operator_namespace);
-        return Err(Box::new(Finding::stuck(PURCHASED, Reason::AccountMissing, message)));
-    };
-    if !account.grants_namespace(view.namespace) {
-        return Err(Box::new(Finding::stuck(
-            PURCHASED,
-            Reason::NamespaceNotGranted,
-            not_granted(account, view.namespace),
-        )));
-    }
-    if let Health::NotReady { reason, message } = &account.health {
-        return Err(Box::new(Finding::working(PURCHASED, *reason, message.clone())));
-    }
-    Ok(account)
-}
-
-/// A pack is not bought for a project that cannot take it.
-fn project_problem(view: &View<'_>, account: &Account) -> Option<Finding> {
-    let project = view.input.pack.spec.project.as_deref()?;
-    let (reason, message) = check_project(view.input.pack, account, view.input.observation, project)?;
-    Some(Finding::stuck(PURCHASED, reason, format!("{message}; nothing is bought until this is settled")))
+pub(super) fn is_window_over(view: &View<'_>) -> bool {
+    purchase_window_is_not_over(&view.case).is_err()
 }
 
 /// All that stands there is taken over together, by a pack of that quantity.
 fn how_to_adopt(view: &View<'_>) -> String {
-    let there: Vec<_> = strangers(view.input.traces(), &view.claimed).collect();
+    let there: Vec<_> = namesakes(view.input.traces(), view.claimed()).collect();
     let ids: Vec<&str> = there.iter().map(|instance| instance.id.as_str()).collect();
     let held = there.iter().fold(0_i32, |sum, instance| sum.saturating_add(instance.concurrencies.unwrap_or(1)));
     let declared = view.input.pack.spec.quantity;
     let first = if held == declared { "set".to_owned() } else { format!("apply a pack of quantity {held} anew, with") };
     format!("; to take it over, if no other cluster has it, {first} spec.adopt.instanceIds: [{}]", ids.join(", "))
-}
-
-/// What already stands under the wanted name is never bought a second time.
-pub(super) fn name_taken(view: &View<'_>) -> Option<Finding> {
-    let other = strangers(view.input.traces(), &view.claimed).next()?;
-    Some(Finding::stuck(PURCHASED, Reason::NameTaken, stands_already(other)))
 }

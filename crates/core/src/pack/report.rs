@@ -1,4 +1,4 @@
-//! Puts the findings together: the one effect, the conditions, the columns, the moment to look again.
+//! Puts the findings together: the one effect, the conditions, the columns, and when to reconcile again.
 
 use carpack_api::Reason;
 use carpack_api::common::Time;
@@ -6,16 +6,18 @@ use carpack_api::pack::{ConcurrencyPackStatus, ExpirationTimeSource, OrderRefere
 use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Finding, Progress};
+use super::input::{Change, Decision, Effect, Input};
+use super::orders;
 use super::view::View;
-use super::{Change, Decision, Effect, Input, orders};
 use crate::Event;
-use crate::claim::Claimed;
 use crate::condition::{
     ASSIGNED, ENDED, PURCHASED, READY, RECONCILING, STALLED, Verdict, events, is_true, merge, verdict,
 };
+use crate::facts::holdings::Claimed;
+use crate::facts::ledger::{is_open, name_of};
 use crate::time::{plus, whole};
 
-/// How often the time of the last look is refreshed while nothing else changes. That a look is too old, Ready tells.
+/// How often the time of the last sweep is written while nothing else changes. Ready says when it is too old.
 const REFRESH: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn finish(
@@ -56,7 +58,7 @@ pub(super) fn finish(
         next: findings.iter().find_map(|f| f.next.clone()).or_else(|| stuck(&findings)),
         bound_project,
         ordinals: orders::ordinals(input),
-        instances: view.claimed.iter().map(Claimed::status).collect(),
+        instances: view.claimed().iter().map(Claimed::status).collect(),
     };
     if Some(&status) != input.pack.status.as_ref() {
         // It is written anyway.
@@ -80,7 +82,7 @@ fn choose(view: &View<'_>, findings: &[Finding]) -> (Option<Effect>, Option<(&'s
             let message = format!("{}: the cloud refused: {}", finding.message, failure.message);
             failed.get_or_insert((finding.kind, failure.category, message));
         }
-        if view.fresh && !view.rests(change) {
+        if view.fresh && !view.waits(change) {
             return (Some(effect.clone()), failed);
         }
     }
@@ -170,7 +172,7 @@ fn project_column(view: &View<'_>) -> Option<String> {
 
 /// Of what carries the pack; once all is over, of the last that did.
 fn expiration(view: &View<'_>) -> Option<Timestamp> {
-    view.expiration.or_else(|| view.claimed.iter().filter_map(|c| c.expiration).max())
+    view.expiration.or_else(|| view.claimed().iter().filter_map(|c| c.expiration).max())
 }
 
 fn source(view: &View<'_>) -> Option<ExpirationTimeSource> {
@@ -191,6 +193,6 @@ fn last_observed(view: &View<'_>, old: &ConcurrencyPackStatus) -> Option<Time> {
 fn order_ref(input: &Input<'_>) -> Option<OrderReference> {
     let uid = orders::uid(input);
     let own = input.orders.iter().copied().filter(|o| o.spec.pack_ref.uid == uid);
-    let order = own.max_by_key(|o| (orders::is_open(o), o.spec.decision_time.0))?;
-    Some(OrderReference { namespace: input.operator_namespace.to_owned(), name: orders::name_of(order).to_owned() })
+    let order = own.max_by_key(|o| (is_open(o), o.spec.decision_time.0))?;
+    Some(OrderReference { namespace: input.operator_namespace.to_owned(), name: name_of(order).to_owned() })
 }

@@ -1,26 +1,27 @@
 //! The stages of a pack's life: not bought, bought, undelivered, expired. Each gathers the findings of its concerns.
 
-use carpack_api::PackOrder;
-use carpack_api::Reason;
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{InstanceState, RenewFlag, RenewalMode};
+use carpack_api::{PackOrder, Reason};
 
 use super::finding::{Finding, Progress};
+use super::input::{Decision, Input};
+use super::readiness::{purchased, ready};
 use super::report::finish;
-use super::view::{View, is_stale};
-use super::{Decision, Input, adoption, assignment, flags, orders, purchase, renewal};
+use super::view::View;
+use super::{adoption, assignment, flags, naming, orders, purchase, renewal};
 use crate::account::wants_auto_renew;
-use crate::adoption::is_adopted;
-use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, Verdict, verdict};
-use crate::order::{has_paid, last_call};
-use crate::time::{plus, short};
+use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, verdict};
+use crate::facts::ledger::{has_paid, is_open, last_call, lines_of, name_of, newest};
+use crate::rules::window::closes_at;
+use crate::time::plus;
 
 /// Decides about a pack that has our finalizer and is not being deleted.
 pub(super) fn decide(input: &Input<'_>) -> Decision {
     let view = View::new(*input);
     let adopts = input.pack.spec.adopt.is_some();
-    // What was paid for and never came may be replaced by what is there.
-    let has_nothing = view.claimed.is_empty() && orders::open(input).is_none();
+    // A pack that has received nothing of what it paid for may take over what is there.
+    let has_nothing = view.claimed().is_empty() && orders::open(input).is_none();
     if view.purchased() && !(adopts && has_nothing) {
         return bought(&view);
     }
@@ -28,7 +29,7 @@ pub(super) fn decide(input: &Input<'_>) -> Decision {
         return not_bought(&view, purchase::plan(&view));
     }
     match adoption::plan(&view) {
-        // It is on record before anything is done with it.
+        // What is taken over is recorded before anything is done with it.
         Ok(adopted) => Decision { effect: None, ..bought(&View::of(*input, adopted)) },
         Err(finding) => not_bought(&view, *finding),
     }
@@ -42,17 +43,16 @@ fn not_bought(view: &View<'_>, finding: Finding) -> Decision {
         let ready = if finding.progress == Progress::Unsure { Some(false) } else { finding.verdict().status };
         verdicts.push(verdict(READY, ready, finding.reason, finding.message.clone()));
     }
-    let closes = view.input.pack.spec.purchase_window.as_ref().and_then(|w| w.not_after.as_ref()).map(|t| t.0);
-    finish(view, verdicts, vec![finding], closes)
+    finish(view, verdicts, vec![finding], closes_at(Some(view.input.pack)))
 }
 
 fn bought(view: &View<'_>) -> Decision {
     let usable = view.usable_concurrencies();
-    let all_expired = !view.claimed.is_empty() && view.claimed.iter().all(|c| c.state == InstanceState::Expired);
+    let all_expired = !view.claimed().is_empty() && view.claimed().iter().all(|c| c.state == InstanceState::Expired);
     if all_expired {
         return expired(view);
     }
-    if view.claimed.is_empty() {
+    if view.claimed().is_empty() {
         return undelivered(view);
     }
     let mut findings = Vec::new();
@@ -77,7 +77,7 @@ fn bought(view: &View<'_>) -> Decision {
         let message = "switching the cloud's own renewal on lets the cloud spend, and the mode asks for approval: switch it on in the console, or raise the mode to Automatic";
         findings.push(Finding::stuck(RENEWAL_ON_TRACK, Reason::AutoRenewNotAllowed, message));
     }
-    if let Some(effect) = flags::rename(view) {
+    if let Some(effect) = naming::plan(view) {
         let mut finding = Finding::working(ASSIGNED, Reason::Renaming, "renames the pack as declared");
         finding.effect = Some(effect);
         findings.push(finding);
@@ -85,80 +85,9 @@ fn bought(view: &View<'_>) -> Decision {
     finish(view, verdicts, findings, view.expiration)
 }
 
-fn purchased(view: &View<'_>) -> Verdict {
-    let adopted = view.claimed.iter().any(|c| is_adopted(view.input.pack, &c.id));
-    let (reason, message) = if adopted {
-        (Reason::Adopted, "taken over: it was bought before")
-    } else {
-        (Reason::Paid, "bought and paid for")
-    };
-    verdict(PURCHASED, Some(true), reason, message)
-}
-
-/// Ready: usable now as declared.
-fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdict {
-    let input = view.input;
-    let wanted = input.pack.spec.quantity;
-    if input.account.is_none() {
-        let (name, namespace) = (&input.pack.spec.account_ref.name, input.operator_namespace);
-        let message = format!("there is no CarAccount {name} in namespace {namespace}: create it");
-        return verdict(READY, None, Reason::AccountMissing, message);
-    }
-    let Some(observation) = input.observation else {
-        return verdict(READY, None, Reason::AwaitingObservation, "waits for a first complete look at the account");
-    };
-    if is_stale(&input, observation.started) {
-        let age = short(observation.started, input.now);
-        return verdict(
-            READY,
-            None,
-            Reason::ObservationStale,
-            format!("the cloud was last seen at {age}: too long ago to say"),
-        );
-    }
-    if usable < wanted {
-        let any = |state: InstanceState| view.claimed.iter().any(|c| c.state == state);
-        if view.usable().any(|c| c.known_concurrencies().is_none()) {
-            let message = "the cloud does not say how many concurrencies the pack's instances hold";
-            return verdict(READY, None, Reason::CountUnknown, message);
-        }
-        let (reason, why) = match () {
-            () if any(InstanceState::Missing) => (
-                Reason::Vanished,
-                "instances are no longer listed by the cloud; nothing is bought in their place: look into the console",
-            ),
-            () if any(InstanceState::Expired) => (
-                Reason::PartlyExpired,
-                "instances have expired and are not bought again: where spec.renewal buys successors, the next one has the whole quantity; else create another pack for what is missing",
-            ),
-            () if delivery_pending(view) => (Reason::AwaitingDelivery, "paid; the rest is not delivered yet"),
-            () => (
-                Reason::PartiallyDelivered,
-                "paid, not delivered in full, and never bought again: ask the cloud's support",
-            ),
-        };
-        return verdict(READY, Some(false), reason, format!("{usable} of {wanted} concurrencies are usable: {why}"));
-    }
-    if assignment.progress != Progress::Good && view.bound_concurrencies() < wanted {
-        return Verdict { kind: READY, ..assignment.verdict() };
-    }
-    if view.carrying.iter().any(|c| c.expiration.is_none()) {
-        return verdict(READY, None, Reason::ExpiryUnknown, "the cloud does not say when the pack expires");
-    }
-    let scale = &input.pack.spec.concurrency_scale;
-    let until = view.expiration.map(|at| at.to_string()).unwrap_or_default();
-    let unbound = if assignment.progress == Progress::Good { "" } else { &format!("; {}", assignment.message) };
-    let message = format!("{usable} of {wanted} concurrencies of {scale} are usable until {until}{unbound}");
-    verdict(READY, Some(true), Reason::Active, message)
-}
-
-fn delivery_pending(view: &View<'_>) -> bool {
-    orders::own(&view.input, OrderAction::Buy).any(|order| orders::is_open(order) && has_paid(order))
-}
-
 /// Paid, and nothing to be seen of it yet.
 fn undelivered(view: &View<'_>) -> Decision {
-    let order = orders::newest(orders::own(&view.input, OrderAction::Buy));
+    let order = newest(orders::own(&view.input, OrderAction::Buy));
     let (reason, message) = order.map_or_else(
         || {
             (
@@ -168,12 +97,12 @@ fn undelivered(view: &View<'_>) -> Decision {
         },
         orders::standing,
     );
-    let fulfilled = order.filter(|order| !orders::is_open(order) && has_paid(order));
+    let fulfilled = order.filter(|order| !is_open(order) && has_paid(order));
     let finding = match reason {
         _ if fulfilled.is_some_and(|order| is_overdue(view, order)) => {
             let message = format!(
                 "bought by order {}, and none of it is listed by the cloud; nothing is bought in its place: to buy anew, run kubectl delete concurrencypack {} -n {} and apply it again",
-                fulfilled.map(orders::name_of).unwrap_or_default(),
+                fulfilled.map(name_of).unwrap_or_default(),
                 view.name,
                 view.namespace
             );
@@ -195,14 +124,14 @@ fn undelivered(view: &View<'_>) -> Decision {
 }
 
 fn is_overdue(view: &View<'_>, order: &PackOrder) -> bool {
-    let sent = last_call(order.status.iter().flat_map(|status| &status.lines));
+    let sent = last_call(lines_of(order));
     sent.is_some_and(|sent| view.input.now >= plus(sent, view.input.timing.delivery_grace))
 }
 
 /// Every instance is past its expiry: as planned, or not.
 fn expired(view: &View<'_>) -> Decision {
     let spec = &view.input.pack.spec;
-    let last = view.claimed.iter().filter_map(|c| c.expiration).max();
+    let last = view.claimed().iter().filter_map(|c| c.expiration).max();
     let until = spec.renewal.until.as_ref().map(|t| t.0);
     let planned = match spec.renewal.mode {
         RenewalMode::None => true,

@@ -5,24 +5,29 @@ use carpack_api::order::OrderAction;
 use carpack_api::pack::InstanceState;
 use jiff::Timestamp;
 
-use super::{Change, ChangeFailure, Input, orders};
-use crate::claim::{Claimed, carrying, claimed, total};
+use super::input::{Change, ChangeFailure, Input};
+use super::orders;
 use crate::condition::{PURCHASED, is_true};
-use crate::order::has_paid;
+use crate::facts::holdings::{Claimed, carrying, claimed, total};
+use crate::facts::ledger::has_paid;
+use crate::rules::ladder::{MissingAccount, lowest};
+use crate::rules::observation::observation_is_new_enough;
+use crate::rules::{Case, Facts};
 
-/// What all the parts of a decision look at.
+/// What all the parts of a decision work with.
 pub(super) struct View<'a> {
     pub input: Input<'a>,
     pub namespace: &'a str,
     pub name: &'a str,
-    /// The lowest step of the ladder.
+    /// The step of the ladder that counts.
     pub mode: Mode,
-    pub claimed: Vec<Claimed<'a>>,
+    /// What the rules examine: the whole pack, for its own term.
+    pub case: Case<'a>,
     /// The usable instances that carry the pack.
     pub carrying: Vec<Claimed<'a>>,
     /// When the first of those expires.
     pub expiration: Option<Timestamp>,
-    /// True when the newest sweep is young, and newer than our own last change.
+    /// True when the observation is newer than our own last change, and not stale.
     pub fresh: bool,
 }
 
@@ -33,34 +38,59 @@ impl<'a> View<'a> {
 
     /// The same, as if these instances were the pack's.
     pub fn of(input: Input<'a>, claimed: Vec<Claimed<'a>>) -> Self {
-        let carrying: Vec<Claimed<'a>> = carrying(&claimed, input.pack.spec.quantity).into_iter().cloned().collect();
-        let account = input.account.map_or(Mode::Automatic, |a| a.spec.mode);
-        let fresh = input
-            .observation
-            .is_some_and(|o| input.last_change.is_none_or(|change| o.started > change) && !is_stale(&input, o.started));
+        let pack = input.pack;
+        let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
+        let carrying: Vec<Claimed<'a>> = carrying(&claimed, pack.spec.quantity).into_iter().cloned().collect();
+        let mode = lowest(input.installation_mode, input.account, Some(pack), MissingAccount::AllowsAll);
+        let facts = Facts {
+            pack: Some(pack),
+            namespace,
+            orders: input.orders,
+            recorded: None,
+            line: None,
+            account_name: &pack.spec.account_ref.name,
+            account: input.account,
+            billing_mode: pack.spec.billing_mode,
+            quantity: pack.spec.quantity,
+            duration: pack.spec.duration,
+            mode,
+            observation: input.observation,
+            sweep_after: input.last_change,
+            stale_after: input.timing.stale_after,
+            holders: Some(input.holders),
+            operator_namespace: input.operator_namespace,
+            now: input.now,
+            earliest_now: input.now,
+        };
+        let case = Case::new(facts, Some(claimed));
         Self {
-            namespace: input.pack.metadata.namespace.as_deref().unwrap_or_default(),
-            name: input.pack.metadata.name.as_deref().unwrap_or_default(),
-            mode: input.installation_mode.min(account).min(input.pack.spec.mode),
-            expiration: carrying.iter().filter_map(|c| c.expiration).min(),
-            claimed,
-            carrying,
-            fresh,
             input,
+            namespace,
+            name: pack.metadata.name.as_deref().unwrap_or_default(),
+            mode,
+            expiration: carrying.iter().filter_map(|c| c.expiration).min(),
+            carrying,
+            fresh: observation_is_new_enough(&case).is_ok(),
+            case,
         }
     }
 
-    pub fn usable(&self) -> impl Iterator<Item = &Claimed<'a>> {
-        self.claimed.iter().filter(|c| c.state == InstanceState::Usable)
+    /// The pack's instances.
+    pub fn claimed(&self) -> &[Claimed<'a>] {
+        self.case.claimed()
     }
 
-    /// How this change was refused, if it was.
+    pub fn usable(&self) -> impl Iterator<Item = &Claimed<'a>> {
+        self.claimed().iter().filter(|c| c.state == InstanceState::Usable)
+    }
+
+    /// The refusal of this change, if the cloud has refused it.
     pub fn failure(&self, change: &Change) -> Option<&'a ChangeFailure> {
         self.input.failures.iter().find(|failure| failure.change == *change)
     }
 
-    /// True when this change was refused, and it is too early to try it again.
-    pub fn rests(&self, change: &Change) -> bool {
+    /// True when the cloud has refused this change, and it is too early to try it again.
+    pub fn waits(&self, change: &Change) -> bool {
         self.failure(change).is_some_and(|failure| failure.retry_time > self.input.now)
     }
 
@@ -75,11 +105,11 @@ impl<'a> View<'a> {
         total(self.usable().filter(|c| declared.is_some() && c.project() == declared))
     }
 
-    /// The first of these that may be tried now; while all of them rest, the first. One that is refused holds back none
-    /// of the others.
-    pub fn first_awake(&self, changes: Vec<Change>) -> Option<Change> {
-        let awake = changes.iter().position(|change| !self.rests(change)).unwrap_or(0);
-        changes.into_iter().nth(awake)
+    /// The first of these changes that may be tried now; while all of them wait, the first. A refused change holds back none of the
+    /// others.
+    pub fn first_ready(&self, changes: Vec<Change>) -> Option<Change> {
+        let ready = changes.iter().position(|change| !self.waits(change)).unwrap_or(0);
+        changes.into_iter().nth(ready)
     }
 
     /// True when something was paid for, for this very object.
@@ -88,8 +118,4 @@ impl<'a> View<'a> {
         let recorded = status.is_some_and(|s| is_true(&s.conditions, PURCHASED) || !s.instances.is_empty());
         recorded || orders::own(&self.input, OrderAction::Buy).any(has_paid)
     }
-}
-
-pub(super) fn is_stale(input: &Input<'_>, seen: Timestamp) -> bool {
-    input.now.duration_since(seen) >= input.timing.stale_after
 }

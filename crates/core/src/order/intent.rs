@@ -7,10 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Timing;
 use crate::time::{plus, whole, whole_up};
 
-/// Complete looks without a trace that prove an absence.
-pub(super) const CLEAR_LOOKS: i32 = 2;
 /// Entries of the trail that are kept.
 const TRAIL: usize = 50;
+/// The longest wait before a refused call is sent again.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
+/// A wait is at most this part of the time that is left.
+const PART_OF_TIME_LEFT: i32 = 8;
+/// More doublings than any wait needs.
+const MOST_DOUBLINGS: i32 = 12;
 
 /// What became of a paid call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +86,8 @@ fn untouched(index: i32) -> LineStatus {
     }
 }
 
-/// The status that says "this line is about to be sent". It is written, with the resource version of a freshly read
-/// order, before the call; when that write is refused the call is not made.
+/// The status that says "this line is about to be sent". It is written, with the resource version of a freshly read order, before
+/// the call; when that write is refused the call is not made. Without a line of this index the status stays as it is.
 pub fn intend(order: &PackOrder, index: i32, now: Timestamp) -> PackOrderStatus {
     let mut status = with_lines(order);
     if let Some(line) = status.lines.iter_mut().find(|line| line.index == index) {
@@ -100,15 +104,15 @@ pub fn intend(order: &PackOrder, index: i32, now: Timestamp) -> PackOrderStatus 
     status
 }
 
-/// Whether the call of an intent may still leave. A process that was held up since it wrote the intent has missed its
-/// moment, whoever leads: others conclude from the cloud's silence that the call was never made.
+/// Whether the call of an intent may still leave. A process that was held up since it wrote the intent may not send it any more,
+/// even when it leads: others conclude from the cloud's silence that the call was never made.
 pub fn may_leave(intended: &PackOrder, index: i32, now: Timestamp, timing: &Timing) -> bool {
     let lines = intended.status.as_ref().map(|status| status.lines.as_slice()).unwrap_or_default();
     let submitted = find(lines, index).and_then(|line| line.submit_time.as_ref());
     submitted.is_some_and(|time| now.duration_since(time.0) <= timing.intent_valid)
 }
 
-/// The status after a paid call.
+/// The status after a paid call. Without a line of this index the status stays as it is.
 pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, timing: &Timing) -> PackOrderStatus {
     let mut status = with_lines(order);
     let spec = order.spec.lines.iter().find(|line| line.index == index);
@@ -124,9 +128,9 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
             };
             line.category = None;
             line.message = None;
-            format!("{}: order {}", taken(order.spec.action), list(order_ids))
+            format!("{}: order {}", word_for_taken(order.spec.action), join_ids(order_ids))
         }
-        // What is refused may be the repetition only: it says nothing of the call before.
+        // Only the repetition was refused, perhaps: that says nothing of the call before it.
         Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
             doubt(line, *category, message);
             format!("outcome still unknown: sent again, and refused: {message}")
@@ -167,7 +171,7 @@ pub fn adds_to(line: &LineStatus, attempts: i32, outcome: &Outcome) -> bool {
     }
 }
 
-/// From here on nobody knows what became of the line's last call. It counts once, whoever says so.
+/// Records that nobody knows what became of the line's last call. It counts once, however often it is recorded.
 pub(super) fn doubt(line: &mut LineStatus, category: Reason, message: &str) {
     if line.state != LineState::Unknown {
         line.state = LineState::Unknown;
@@ -184,31 +188,6 @@ pub(super) fn with_lines(order: &PackOrder) -> PackOrderStatus {
     status
 }
 
-/// True when a call of the order has cost money.
-pub fn has_paid(order: &PackOrder) -> bool {
-    order.status.iter().flat_map(|status| &status.lines).any(is_paid)
-}
-
-/// True when the line's call has cost money: the cloud took it, and did not leave it unpaid.
-pub(super) fn is_paid(line: &LineStatus) -> bool {
-    matches!(line.state, LineState::Committed | LineState::Done) && !is_unpaid(line)
-}
-
-/// When the last of these lines was sent.
-pub(crate) fn last_call<'a>(lines: impl IntoIterator<Item = &'a LineStatus>) -> Option<Timestamp> {
-    lines.into_iter().filter_map(|line| line.submit_time.as_ref()).map(|t| t.0).max()
-}
-
-/// True when the cloud took the order and waits for its payment.
-pub(crate) fn is_unpaid(line: &LineStatus) -> bool {
-    line.state == LineState::Committed && matches!(line.category, Some(Reason::Unpaid | Reason::UnpaidAndUnlisted))
-}
-
-/// True when nothing more will happen to the line.
-pub(super) fn is_settled(line: &LineStatus) -> bool {
-    matches!(line.state, LineState::Done | LineState::Rejected | LineState::Void)
-}
-
 /// Adds to the trail; the oldest entries are dropped.
 pub(super) fn note(status: &mut PackOrderStatus, now: Timestamp, message: String) {
     status.trail.push(TrailEntry { time: whole(now), message });
@@ -216,23 +195,25 @@ pub(super) fn note(status: &mut PackOrderStatus, now: Timestamp, message: String
     status.trail.drain(..surplus);
 }
 
-/// Doubles with each attempt, up to an hour; never more than an eighth of what is left, so that a renewal is tried to the end.
+/// How long after a refusal the call is sent again. Doubles with each attempt, up to [`LONGEST_WAIT`]; never longer than a part of
+/// the time that is left, so that a renewal is tried to the end.
 fn wait(first: SignedDuration, attempts: i32, left: Option<SignedDuration>) -> SignedDuration {
-    let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 12)).unwrap_or(0);
+    let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, MOST_DOUBLINGS)).unwrap_or(0);
     let factor = 1_i32.checked_shl(doublings).unwrap_or(i32::MAX);
-    let doubled = first.checked_mul(factor).unwrap_or(SignedDuration::MAX).min(SignedDuration::from_hours(1));
-    let share = left.and_then(|left| left.checked_div(8)).unwrap_or(SignedDuration::MAX);
+    let doubled = first.checked_mul(factor).unwrap_or(SignedDuration::MAX).min(LONGEST_WAIT);
+    let share = left.and_then(|left| left.checked_div(PART_OF_TIME_LEFT)).unwrap_or(SignedDuration::MAX);
     doubled.min(share.max(first))
 }
 
-/// What it is called that the cloud took a call: a return is not paid for.
-pub(super) fn taken(action: OrderAction) -> &'static str {
+/// The word for a call that the cloud took: a return is not paid for.
+pub(super) fn word_for_taken(action: OrderAction) -> &'static str {
     match action {
         OrderAction::Buy | OrderAction::Renew => "paid",
         OrderAction::Return => "taken",
     }
 }
 
-pub(super) fn list(items: &[String]) -> String {
+/// The ids in one text.
+pub(super) fn join_ids(items: &[String]) -> String {
     if items.is_empty() { "without an id".to_owned() } else { items.join(", ") }
 }

@@ -7,12 +7,12 @@ use carpack_api::pack::{InstanceState, InstanceStatus, RenewFlag};
 use carpack_api::{ConcurrencyPack, PackOrder};
 use jiff::Timestamp;
 
-use crate::adoption::carries_name_of;
+use super::ledger::{has_paid, instance_ids};
+use crate::names::carries_hash;
 use crate::observation::{Binding, Instance, Observation};
-use crate::order::has_paid;
 use crate::time::is_renewed;
 
-/// What tells which instances are a pack's.
+/// What tells which instances belong to a pack.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Traces<'a> {
     /// The pack, with what was recorded of it.
@@ -36,12 +36,12 @@ pub(crate) struct Claimed<'a> {
 }
 
 impl Claimed<'_> {
-    /// How many it holds; one, when nobody says.
+    /// How many concurrencies it holds; one when the cloud has never said it.
     pub fn concurrencies(&self) -> i32 {
         self.known_concurrencies().unwrap_or(1)
     }
 
-    /// How many it holds, by the newest look that said so.
+    /// How many concurrencies it holds, by the newest sweep that said it.
     pub fn known_concurrencies(&self) -> Option<i32> {
         self.observed.and_then(|i| i.concurrencies).or_else(|| self.recorded.and_then(|r| r.concurrencies))
     }
@@ -77,27 +77,24 @@ impl Claimed<'_> {
     }
 }
 
-/// Concurrencies of these instances.
+/// The sum of the concurrencies of these instances.
 pub(crate) fn total<'c, 'a: 'c>(instances: impl IntoIterator<Item = &'c Claimed<'a>>) -> i32 {
     instances.into_iter().fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
 }
 
-/// All instances of the pack: recorded in its status, delivered by its own purchases, or named as those were.
+/// All instances of the pack: recorded in its status, delivered by its own purchases, or named like those purchases.
 pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
     let Traces { pack, observation, .. } = traces;
     let recorded = pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();
     let mut ids: BTreeSet<String> = recorded.iter().map(|r| r.id.clone()).collect();
     let paid: Vec<&PackOrder> = own_purchases(traces).collect();
-    for order in &paid {
-        let lines = order.status.iter().flat_map(|s| &s.lines);
-        ids.extend(lines.flat_map(|line| line.instance_ids.iter().cloned()));
-    }
+    ids.extend(paid.iter().flat_map(|order| instance_ids(order)).cloned());
     if let Some(observation) = observation {
         let named =
             observation.instances.values().filter(|i| paid.iter().any(|order| i.is_named(&order.spec.pack_name)));
         ids.extend(named.map(|i| i.id.clone()));
     }
-    // What was promised and never seen is not there yet, which is not the same as missing.
+    // An instance that was promised and never observed is not delivered yet. That is not the same as missing.
     let seen =
         |id: &String| recorded.iter().any(|r| r.id == *id) || observation.is_some_and(|o| o.instances.contains_key(id));
     let claimed = ids.into_iter().filter(seen).map(|id| claim(traces, recorded, id)).collect();
@@ -120,7 +117,7 @@ pub(crate) fn claim<'a>(traces: Traces<'a>, recorded: &'a [InstanceStatus], id: 
     Claimed { id, observed, recorded, expiration, state }
 }
 
-/// Expired instances are of no more interest once others carry the whole pack in their place.
+/// Leaves out expired instances once others carry the whole pack in their place.
 fn without_outlived(mut claimed: Vec<Claimed<'_>>, quantity: i32) -> Vec<Claimed<'_>> {
     let usable = claimed.iter().filter(|c| c.state == InstanceState::Usable && c.observed.is_some());
     if total(usable) >= quantity {
@@ -129,45 +126,45 @@ fn without_outlived(mut claimed: Vec<Claimed<'_>>, quantity: i32) -> Vec<Claimed
     claimed
 }
 
-/// True when the pack's status claims the instance. For reports of what nobody claims.
+/// True when the pack's status has the instance on record.
 pub fn owns_instance(pack: &ConcurrencyPack, id: &str) -> bool {
     pack.status.iter().flat_map(|s| &s.instances).any(|instance| instance.id == id)
 }
 
-/// The live instances that carry the pack's hash, and are none of those that it claims: nobody here has bought them.
-pub(crate) fn strangers<'a>(traces: Traces<'a>, claimed: &[Claimed<'a>]) -> impl Iterator<Item = &'a Instance> {
+/// The live instances that carry the pack's name without being the pack's: none of its orders has bought them.
+pub(crate) fn namesakes<'a>(traces: Traces<'a>, claimed: &[Claimed<'a>]) -> impl Iterator<Item = &'a Instance> {
     let ours = |id: &str| claimed.iter().any(|c| c.id == id && c.state != InstanceState::Missing);
     let instances = traces.observation.into_iter().flat_map(|observation| observation.instances.values());
     instances.filter(move |i| i.is_live(traces.now) && !ours(&i.id) && carries_name_of(traces.pack, i))
 }
 
-/// True when what outlasts this expiry carries the whole pack: what expires then is not needed any more. An instance that was
-/// there once, and whose order is on record, counts although a look misses it: nothing is bought in its place.
+/// True when instances that expire later carry the whole pack: what expires at this moment is not needed any more. A missing
+/// instance counts while the order that bought it is on record: nothing is bought in its place.
 pub(crate) fn is_outlasted(traces: Traces<'_>, claimed: &[Claimed<'_>], expiration: Timestamp) -> bool {
     let counts = |c: &&Claimed<'_>| match c.state {
         InstanceState::Usable => true,
-        InstanceState::Missing => own_purchases(traces).any(|order| brought(order, c)),
+        InstanceState::Missing => own_purchases(traces).any(|order| was_bought_by(c, order)),
         InstanceState::Expired => false,
     };
     let later = claimed.iter().filter(counts).filter(|c| c.expiration.is_some_and(|at| is_renewed(at, expiration)));
     total(later) >= traces.pack.spec.quantity
 }
 
-/// True when an instance came with this purchase.
-pub(crate) fn brought(order: &PackOrder, instance: &Claimed<'_>) -> bool {
-    let listed = order.status.iter().flat_map(|s| &s.lines).any(|line| line.instance_ids.contains(&instance.id));
+/// True when an instance came with this purchase: the order lists it, or it carries the order's name.
+pub(crate) fn was_bought_by(instance: &Claimed<'_>, order: &PackOrder) -> bool {
+    let listed = instance_ids(order).any(|id| *id == instance.id);
     listed || instance.observed.is_some_and(|i| i.is_named(&order.spec.pack_name))
 }
 
-/// The purchases of this very object that have cost money.
+/// The purchases that were made for this very object (the same UID) and have cost money.
 fn own_purchases<'a>(traces: Traces<'a>) -> impl Iterator<Item = &'a PackOrder> {
     let uid = traces.pack.metadata.uid.as_deref().unwrap_or_default();
     let purchase = move |o: &&PackOrder| o.spec.action == OrderAction::Buy && o.spec.pack_ref.uid == uid && has_paid(o);
     traces.orders.iter().copied().filter(purchase)
 }
 
-/// The usable instances that carry the pack: those that expire last, as many as its quantity needs. In the overlap of a
-/// replacement these are the successors.
+/// The usable instances that carry the pack: those that expire last, as many as its quantity needs. While a successor overlaps
+/// with what it replaces, these are the successor's.
 pub(crate) fn carrying<'c, 'a>(claimed: &'c [Claimed<'a>], quantity: i32) -> Vec<&'c Claimed<'a>> {
     let mut usable: Vec<_> = claimed.iter().filter(|c| c.state == InstanceState::Usable).collect();
     usable.sort_by(|a, b| (b.expiration, &a.id).cmp(&(a.expiration, &b.id)));
@@ -181,4 +178,27 @@ pub(crate) fn carrying<'c, 'a>(claimed: &'c [Claimed<'a>], quantity: i32) -> Vec
         kept.push(instance);
     }
     kept
+}
+
+/// The ids that the pack names in `spec.adopt`.
+pub(crate) fn named_ids(pack: &ConcurrencyPack) -> &[String] {
+    pack.spec.adopt.as_ref().map(|adopt| adopt.instance_ids.as_slice()).unwrap_or_default()
+}
+
+/// True when the pack has taken the instance over instead of buying it.
+pub(crate) fn is_adopted(pack: &ConcurrencyPack, id: &str) -> bool {
+    named_ids(pack).iter().any(|named| named == id)
+}
+
+/// True when an instance was taken over and carries a name that this pack has not given it. When two clusters take over the same
+/// instance, only the cluster whose name it carries pays for it.
+pub(crate) fn carries_another_name(pack: &ConcurrencyPack, instance: &Instance) -> bool {
+    is_adopted(pack, &instance.id) && instance.name.is_some() && !carries_name_of(pack, instance)
+}
+
+/// True when an instance carries the hash of a pack in its name.
+pub(crate) fn carries_name_of(pack: &ConcurrencyPack, instance: &Instance) -> bool {
+    let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
+    let name = pack.metadata.name.as_deref().unwrap_or_default();
+    instance.name.as_deref().is_some_and(|observed| carries_hash(namespace, name, observed))
 }

@@ -1,52 +1,32 @@
-//! Taking over what was already bought: which instances are free to be taken.
+//! Taking over what was already bought: what else holds the instances that a pack names in `spec.adopt`.
 
 use std::collections::BTreeMap;
 
 use carpack_api::order::OrderAction;
 use carpack_api::{ConcurrencyPack, PackOrder};
 
+use super::holdings::{carries_name_of, is_adopted, named_ids, owns_instance};
+use super::ledger::{instance_ids, is_open, is_unpaid, is_unresolved, lines_of, name_of, paid_for};
 use crate::names::{carries_a_hash, carries_hash};
 use crate::observation::{Instance, Observation};
-use crate::order::{is_open, is_unpaid, is_unresolved, paid_for};
 
-/// What else holds the instances that a pack names in `adopt`: by their ids, in words. The others are free.
+/// Who holds the instances that a pack names in `spec.adopt`: a sentence for each id that is not free.
 pub type Holders = BTreeMap<String, String>;
 
-/// True while a pack has not taken over what it names.
+/// True while a pack has not taken over yet what it names in `spec.adopt`.
 pub fn is_pending(pack: &ConcurrencyPack) -> bool {
     pack.spec.adopt.is_some() && pack.status.as_ref().is_none_or(|status| status.instances.is_empty())
 }
 
-/// The ids that a pack names in `adopt`.
-pub(crate) fn named_ids(pack: &ConcurrencyPack) -> &[String] {
-    pack.spec.adopt.as_ref().map(|adopt| adopt.instance_ids.as_slice()).unwrap_or_default()
-}
-
-/// True when an instance was taken over, and not bought.
-pub(crate) fn is_adopted(pack: &ConcurrencyPack, id: &str) -> bool {
-    named_ids(pack).iter().any(|named| named == id)
-}
-
-/// True when an instance was taken over and the cloud shows another's name on it. A name is one: of two clusters that take
-/// over the same, only the one whose name it carries pays for it.
-pub(crate) fn is_astray(pack: &ConcurrencyPack, instance: &Instance) -> bool {
-    is_adopted(pack, &instance.id) && instance.name.is_some() && !carries_name_of(pack, instance)
-}
-
-/// True when an instance carries the hash of a pack in its name.
-pub(crate) fn carries_name_of(pack: &ConcurrencyPack, instance: &Instance) -> bool {
-    let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
-    let name = pack.metadata.name.as_deref().unwrap_or_default();
-    instance.name.as_deref().is_some_and(|observed| carries_hash(namespace, name, observed))
-}
-
-/// What else holds the instances that this pack names: a pack that has them, names them (and may take them) or gave them its
-/// name; an order that is under way for them, may have bought them, or has renewed them without that being seen; or whoever
-/// gave them a name that only a pack can have given, and none that is known here. Of two packs that name the same none takes
-/// it before the other lets go.
+/// What else holds the instances that this pack names in `spec.adopt`. These hold an instance:
+/// - a pack that has it, that has given it its name, or that names it in `spec.adopt` too and may take it over;
+/// - an order that is under way for it, may have bought it, or has renewed it while the cloud does not show that yet;
+/// - a pack of another cluster: the instance carries a name that only a pack can have given, and no pack here has given it.
 ///
-/// *Assumptions*: `packs` and `orders` are all that this installation has. Of two packs, whoever sees the one that was written
-/// later sees the other too; where that fails, the name in the cloud decides which of them renews.
+/// When two packs name the same instance, neither takes it over before one of them stops naming it.
+///
+/// *Assumptions*: `packs` and `orders` are all that this installation has. When two packs name the same instance, the one that is
+/// decided about later sees both. Where that fails, the name in the cloud decides which of them renews.
 pub fn holders<'a>(
     pack: &ConcurrencyPack,
     packs: impl Iterator<Item = &'a ConcurrencyPack>,
@@ -70,14 +50,14 @@ pub fn holders<'a>(
     named_ids(pack).iter().filter_map(|id| Some((id.clone(), holder(id)?))).collect()
 }
 
-/// A pack that has it goes before one that only wants it.
+/// A pack that has the instance is named before one that only wants it.
 fn held_by_pack(
     others: &[&ConcurrencyPack],
     may_adopt: impl Fn(&ConcurrencyPack) -> bool,
     id: &str,
     instance: Option<&Instance>,
 ) -> Option<String> {
-    let has = |other: &&&ConcurrencyPack| crate::pack::owns_instance(other, id);
+    let has = |other: &&&ConcurrencyPack| owns_instance(other, id);
     let named = |other: &&&ConcurrencyPack| instance.is_some_and(|instance| carries_name_of(other, instance));
     let wants = |other: &&&ConcurrencyPack| {
         is_adopted(other, id) && may_adopt(other) && instance.is_none_or(|instance| is_declared_by(other, instance))
@@ -93,7 +73,7 @@ fn held_by_pack(
     has.or_else(named).or_else(wants)
 }
 
-/// What a pack cannot take over, as the cloud shows it, it keeps from nobody.
+/// True as long as the pack could take the instance over: a pack that could not does not hold it.
 fn is_declared_by(pack: &ConcurrencyPack, instance: &Instance) -> bool {
     fits(instance, &pack.spec.concurrency_scale, &pack.spec.region)
 }
@@ -105,22 +85,20 @@ fn fits(instance: &Instance, scale: &str, region: &str) -> bool {
     is(&instance.scale, scale) && is(&instance.region, region)
 }
 
-/// True while a purchase was sent, and nobody knows what it has brought: the cloud may not have taken its name.
+/// True while a purchase was sent and may have bought this instance: the cloud may not have taken over the order's name.
 fn may_have_bought(order: &PackOrder, instance: &Instance) -> bool {
     let terms = &order.spec.terms;
-    let mut lines = order.status.iter().flat_map(|status| &status.lines);
     order.spec.action == OrderAction::Buy
         && is_unresolved(order)
-        && !lines.any(is_unpaid)
+        && !lines_of(order).iter().any(is_unpaid)
         && fits(instance, &terms.concurrency_scale, &terms.region)
 }
 
 fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option<&Instance>) -> Option<String> {
-    let name = order.metadata.name.as_deref().unwrap_or_default();
+    let name = name_of(order);
     let named = order.spec.lines.iter().filter_map(|line| line.instance_id.as_deref());
-    let brought = order.status.iter().flat_map(|status| &status.lines).flat_map(|line| &line.instance_ids);
     let marked = instance.is_some_and(|instance| instance.is_named(&order.spec.pack_name));
-    let is_for_it = marked || named.chain(brought.map(String::as_str)).any(|of_order| of_order == id);
+    let is_for_it = marked || named.chain(instance_ids(order).map(String::as_str)).any(|of_order| of_order == id);
     if is_for_it && (pack_lives || is_open(order)) {
         return Some(format!("PackOrder {name} is for it"));
     }
@@ -132,7 +110,7 @@ fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option
         .map(|_| format!("PackOrder {name} has renewed it, and the cloud does not show that yet"))
 }
 
-/// Names of packs are given by packs: where none of these, nor any that was, has given it, another cluster or installation has.
+/// A name with a hash was given by a pack. When no pack or order here has given it, another cluster or installation has.
 fn held_elsewhere(pack: &ConcurrencyPack, orders: &[&PackOrder], instance: &Instance) -> Option<String> {
     let name = instance.name.as_deref().filter(|name| carries_a_hash(name))?;
     let gone = |order: &&PackOrder| carries_hash(&order.spec.pack_ref.namespace, &order.spec.pack_ref.name, name);

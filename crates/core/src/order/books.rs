@@ -1,0 +1,76 @@
+//! What the cloud's books show of an order: what its calls have cost.
+
+use carpack_api::PackOrderStatus;
+use carpack_api::order::{LineState, LineStatus, OrderAction};
+
+use super::input::Input;
+use crate::money::{self, Amount};
+use crate::observation::{Deal, DealAction, DealState};
+use crate::time::{plus, whole_up};
+
+/// Takes what a paid line has cost from the cloud's books.
+pub(super) fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
+    if line.paid.is_some() || !matches!(line.state, LineState::Committed | LineState::Done) {
+        return None;
+    }
+    find_deals(input, line);
+    let look = input.deals?;
+    let ours = |deal: &&Deal| line.order_ids.contains(&deal.order_id) && deal.cost_cents.is_some();
+    let deals: Vec<&Deal> = look.deals.iter().filter(ours).collect();
+    let in_time = plus(line.submit_time.as_ref()?.0, input.timing.delivery_grace);
+    if deals.is_empty() && line.state == LineState::Done && look.started >= in_time {
+        line.last_look_time = Some(whole_up(look.started));
+        return None;
+    }
+    // One of several is not what the line has cost.
+    if deals.len() < line.order_ids.len() && look.started < in_time {
+        return None;
+    }
+    let currency = deals.first()?.currency.clone().unwrap_or_else(|| currency(input));
+    let paid = deals
+        .iter()
+        .filter_map(|deal| deal.cost_cents.and_then(Amount::from_cents))
+        .fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum));
+    line.paid = Some(paid.in_currency(&currency));
+    Some(format!("the cloud's books show {paid} {currency}"))
+}
+
+/// A call that was found by what it left behind has no order id yet: the deal that made or changed its instances has.
+fn find_deals(input: &Input<'_>, line: &mut LineStatus) {
+    let Some(look) = input.deals.filter(|_| line.order_ids.is_empty()) else { return };
+    let wanted = match input.order.spec.action {
+        OrderAction::Buy => DealAction::Purchase,
+        OrderAction::Renew => DealAction::Renew,
+        OrderAction::Return => DealAction::Refund,
+    };
+    let ours = |deal: &&Deal| {
+        deal.action == wanted
+            && deal.state != DealState::WithoutEffect
+            && deal.instance_ids.iter().any(|id| line.instance_ids.contains(id))
+    };
+    let free = |deal: &&Deal| {
+        let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines);
+        !recorded.into_iter().any(|other| other.order_ids.contains(&deal.order_id))
+    };
+    let found: Vec<String> = look.deals.iter().filter(ours).filter(free).map(|deal| deal.order_id.clone()).collect();
+    // Two candidates prove nothing.
+    if let [only] = found.as_slice() {
+        line.order_ids = vec![only.clone()];
+    }
+}
+
+fn currency(input: &Input<'_>) -> String {
+    let quoted = input.order.spec.quote.as_ref().map(|quote| quote.currency.clone());
+    quoted.or_else(|| input.account.map(|a| a.spec.price_list.currency.clone())).unwrap_or_default()
+}
+
+/// Sums up what the lines have cost.
+pub(super) fn sum_up(input: &Input<'_>, status: &mut PackOrderStatus) {
+    let currency = currency(input);
+    let paid: Vec<_> = status.lines.iter().filter_map(|line| line.paid.clone()).collect();
+    let Some(first) = paid.first() else { return };
+    let currency = if currency.is_empty() { first.currency.clone() } else { currency };
+    // What is in another currency adds up to nothing: then the quote counts, not a sum without it.
+    let same = paid.iter().all(|money| money.currency == currency);
+    status.paid = same.then(|| money::sum(&currency, &paid).in_currency(&currency));
+}

@@ -1,0 +1,24 @@
+//! The observation: nothing is decided on the word of one that is stale, or older than what it is to tell of.
+
+use carpack_api::Reason;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Case, Obstacle};
+use crate::observation::Observation;
+
+/// The observation began after the moment that it is to tell of, and is not stale.
+pub(crate) fn observation_is_new_enough(case: &Case<'_>) -> Result<(), Obstacle> {
+    let is_new_enough = case.observation.is_some_and(|observation| {
+        let is_newer = case.sweep_after.is_none_or(|after| observation.started > after);
+        is_newer && !is_stale(observation, case.now, case.stale_after)
+    });
+    if is_new_enough {
+        return Ok(());
+    }
+    Err(Obstacle::needs_sweep(Reason::AwaitingObservation, "waits for a complete look at the account"))
+}
+
+/// True when the observation is too old to say anything about now.
+pub(crate) fn is_stale(observation: &Observation, now: Timestamp, stale_after: SignedDuration) -> bool {
+    now.duration_since(observation.started) >= stale_after
+}

@@ -1,0 +1,56 @@
+//! Time: the pack's purchase window, the order's deadline, and the end of its renewals.
+
+use carpack_api::pack::PurchaseWindow;
+use carpack_api::{ConcurrencyPack, Reason};
+use jiff::Timestamp;
+
+use super::{Case, Obstacle};
+use crate::time::next_renewal;
+
+/// The order's deadline has not passed.
+pub(crate) fn deadline_is_ahead(case: &Case<'_>) -> Result<(), Obstacle> {
+    let deadline = case.recorded.and_then(|recorded| recorded.order.spec.deadline.as_ref());
+    match deadline.filter(|deadline| case.is_past(deadline.0)) {
+        Some(_) => Err(Obstacle::reject(Reason::DeadlinePassed, "the order's deadline has passed")),
+        None => Ok(()),
+    }
+}
+
+/// The purchase window has not closed: `purchaseWindow.notAfter`.
+pub(crate) fn purchase_window_is_not_over(case: &Case<'_>) -> Result<(), Obstacle> {
+    match closes_at(case.pack).filter(|closes| case.is_past(*closes)) {
+        Some(_) => Err(Obstacle::reject(Reason::DeadlinePassed, "the pack's purchaseWindow has closed")),
+        None => Ok(()),
+    }
+}
+
+/// The purchase window has opened: `purchaseWindow.notBefore`.
+pub(crate) fn purchase_window_has_opened(case: &Case<'_>) -> Result<(), Obstacle> {
+    match opens_at(case.pack).filter(|opens| *opens > case.now) {
+        Some(opens) => Err(Obstacle::wait(Reason::WaitingForWindow, format!("the purchase window opens at {opens}"))),
+        None => Ok(()),
+    }
+}
+
+/// When the pack's purchase window opens.
+pub(crate) fn opens_at(pack: Option<&ConcurrencyPack>) -> Option<Timestamp> {
+    window(pack)?.not_before.as_ref().map(|time| time.0)
+}
+
+/// When the pack's purchase window closes.
+pub(crate) fn closes_at(pack: Option<&ConcurrencyPack>) -> Option<Timestamp> {
+    window(pack)?.not_after.as_ref().map(|time| time.0)
+}
+
+fn window(pack: Option<&ConcurrencyPack>) -> Option<&PurchaseWindow> {
+    pack?.spec.purchase_window.as_ref()
+}
+
+/// What expires at this moment is to be renewed by the operator: it expires before `renewal.until`. An order that was due by an
+/// earlier reading of the expiry, or by an earlier `until`, may not be wanted any more.
+pub(crate) fn expires_before_until(case: &Case<'_>, expiration: Option<Timestamp>) -> Result<(), Obstacle> {
+    match case.pack.zip(expiration).map(|(pack, at)| next_renewal(&pack.spec, at)) {
+        Some(None) => Err(Obstacle::void("what it renews lasts until renewal.until, and is not renewed")),
+        Some(Some(_)) | None => Ok(()),
+    }
+}
