@@ -135,7 +135,7 @@ fn perform(world: &mut World, act: &Act, objects: &mut u32) {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn whatever_happens_nothing_is_charged_twice_and_no_two_orders_are_open(

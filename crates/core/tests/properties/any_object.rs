@@ -17,15 +17,16 @@ use crate::world::{HOUR, Reply, SECOND, World, pack};
 /// Something is replaced by something else, or taken away.
 #[derive(Debug, Clone)]
 enum Damage {
-    /// The value at the end of a way down: each step is the so-and-so-many-th member.
+    /// The value at the end of a path. Each step of a path is the number of a member.
     Replaced(Vec<usize>, Value),
     Removed(Vec<usize>),
-    /// The text ends after so many parts of a thousand.
+    /// The text ends here, in thousandths of its length.
     CutOff(usize),
-    /// A byte at so many parts of a thousand is another one.
+    /// The byte here, in thousandths of the length, is another one.
     Byte(usize, u8),
 }
 
+/// Values that make no sense where they are put, or that mean something elsewhere.
 fn nonsense() -> impl Strategy<Value = Value> {
     let number = prop_oneof![Just(0_i64), Just(-1), Just(1), Just(i64::from(i32::MAX)), Just(i64::MIN), any::<i64>()];
     let texts = [
@@ -63,22 +64,23 @@ fn nonsense() -> impl Strategy<Value = Value> {
 }
 
 fn damages() -> impl Strategy<Value = Vec<Damage>> {
-    let way = || prop::collection::vec(0_usize..12, 1..7);
+    let path = || prop::collection::vec(0_usize..12, 1..7);
     let damage = prop_oneof![
-        8 => (way(), nonsense()).prop_map(|(way, value)| Damage::Replaced(way, value)),
-        4 => way().prop_map(Damage::Removed),
+        8 => (path(), nonsense()).prop_map(|(path, value)| Damage::Replaced(path, value)),
+        4 => path().prop_map(Damage::Removed),
         1 => (0_usize..1000).prop_map(Damage::CutOff),
         1 => (0_usize..1000, any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
     ];
     prop::collection::vec(damage, 1..4)
 }
 
+/// The bytes of an object after all these damages.
 fn damaged<T: serde::Serialize>(object: &T, damages: &[Damage]) -> Vec<u8> {
     let mut value = serde_json::to_value(object).unwrap();
     for damage in damages {
         match damage {
-            Damage::Replaced(way, nonsense) => change(&mut value, way, Some(nonsense)),
-            Damage::Removed(way) => change(&mut value, way, None),
+            Damage::Replaced(path, nonsense) => change(&mut value, path, Some(nonsense)),
+            Damage::Removed(path) => change(&mut value, path, None),
             Damage::CutOff(_) | Damage::Byte(..) => {}
         }
     }
@@ -96,9 +98,9 @@ fn damaged<T: serde::Serialize>(object: &T, damages: &[Damage]) -> Vec<u8> {
     bytes
 }
 
-/// Goes down a way as far as it leads.
-fn change(value: &mut Value, way: &[usize], to: Option<&Value>) {
-    let Some((step, rest)) = way.split_first() else { return };
+/// Replaces or removes the value at the end of a path, or where the path leads no further.
+fn change(value: &mut Value, path: &[usize], to: Option<&Value>) {
+    let Some((step, rest)) = path.split_first() else { return };
     let last = |member: &Value| rest.is_empty() || !member.is_object() && !member.is_array();
     match value {
         Value::Object(members) if !members.is_empty() => {
@@ -151,7 +153,7 @@ fn moment(which: usize) -> World {
     world
 }
 
-/// An order that may be made or sent: priced at least as the account says, for something, and with tokens.
+/// An order that may be made or sent has a quantity, a term and tokens, and is quoted at least what the account says.
 fn check_order(order: &PackOrderSpec, account: &Account) -> Result<(), TestCaseError> {
     let terms = &order.terms;
     let unit = account.unit_price(&terms.region, &terms.concurrency_scale, terms.billing_mode);
@@ -182,7 +184,7 @@ proptest! {
         {
             check_order(&spec, world.account.as_ref().unwrap())?;
         }
-        // The order that stands is decided about beside such a pack.
+        // The order that exists is decided about beside such a pack.
         if !world.orders.is_empty() {
             let mut world = world;
             world.pack = Some(pack);

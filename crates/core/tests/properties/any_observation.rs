@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::cases;
 use crate::world::{HOUR, Reply, SECOND, World, pack, time};
 
-/// An instance with anything in it; which ids and names there are is known only later, so these are numbers.
+/// An instance with any values. Ids and names are numbers here: which ones there are is known only later.
 #[derive(Debug, Clone)]
 struct Row {
     id: usize,

@@ -149,9 +149,9 @@ impl World {
         }
     }
 
-    /// A sweep that began a second after everything so far, and a second more.
-    pub fn sweep_anew(&mut self) {
-        self.advance(SECOND);
+    /// A sweep that begins after so long and takes a second.
+    pub fn sweep_after(&mut self, duration: SignedDuration) {
+        self.advance(duration);
         self.sweep();
         self.advance(SECOND);
     }

@@ -63,7 +63,7 @@ impl World {
     /// The same, and once more after a sweep that is newer than what held the order.
     pub fn run_last_order_with_new_sweep(&mut self) {
         self.run_last_order();
-        self.sweep_anew();
+        self.sweep_after(SECOND);
         self.run_last_order();
     }
 

@@ -63,6 +63,11 @@ impl World {
         (line.state, line.attempts)
     }
 
+    /// The same of the newest order.
+    pub fn last_line_state(&self) -> (LineState, i32) {
+        self.line_state(self.last_order())
+    }
+
     /// How many purchases the cloud has charged.
     pub fn bought(&self) -> usize {
         self.charges.iter().filter(|c| c.action == OrderAction::Buy).count()

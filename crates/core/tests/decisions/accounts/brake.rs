@@ -3,14 +3,15 @@
 use carpack_api::PackOrder;
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction};
+use carpack_core::account::Account;
 use carpack_core::brake::all_engaged;
 use carpack_core::limits::Commitments;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::json;
 
 use crate::accounts::{braked, message, neighbours_order};
-use crate::world::{HOUR, NAMESPACE, World, pack};
+use crate::world::{HOUR, NAMESPACE, TREASURY, World, pack};
 
 /// A neighbour's purchase that was decided so many minutes ago, and not sent.
 fn decided(world: &World, number: i32, minutes: i64) -> PackOrder {
@@ -23,6 +24,11 @@ fn decided(world: &World, number: i32, minutes: i64) -> PackOrder {
 /// Four such purchases, one more than the brake allows.
 fn flood(world: &World, minutes: i64) -> Vec<PackOrder> {
     (0..4).map(|number| decided(world, number, minutes)).collect()
+}
+
+/// What the account says of the brakes that are on, one message for each tenant.
+fn engaged(account: &Account, orders: &[PackOrder], now: Timestamp) -> Vec<String> {
+    all_engaged(account, TREASURY, &Commitments::gather(account, orders, [], now))
 }
 
 #[rstest]
@@ -56,7 +62,7 @@ fn a_brake_holds_until_a_person_releases_it_and_says_how() {
 #[test]
 fn a_brake_is_not_released_before_the_moment_that_a_person_has_set() {
     let mut world = World::new(pack(json!({})));
-    let later = world.now.checked_add(HOUR).unwrap();
+    let later = world.now + HOUR;
     world.account = Some(braked(Some(later)));
     world.neighbours_orders = flood(&world, 1);
     world.run_rounds();
@@ -70,30 +76,23 @@ fn a_brake_is_not_released_before_the_moment_that_a_person_has_set() {
 #[test]
 fn a_release_covers_what_was_decided_up_to_it_and_nothing_after() {
     let world = World::new(pack(json!({})));
-    let flood: Vec<PackOrder> = flood(&world, 5);
-    let ago = |minutes| world.now.checked_sub(SignedDuration::from_mins(minutes)).unwrap();
-    let engaged = |released| {
-        let account = braked(Some(released));
-        all_engaged(&account, "carpack-system", &Commitments::gather(&account, &flood, [], world.now)).len()
-    };
-    assert_eq!([6, 5, 4, 0].map(|minutes| engaged(ago(minutes))), [1, 0, 0, 0]);
+    let flood = flood(&world, 5);
+    let ago = |minutes| world.now - SignedDuration::from_mins(minutes);
+    let engaged = |minutes| engaged(&braked(Some(ago(minutes))), &flood, world.now).len();
+    assert_eq!([6, 5, 4, 0].map(engaged), [1, 0, 0, 0]);
 }
 
 #[test]
 fn an_account_says_which_tenants_brakes_are_on() {
     let mut world = World::new(pack(json!({})));
     let account = braked(None);
-    let engaged = |orders: &[PackOrder]| {
-        let commitments = Commitments::gather(&account, orders, [], world.now);
-        all_engaged(&account, "carpack-system", &commitments)
-    };
-    let flood: Vec<PackOrder> = flood(&world, 1);
-    assert_eq!(engaged(&flood[..3]), Vec::<String>::new());
-    let [said] = &engaged(&flood)[..] else { panic!("one tenant") };
-    world.account = Some(account.clone());
+    let flood = flood(&world, 1);
+    assert_eq!(engaged(&account, &flood[..3], world.now), Vec::<String>::new());
+    let [said] = &engaged(&account, &flood, world.now)[..] else { panic!("one tenant") };
+    world.account = Some(account);
     world.neighbours_orders = flood;
     world.run_rounds();
-    assert!(self::message(&world).contains(said), "a pack that is held says the same: {said}");
+    assert!(message(&world).contains(said), "a pack that is held says the same: {said}");
 }
 
 #[test]

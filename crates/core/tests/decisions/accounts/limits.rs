@@ -174,7 +174,7 @@ fn a_purchase_leaves_room_for_the_renewals_that_are_due_and_a_renewal_takes_it()
     world.run_rounds();
     assert_eq!(world.bought(), 1);
 
-    // Its own renewals for 315.00 fall due; another pack's are no reason to wait.
+    // Its own renewals for 315.00 are due. They do not wait for those of another pack.
     let mut neighbour = pack(json!({"quantity": 3}));
     neighbour.metadata.name = Some("other".into());
     let due = time("2026-12-04T00:00:00Z");
@@ -192,7 +192,7 @@ fn where_there_are_limits_nothing_is_spent_while_any_order_cannot_be_counted() {
     account.spec.limits = Some(serde_json::from_value(json!({"spendPerMonth": "1000000"})).unwrap());
     world.unreadable = ["tenant.other.buy-1".into()].into();
     world.run_last_order();
-    assert_eq!((world.bought(), world.line_state(world.last_order())), (0, (LineState::Pending, 0)));
+    assert_eq!((world.bought(), world.last_line_state()), (0, (LineState::Pending, 0)));
     world.unreadable.clear();
     world.run_last_order_with_new_sweep();
     assert_eq!(world.bought(), 1);

@@ -3,10 +3,19 @@
 use carpack_api::common::Time;
 use carpack_api::order::OrderState;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::orders::gate::purchase_to_send;
 use crate::world::{DAY, HOUR, SECOND, World, pack, time};
+
+/// The first order was approved together with all later renewals, and carried out.
+fn approved_with_renewals(spec: Value) -> World {
+    let mut world = World::new(pack(spec));
+    world.run_rounds();
+    world.approve(0, "ThisAndLaterRenewals");
+    world.run_rounds();
+    world
+}
 
 #[test]
 fn an_approval_of_one_order_does_not_cover_its_renewal() {
@@ -50,39 +59,28 @@ fn a_denied_order_is_not_asked_for_again() {
     assert_ne!(world.condition("Stalled"), "-");
 }
 
-#[test]
-fn an_approval_for_later_renewals_does_not_reach_to_a_higher_price_or_beyond_its_date() {
-    let covered = |edit: &dyn Fn(&mut World)| {
-        let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
-        world.run_rounds();
-        world.approve(0, "ThisAndLaterRenewals");
-        world.run_rounds();
-        edit(&mut world);
-        world.run_until("2026-12-01T20:00:00Z", HOUR);
-        world.renewed()
-    };
-    assert_eq!(covered(&|_| ()), 3);
-    assert_eq!(covered(&|w| w.account.as_mut().unwrap().spec.price_list.prices[0].amount = "105.01".into()), 0);
-    let until =
-        |w: &mut World| w.orders[0].spec.approval.as_mut().unwrap().until = Some(Time(time("2026-12-01T12:00:00Z")));
-    assert_eq!(covered(&until), 0);
-    let later = |w: &mut World| {
-        until(w);
-        w.orders[0].spec.approval.as_mut().unwrap().until = Some(Time(time("2026-12-05T00:00:00Z")))
-    };
-    assert_eq!(covered(&later), 3);
-}
-
-/// How many instances are renewed on the first evening of a pack whose purchase was approved with all later renewals.
+/// How many of three instances are renewed after this edit. Their purchase was approved with all later renewals.
 fn renewed_after(edit: impl FnOnce(&mut World)) -> usize {
-    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
-    world.run_rounds();
-    world.approve(0, "ThisAndLaterRenewals");
-    world.run_rounds();
+    let mut world = approved_with_renewals(json!({"mode": "ApprovalRequired", "duration": 1}));
     assert_eq!(world.bought(), 1);
     edit(&mut world);
     world.run_until("2026-12-01T20:00:00Z", HOUR);
     world.renewed()
+}
+
+#[test]
+fn an_approval_for_later_renewals_does_not_reach_to_a_higher_price_or_beyond_its_date() {
+    assert_eq!(renewed_after(|_| ()), 3);
+    let dearer = |world: &mut World| {
+        world.account.as_mut().unwrap().spec.price_list.prices[0].amount = "105.01".into();
+    };
+    assert_eq!(renewed_after(dearer), 0);
+    let renewed_if_approved_until = |until: &str| {
+        let until = Some(Time(time(until)));
+        renewed_after(|world| world.orders[0].spec.approval.as_mut().unwrap().until = until)
+    };
+    assert_eq!(renewed_if_approved_until("2026-12-01T12:00:00Z"), 0);
+    assert_eq!(renewed_if_approved_until("2026-12-05T00:00:00Z"), 3);
 }
 
 #[test]
@@ -108,11 +106,8 @@ fn an_approval_for_later_renewals_does_not_reach_to_other_terms_or_another_objec
 
 #[test]
 fn an_approval_for_later_renewals_reaches_to_successors_until_its_date_and_to_no_other_purchase() {
-    let mut world = World::new(pack(json!({
-        "mode": "ApprovalRequired", "renewal": {"mode": "Operator", "strategy": "Replace"}})));
-    world.run_rounds();
-    world.approve(0, "ThisAndLaterRenewals");
-    world.run_rounds();
+    let mut world = approved_with_renewals(json!({
+        "mode": "ApprovalRequired", "renewal": {"mode": "Operator", "strategy": "Replace"}}));
     world.run_until("2026-12-03T23:00:00Z", HOUR);
     assert_eq!(world.bought(), 2, "the pack and its successor");
 
@@ -130,7 +125,7 @@ fn an_approval_for_later_renewals_reaches_to_successors_until_its_date_and_to_no
         world.orders.push(second);
         world.decide_order(1).status.message.unwrap().contains("waits for approval")
     };
-    assert!(held(None, false), "a purchase that renews nothing needs a word of its own");
+    assert!(held(None, false), "a purchase that renews nothing needs an approval of its own");
     assert!(!held(None, true));
     assert!(!held(Some(SECOND), true));
     assert!(held(Some(SignedDuration::ZERO), true), "its date has come");
@@ -138,10 +133,7 @@ fn an_approval_for_later_renewals_reaches_to_successors_until_its_date_and_to_no
 
 #[test]
 fn why_an_approval_for_later_renewals_falls_short_is_said() {
-    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "duration": 1})));
-    world.run_rounds();
-    world.approve(0, "ThisAndLaterRenewals");
-    world.run_rounds();
+    let mut world = approved_with_renewals(json!({"mode": "ApprovalRequired", "duration": 1}));
     world.account.as_mut().unwrap().spec.price_list.prices[0].amount = "105.01".into();
     world.order_renewal();
     world.run_rounds();
@@ -156,14 +148,10 @@ fn why_an_approval_for_later_renewals_falls_short_is_said() {
 
 #[test]
 fn an_approval_for_later_renewals_has_nothing_to_do_with_a_return() {
-    let mut world = World::new(pack(json!({"mode": "ApprovalRequired", "deletionPolicy": "Return"})));
-    world.run_rounds();
-    world.approve(0, "ThisAndLaterRenewals");
-    world.run_rounds();
+    let mut world = approved_with_renewals(json!({"mode": "ApprovalRequired", "deletionPolicy": "Return"}));
     world.delete_pack();
     world.run_rounds();
-    let message = world.order_message(1).to_owned();
-    let word =
+    let wanted =
         "waits for approval: set spec.approval.decision of PackOrder events.concert.return-1 to Approved or Denied";
-    assert_eq!((message.as_str(), world.charges.len()), (word, 1));
+    assert_eq!((world.order_message(1), world.charges.len()), (wanted, 1));
 }

@@ -3,14 +3,14 @@
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, LineStatus, OrderAction};
 use carpack_core::money::Amount;
-use carpack_core::observation::{Deal, DealAction, DealState, DealsLook, Instance};
+use carpack_core::observation::{Deal, DealAction, DealState, Instance};
 use carpack_core::order::{Effect, Outcome};
 use carpack_core::zone;
 use jiff::tz::Offset;
 use serde_json::json;
 
 use crate::orders::{deal, decide_with_deals, first_line, in_doubt, sent, unsent};
-use crate::world::{DAY, HOUR, MINUTE, Reply, SECOND, World, committed, pack, reads_deals};
+use crate::world::{DAY, HOUR, MINUTE, Reply, SECOND, World, committed, extend, pack, reads_deals};
 
 /// The deal that the order has on record.
 fn ours(state: DealState, instance_ids: &[&str]) -> Deal {
@@ -21,7 +21,7 @@ fn ours(state: DealState, instance_ids: &[&str]) -> Deal {
 fn paid() -> (World, usize) {
     let (mut world, index) = unsent(OrderAction::Buy);
     world.record_call(index, &committed(&["ours"]));
-    world.sweep_anew();
+    world.sweep_after(SECOND);
     (world, index)
 }
 
@@ -32,7 +32,7 @@ fn an_unpaid_order_stays_unpaid_until_the_books_say_otherwise() {
     let (mut settled, _) = unsent(OrderAction::Renew);
     let (id, row) = settled.instances.pop_first().unwrap();
     world.instances.insert(id.clone(), Instance { concurrencies: Some(3), name: None, ..row });
-    world.sweep_anew();
+    world.sweep_after(SECOND);
     let state_when = |state| {
         let deal = ours(state, &[&id]);
         first_line(&decide_with_deals(&world, index, vec![deal])).state
@@ -60,12 +60,12 @@ fn a_renewal_that_the_books_call_closed_is_refused_unless_the_cloud_shows_it() {
     world.record_call(index, &committed(&["ours"]));
     let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
     let state = |world: &mut World| {
-        world.sweep_anew();
+        world.sweep_after(SECOND);
         first_line(&decide_with_deals(world, index, vec![ours(DealState::WithoutEffect, &[&id])])).state
     };
     assert_eq!(state(&mut world), LineState::Rejected);
     let instance = world.instances.get_mut(&id).unwrap();
-    instance.expiration = instance.expiration.map(|at| at + DAY);
+    extend(instance, DAY);
     assert_eq!(state(&mut world), LineState::Done);
 }
 
@@ -84,7 +84,7 @@ fn a_purchase_that_the_books_call_closed_is_not_refused_while_anything_of_it_is_
         row.id = "i-x".into();
         row.name = named.then(|| world.orders[index].spec.pack_name.clone());
         world.instances.insert("i-x".into(), row);
-        world.sweep_anew();
+        world.sweep_after(SECOND);
         let state = first_line(&decide_with_deals(&world, index, vec![ours(DealState::WithoutEffect, &[])])).state;
         assert_eq!(state == LineState::Rejected, refused, "named: {named}, listed by its id: {listed_by_id}");
     }
@@ -119,7 +119,7 @@ fn a_call_that_was_found_by_its_instance_takes_the_one_deal_that_can_be_its_own(
     let (mut world, index) = in_doubt(OrderAction::Renew);
     let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
     let instance = world.instances.get_mut(&id).unwrap();
-    instance.expiration = instance.expiration.map(|at| at + DAY);
+    extend(instance, DAY);
     world.sweep();
     world.advance(SECOND);
     let renews = |order: &str| Deal { order_id: order.into(), ..deal(DealAction::Renew, &[&id]) };
@@ -138,14 +138,14 @@ fn what_a_purchase_has_cost_is_looked_up_however_late_and_in_the_end_only_once_i
     world.advance(SECOND);
     world.orders[0].status = Some(world.decide_order(0).status);
     assert_eq!(world.line_state(0), (LineState::Done, 1));
-    let silent = world.deal_list(Vec::new());
-    let again = world.decide_order_with(0, &silent).wake_at.unwrap();
+    let empty = world.deal_list(Vec::new());
+    let again = world.decide_order_with(0, &empty).wake_at.unwrap();
     assert!(again.duration_since(world.now) <= SECOND * 15, "{again}");
 
     world.advance(HOUR * 30);
     assert!(reads_deals(&world.decide_order(0)));
-    let books = world.deal_list(world.all_deals());
-    let paid = world.decide_order_with(0, &books).status.paid;
+    let deals = world.deal_list(world.all_deals());
+    let paid = world.decide_order_with(0, &deals).status.paid;
     assert_eq!(paid.map(|paid| paid.amount).as_deref(), Some("105.00"));
     let empty = world.deal_list(Vec::new());
     world.orders[0].status = Some(world.decide_order_with(0, &empty).status);
@@ -166,9 +166,8 @@ fn the_cost_of_a_purchase_is_wanted_although_a_look_in_vain_was_made_early() {
 #[test]
 fn one_of_two_orders_is_not_what_a_line_has_cost_until_the_other_has_had_its_time() {
     let (mut world, index) = unsent(OrderAction::Buy);
-    let order_ids = vec!["ours".into(), "second".into()];
-    world.record_call(index, &Outcome::Committed { order_ids, instance_ids: Vec::new(), request_id: None });
-    world.sweep_anew();
+    world.record_call(index, &committed(&["ours", "second"]));
+    world.sweep_after(SECOND);
     let one = || ours(DealState::InEffect, &[]);
     let second = || Deal { order_id: "second".into(), ..one() };
     let paid = |world: &World, deals| {
@@ -178,7 +177,7 @@ fn one_of_two_orders_is_not_what_a_line_has_cost_until_the_other_has_had_its_tim
     let cost = paid(&world, vec![one(), second()]).unwrap();
     assert_eq!(paid(&world, vec![one()]), None);
     world.advance(world.timing.delivery_grace);
-    assert_eq!(paid(&world, vec![one()]).and_then(|half| half.plus(half)), Some(cost), "what there is, then");
+    assert_eq!(paid(&world, vec![one()]).and_then(|half| half.plus(half)), Some(cost), "then what is there counts");
 }
 
 #[test]
@@ -208,12 +207,11 @@ fn books_that_cannot_be_read_do_not_delay_the_next_line() {
     let mut world = World::new(pack(json!({})));
     world.run_rounds();
     world.order_renewal();
-    let paid = committed(&["ours"]);
     world.advance(SECOND);
-    world.record_call(1, &paid);
+    world.record_call(1, &committed(&["ours"]));
     let effects: Vec<_> = (0..4)
         .filter_map(|_| {
-            world.sweep_anew();
+            world.sweep_after(SECOND);
             let decision = world.decide_order(1);
             world.orders[1].status = Some(decision.status);
             decision.effect
@@ -227,7 +225,9 @@ fn the_books_are_read_around_the_call_in_every_zone_that_the_cloud_may_mean() {
     let (mut world, index) = in_doubt(OrderAction::Buy);
     world.orders[index].status = Some(world.decide_order(index).status);
     let submitted = world.line(index).submit_time.clone().unwrap().0;
-    let Some(Effect::LookAtDeals { since, until }) = world.decide_order(index).effect else { panic!("no look") };
+    let Some(Effect::LookAtDeals { since, until }) = world.decide_order(index).effect else {
+        panic!("no deals are read")
+    };
     let around = HOUR * 26 + MINUTE * 15;
     assert_eq!([submitted.duration_since(since), until.duration_since(world.now)], [around; 2]);
 }
@@ -237,30 +237,24 @@ fn the_zone_of_the_clouds_times_is_told_by_an_order_of_ours_whose_call_is_known(
     let (world, index) = paid();
     let line = world.line(index).clone();
     let sent = line.submit_time.as_ref().unwrap().0;
-    let told = |line: &LineStatus, order: &str, hours: i8| {
+    let observed = |line: &LineStatus, order: &str, hours: i8| {
         let created = Some(Offset::constant(hours).to_datetime(sent));
         let deal = Deal { order_id: order.into(), created, ..deal(DealAction::Purchase, &[]) };
-        zone::observed(
-            OrderAction::Buy,
-            std::slice::from_ref(line),
-            &DealsLook { started: world.now, deals: vec![deal] },
-        )
+        zone::observed(OrderAction::Buy, std::slice::from_ref(line), &world.deal_list(vec![deal]))
     };
     for hours in [-5, 0, 8, 14] {
-        assert_eq!(told(&line, "ours", hours), Some(Offset::constant(hours)));
+        assert_eq!(observed(&line, "ours", hours), Some(Offset::constant(hours)));
     }
-    assert_eq!(told(&line, "somebodys", 8), None);
+    assert_eq!(observed(&line, "somebodys", 8), None);
     let in_doubt = |attempts| LineStatus { doubts: 1, attempts, ..line.clone() };
-    assert_eq!(told(&in_doubt(1), "ours", 8), Some(Offset::constant(8)), "there was no other call");
-    assert_eq!(told(&in_doubt(2), "ours", 8), None, "an earlier call may have made it, also if the last was answered");
-    let renewed = DealsLook {
-        started: world.now,
-        deals: vec![Deal {
-            order_id: "ours".into(),
-            created: Some(Offset::constant(9).to_datetime(sent)),
-            ..deal(DealAction::Renew, &[])
-        }],
-    };
-    let by_hand = |line: LineStatus| zone::observed(OrderAction::Renew, &[line], &renewed);
-    assert_eq!(by_hand(in_doubt(1)), None, "a person may have renewed it an hour later");
+    assert_eq!(observed(&in_doubt(1), "ours", 8), Some(Offset::constant(8)), "there was no other call");
+    assert_eq!(
+        observed(&in_doubt(2), "ours", 8),
+        None,
+        "an earlier call may have made it, also if the last was answered"
+    );
+    let created = Some(Offset::constant(9).to_datetime(sent));
+    let renewed = Deal { order_id: "ours".into(), created, ..deal(DealAction::Renew, &[]) };
+    let observed = zone::observed(OrderAction::Renew, &[in_doubt(1)], &world.deal_list(vec![renewed]));
+    assert_eq!(observed, None, "a person may have renewed it an hour later");
 }

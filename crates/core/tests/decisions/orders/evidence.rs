@@ -14,10 +14,10 @@ use crate::orders::{
 };
 use crate::world::{Charge, DAY, MINUTE, Reply, SECOND, World, committed, extend, pack, rate_limited, unanswered};
 
-/// True when these books count as one without a trace of the call.
+/// True when order books with this deal count as without any trace of the call.
 fn is_clear(world: &World, index: usize, deal: Deal) -> bool {
     let decision = decide_with_deals(world, index, vec![deal]);
-    assert_eq!(first_line(&decision).state, LineState::Unknown, "one look is not enough");
+    assert_eq!(first_line(&decision).state, LineState::Unknown, "once is not enough");
     first_line(&decision).clear_looks == 1
 }
 
@@ -52,7 +52,7 @@ fn a_deal_on_the_record_of_another_order_of_the_pack_is_not_the_lost_call() {
 #[test]
 fn a_purchase_of_other_terms_is_not_the_lost_one() {
     let (mut other, _) = in_doubt(OrderAction::Buy);
-    // What others bought: a row as the cloud lists it, under a name that says nothing.
+    // An instance that others have bought, under a name that says nothing.
     let (mut settled, _) = unsent(OrderAction::Renew);
     let mut row = settled.instances.pop_first().unwrap().1;
     (row.id, row.name) = ("i-x".into(), Some("by hand".into()));
@@ -68,7 +68,7 @@ fn a_purchase_of_other_terms_is_not_the_lost_one() {
     assert!(is_clear_of("L1", "eu-frankfurt"));
 }
 
-/// The order by which it was bought may have been deleted.
+/// The order that bought it may have been deleted.
 #[test]
 fn a_deal_for_what_the_pack_has_on_record_is_no_trace_of_a_later_purchase() {
     let (mut world, index) = in_doubt(OrderAction::Buy);
@@ -95,7 +95,7 @@ fn a_deal_that_nobody_explains_keeps_a_lost_purchase_unknown() {
         state: DealState::InEffect,
     });
     world.run_until("2026-12-01T01:00:00Z", MINUTE);
-    assert_eq!((world.line_state(world.last_order()), world.bought()), ((LineState::Unknown, 1), 1));
+    assert_eq!((world.last_line_state(), world.bought()), ((LineState::Unknown, 1), 1));
 }
 
 #[rstest]
@@ -150,7 +150,7 @@ fn a_purchase_whose_answer_is_lost_and_whose_instances_carry_another_name_is_not
     world.run_until("2026-12-01T01:00:00Z", MINUTE);
     assert_eq!((world.ready().as_str(), world.bought()), ("False OrderAmbiguous", 1));
     assert!(world.status().conditions.iter().any(|c| c.message.contains("kubectl annotate packorder")));
-    // Had another pack's order recorded them, they would explain the deal.
+    // The deal is explained once the order of another pack has recorded these instances.
     world.ids_of_others = world.instances.keys().cloned().collect();
     world.run_until("2026-12-01T02:00:00Z", MINUTE);
     assert_eq!(world.line(0).attempts, 2);
@@ -161,7 +161,7 @@ fn what_was_believed_absent_and_shows_after_all_is_adopted() {
     let mut world = sent(Reply::LostAfterCommit);
     world.advance(AFTER_THE_QUARANTINE);
     sweep_in_vain(&mut world);
-    // The books lag too.
+    // The order books do not show it yet either.
     for _ in 0..2 {
         sweep_in_vain(&mut world);
         let deals = world.deal_list(Vec::new());
@@ -196,7 +196,7 @@ fn what_is_delivered_so_far_is_on_the_trail() {
     let (id, mut row) = settled.instances.pop_first().unwrap();
     row.name = Some(world.orders[index].spec.pack_name.clone());
     world.instances.insert(id, row);
-    world.sweep_anew();
+    world.sweep_after(SECOND);
     let decision = world.decide_order(index);
     let said = &decision.status.trail.last().unwrap().message;
     assert_eq!(
@@ -251,7 +251,7 @@ fn a_look_that_did_not_begin_after_the_call_shows_nothing_of_it() {
         world.record_call(index, &outcome);
         let id = world.orders[index].spec.lines[0].instance_id.clone().unwrap();
         let instance = world.instances.get_mut(&id).unwrap();
-        instance.expiration = instance.expiration.map(|at| at + DAY);
+        extend(instance, DAY);
         let mut state_by_a_look_after = |after: SignedDuration| {
             world.sweep();
             let submitted = world.line(index).submit_time.clone().unwrap().0;

@@ -58,7 +58,7 @@ fn lost_call(reply: Reply, honored_minutes: Option<i32>) -> World {
 /// A new sweep that lists no instance.
 fn sweep_in_vain(world: &mut World) {
     let instances = std::mem::take(&mut world.instances);
-    world.sweep_anew();
+    world.sweep_after(SECOND);
     world.instances = instances;
 }
 
@@ -106,9 +106,7 @@ fn unsent(action: OrderAction) -> (World, usize) {
 fn in_doubt(action: OrderAction) -> (World, usize) {
     let (mut world, index) = unsent(action);
     world.record_call(index, &unanswered());
-    world.advance(AFTER_THE_QUARANTINE);
-    world.sweep();
-    world.advance(SECOND);
+    world.sweep_after(AFTER_THE_QUARANTINE);
     (world, index)
 }
 

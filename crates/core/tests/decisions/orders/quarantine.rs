@@ -2,7 +2,7 @@
 
 use carpack_api::order::{LineState, OrderAction};
 use carpack_core::observation::DealAction;
-use carpack_core::order::{Decision, Effect, intend};
+use carpack_core::order::{Effect, intend};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -11,18 +11,16 @@ use crate::orders::{
     AFTER_THE_QUARANTINE, after_a_minute_in_vain, deal, decide_with_deals, delete_order, lost_call, sent,
     sweep_in_vain, unsent,
 };
-use crate::world::{MINUTE, Reply, SECOND, World, pack, unanswered};
+use crate::world::{MINUTE, Reply, SECOND, World, pack, reads_deals, unanswered};
 
 #[test]
 fn an_order_found_between_intent_and_answer_is_unknown_and_not_sent_again_at_once() {
     let mut world = purchase_to_send(json!({}));
     let intent = intend(&world.orders[0], 0, world.now);
     world.orders[0].status = Some(intent);
-    world.advance(SECOND * 3);
-    world.sweep();
-    world.advance(SECOND);
+    world.sweep_after(SECOND * 3);
     world.run_last_order();
-    assert_eq!((world.line_state(world.last_order()), world.bought()), ((LineState::Unknown, 1), 0));
+    assert_eq!((world.last_line_state(), world.bought()), ((LineState::Unknown, 1), 0));
 }
 
 #[test]
@@ -40,28 +38,16 @@ fn an_absence_counts_only_in_two_looks_that_both_began_after_the_quarantine() {
     world.replies = vec![Reply::LostBeforeCommit];
     world.run_last_order();
     for _ in 0..9 {
-        world.advance(SECOND * 30);
-        world.sweep();
-        world.advance(SECOND);
+        world.sweep_after(SECOND * 30);
         world.run_last_order();
     }
-    assert_eq!(
-        (world.line_state(world.last_order()), world.bought()),
-        ((LineState::Unknown, 1), 0),
-        "within the quarantine"
-    );
-    world.advance(MINUTE * 4);
-    world.sweep();
-    world.advance(SECOND);
+    assert_eq!((world.last_line_state(), world.bought()), ((LineState::Unknown, 1), 0), "within the quarantine");
+    world.sweep_after(MINUTE * 4);
     for _ in 0..9 {
         world.run_last_order();
         world.advance(SECOND);
     }
-    assert_eq!(
-        (world.line_state(world.last_order()), world.bought()),
-        ((LineState::Unknown, 1), 0),
-        "one and the same sweep, however often it is asked"
-    );
+    assert_eq!((world.last_line_state(), world.bought()), ((LineState::Unknown, 1), 0), "the same sweep counts once");
     world.sweep();
     world.advance(SECOND);
     world.run_last_order();
@@ -112,31 +98,32 @@ fn an_absence_counts_later_where_our_clock_is_ahead_of_the_clouds() {
     world.reconcile_order(0);
     world.advance(AFTER_THE_QUARANTINE);
     world.sweep();
-    let books = world.deal_list(Vec::new());
+    let deals = world.deal_list(Vec::new());
     world.advance(SECOND);
     let clear_looks_when_ahead = |minutes| {
         world.clock_ahead = SignedDuration::from_mins(minutes);
-        world.decide_order_with(0, &books).status.lines[0].clear_looks
+        world.decide_order_with(0, &deals).status.lines[0].clear_looks
     };
     assert_eq!([-4, 0, 2, 4].map(clear_looks_when_ahead), [1, 1, 1, 0]);
 }
 
 #[test]
 fn books_are_read_after_the_quarantine_and_never_twice_for_one_decision() {
-    let wants_books = |decision: &Decision| matches!(decision.effect, Some(Effect::LookAtDeals { .. }));
     for (unexplained, lost) in [(false, deal(DealAction::Refund, &[])), (true, deal(DealAction::Purchase, &[]))] {
         let (mut world, index) = unsent(OrderAction::Buy);
         world.record_call(index, &unanswered());
         for early in [true, false] {
-            world.advance(if early { SECOND } else { AFTER_THE_QUARANTINE });
-            world.sweep();
-            world.advance(SECOND);
+            world.sweep_after(if early { SECOND } else { AFTER_THE_QUARANTINE });
             world.orders[index].status = Some(world.decide_order(index).status);
-            assert_eq!(wants_books(&world.decide_order(index)), !early);
+            assert_eq!(reads_deals(&world.decide_order(index)), !early);
         }
         world.orders[index].status = Some(decide_with_deals(&world, index, vec![lost.clone()]).status);
-        assert!(!wants_books(&decide_with_deals(&world, index, vec![lost])), "unexplained: {unexplained}");
-        assert_eq!(wants_books(&world.decide_order(index)), unexplained, "until the next sweep it was seen");
+        assert!(!reads_deals(&decide_with_deals(&world, index, vec![lost])), "unexplained: {unexplained}");
+        assert_eq!(
+            reads_deals(&world.decide_order(index)),
+            unexplained,
+            "a deal that nothing explains is looked up again"
+        );
     }
 }
 
@@ -158,7 +145,7 @@ fn a_call_in_doubt_is_not_sent_again_when_the_cloud_may_have_forgotten_its_token
         sweep_in_vain(&mut world);
         (0..3).any(|_| world.reconcile_order(0) == Some(Effect::Submit { index: 0 }))
     };
-    // The repetition itself may arrive seven minutes late.
+    // The second call may arrive seven minutes late: the cloud must still know the token then.
     assert_eq!([1, 7, 8, 30].map(sent_again_after), [true, true, false, false]);
 }
 
@@ -170,9 +157,7 @@ fn a_repetition_that_is_refused_proves_nothing_of_the_call_before_it() {
     let first = world.line(0);
     assert!(first.in_doubt_since < first.submit_time && first.in_doubt_since.is_some(), "{first:?}");
 
-    world.advance(AFTER_THE_QUARANTINE);
-    world.sweep();
-    world.advance(SECOND);
+    world.sweep_after(AFTER_THE_QUARANTINE);
     world.reconcile_order(0);
     assert_eq!((world.line_state(0), world.bought()), ((LineState::Done, 2), 1));
 }

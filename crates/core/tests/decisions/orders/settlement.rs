@@ -22,7 +22,7 @@ fn a_call_may_leave_only_within_the_validity_of_its_own_intent() {
     assert!(!leaves(&world, 1, SignedDuration::ZERO), "of another line");
 }
 
-/// The second attempt of a line was made.
+/// A line after two attempts.
 fn tried_twice(state: LineState) -> LineStatus {
     serde_json::from_value(json!({"index": 0, "state": state, "attempts": 2})).unwrap()
 }
@@ -77,9 +77,7 @@ fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
     let mut asked = || {
         let decision = decide_with_deals(&world, index, Vec::new());
         world.orders[index].status = Some(decision.status.clone());
-        world.advance(SECOND * 20);
-        world.sweep();
-        world.advance(SECOND);
+        world.sweep_after(SECOND * 20);
         decision.status.message.unwrap().contains("carpack.io/settle-line-0-attempt-1")
     };
     assert_eq!([asked(), asked()], [false, true]);
@@ -88,8 +86,8 @@ fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
 #[test]
 fn refusals_before_a_call_was_lost_do_not_make_it_one_about_which_a_person_is_asked() {
     let mut world = ordered(json!({}));
-    let refused = || Reply::RATE_LIMITED;
-    world.replies = vec![refused(), refused(), refused(), Reply::LostBeforeCommit];
+    world.replies = vec![Reply::RATE_LIMITED; 3];
+    world.replies.push(Reply::LostBeforeCommit);
     world.run_until("2026-12-01T01:00:00Z", SECOND * 30);
     assert_eq!((world.bought(), world.ready()), (1, "True Active".into()));
 }
@@ -104,9 +102,7 @@ fn where_the_account_says_so_a_person_is_asked_about_a_call_without_a_trace_and_
             for _ in 0..8 {
                 let decision = decide_with_deals(&world, index, Vec::new());
                 world.orders[index].status = Some(decision.status);
-                world.advance(SECOND * 20);
-                world.sweep();
-                world.advance(SECOND);
+                world.sweep_after(SECOND * 20);
             }
             let decision = world.decide_order(index);
             assert_eq!(matches!(decision.effect, Some(Effect::Submit { .. })), again, "{action:?} {calls:?}");
@@ -135,19 +131,17 @@ fn what_was_said_of_one_attempt_does_not_settle_the_next() {
     world.advance(MINUTE * 20);
     sweep_in_vain(&mut world);
     world.reconcile_order(0);
-    let message = world.order_message(0).to_owned();
-    assert_eq!(world.line_state(0).0, LineState::Unknown, "{message}");
+    assert_eq!(world.line_state(0).0, LineState::Unknown, "{}", world.order_message(0));
 }
 
 #[test]
 fn a_person_can_close_an_order_that_was_paid_and_never_delivered() {
     let undelivered = |word| {
         let mut world = ordered(json!({}));
-        let outcome = Outcome::PaidNotDelivered { message: "PaySuccDeliverFailed".into() };
-        world.record_call(0, &outcome);
+        world.record_call(0, &Outcome::PaidNotDelivered { message: "PaySuccDeliverFailed".into() });
         sweep_in_vain(&mut world);
         world.reconcile_order(0);
-        let message = world.order_message(0).to_owned();
+        let message = world.order_message(0);
         assert!(message.contains("kubectl annotate packorder events.concert.buy-1"), "{message}");
         annotate(&mut world, 0, word);
         (after_a_minute_in_vain(&mut world).0, world.order_message(0).to_owned())
@@ -165,19 +159,18 @@ fn a_person_can_close_an_order_that_was_paid_and_never_delivered() {
 #[test]
 fn a_person_is_asked_about_what_was_paid_once_a_look_that_should_show_it_does_not() {
     let mut world = ordered(json!({}));
-    world.orders[0].status = Some(intend(&world.orders[0], 0, world.now));
     let instance_ids = vec!["car-that-never-came".to_owned()];
     let paid = Outcome::Committed { order_ids: vec!["order".to_owned()], instance_ids, request_id: None };
-    world.orders[0].status = Some(settle(&world.orders[0], 0, &paid, world.now, &world.timing));
+    world.record_call(0, &paid);
     annotate(&mut world, 0, "NotExecuted");
     sweep_in_vain(&mut world);
     world.advance(world.timing.delivery_grace);
     world.reconcile_order(0);
-    assert_eq!(world.line_state(0).0, LineState::Committed, "the last look is from before");
+    assert_eq!(world.line_state(0).0, LineState::Committed, "the last sweep began before the grace was over");
     world.orders[0].metadata.annotations = None;
     sweep_in_vain(&mut world);
     world.reconcile_order(0);
-    let message = world.order_message(0).to_owned();
+    let message = world.order_message(0);
     assert!(message.contains("carpack.io/settle-line-0-attempt-1=NotExecuted"), "{message}");
     annotate(&mut world, 0, "NotExecuted");
     assert_eq!(after_a_minute_in_vain(&mut world).0, LineState::Rejected);
@@ -193,24 +186,21 @@ fn an_unpaid_order_that_the_books_show_no_more_is_left_to_a_person_with_the_comm
     assert_eq!(world.ready(), "False Unpaid", "books may lag");
     world.advance(HOUR * 2);
     world.run_rounds();
-    let (line, said) = {
-        let status = world.order_status(0);
-        (status.lines[0].clone(), status.message.clone().unwrap_or_default())
-    };
-    let key = settle_annotation(&line);
-    assert!(said.contains(&format!("{key}=NotExecuted")) && said.contains("books show it no more"), "{said}");
+    let (key, message) = (settle_annotation(world.line(0)), world.order_message(0));
+    let asks = message.contains(&format!("{key}=NotExecuted")) && message.contains("books show it no more");
+    assert!(asks, "{message}");
     assert_eq!((world.ready().as_str(), world.orders.len()), ("False Unpaid", 1));
     world.charges = charges;
     world.run_rounds();
-    assert_eq!(world.ready(), "False Unpaid", "it shows again");
+    assert_eq!(world.ready(), "False Unpaid", "the books show it again");
     world.charges.clear();
     world.run_rounds();
-    world.orders[0].metadata.annotations = Some([(key, "NotExecuted".to_owned())].into());
+    annotate(&mut world, 0, "NotExecuted");
     world.run_rounds();
     assert_eq!((world.line(0).state, world.orders.len()), (LineState::Rejected, 1));
 }
 
-/// Bought, never delivered, and a person says what became of it when the order asks.
+/// A purchase that was paid and never delivered, after a person has answered the order's question.
 fn undelivered_and_answered(word: &str) -> World {
     let mut world = World::new(pack(json!({})));
     world.replies = vec![Reply::Delayed];
@@ -226,8 +216,8 @@ fn undelivered_and_answered(word: &str) -> World {
 fn a_first_purchase_that_a_person_says_was_refunded_can_be_bought_anew() {
     let mut world = undelivered_and_answered("NotExecuted");
     assert_eq!(world.condition("Purchased"), "False SettledByHand");
-    let words = world.condition_message("Stalled");
-    assert!(words.contains("delete PackOrder events.concert.buy-1"), "{words}");
+    let message = world.condition_message("Stalled");
+    assert!(message.contains("delete PackOrder events.concert.buy-1"), "{message}");
     world.orders.clear();
     world.run_rounds();
     assert_eq!((world.ready().as_str(), world.bought()), ("True Active", 2));
@@ -237,6 +227,6 @@ fn a_first_purchase_that_a_person_says_was_refunded_can_be_bought_anew() {
 fn a_first_purchase_that_never_came_and_is_let_be_names_the_way_to_buy_anew() {
     let world = undelivered_and_answered("Executed");
     assert_eq!((world.ready().as_str(), world.bought()), ("False PaidNotDelivered", 1));
-    let words = world.condition_message("Stalled");
-    assert!(words.contains("kubectl delete concurrencypack concert -n events"), "{words}");
+    let message = world.condition_message("Stalled");
+    assert!(message.contains("kubectl delete concurrencypack concert -n events"), "{message}");
 }

@@ -8,7 +8,12 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::packs::adopting;
-use crate::world::{HOUR, MINUTE, NAME, NAMESPACE, World};
+use crate::world::{HOUR, MINUTE, NAME, NAMESPACE, World, time};
+
+/// To be adopted, and replaced six hours before they end.
+fn replaced() -> World {
+    adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}))
+}
 
 #[test]
 fn what_was_taken_over_is_renewed_in_time() {
@@ -62,10 +67,10 @@ fn a_renewal_is_void_when_another_has_given_the_instance_its_name_meanwhile() {
     assert_eq!(world.renewed(), 3, "once it carries the pack's name again");
 }
 
-/// It has been taken over when its renewal was due already.
+/// A pack that was adopted so many hours before its instances expire: their renewal is due already.
 fn taken_over_late(hours: i64) -> World {
     let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "12h"}}));
-    let expiration = world.now.checked_add(SignedDuration::from_hours(hours)).unwrap();
+    let expiration = world.now + SignedDuration::from_hours(hours);
     world.instances.values_mut().for_each(|instance| instance.expiration = Some(expiration));
     world.run_rounds();
     world
@@ -87,7 +92,7 @@ fn what_is_about_to_expire_does_not_wait_for_the_names_of_others() {
 fn what_ends_first_does_not_wait_for_a_name_that_is_never_shown_on_what_ends_later() {
     let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "12h"}}));
     for (instance, hours) in world.instances.values_mut().zip([1, 8, 8]) {
-        instance.expiration = Some(world.now.checked_add(SignedDuration::from_hours(hours)).unwrap());
+        instance.expiration = Some(world.now + SignedDuration::from_hours(hours));
     }
     let named = world.instances.get_mut("i-a").unwrap();
     named.name = Some(cloud_name(NAMESPACE, NAME, None, 0));
@@ -108,7 +113,7 @@ fn a_renewal_that_an_earlier_object_of_the_name_has_paid_for_is_not_ordered_agai
     (pack.status, pack.metadata.uid) = (None, Some("uid-2".into()));
     world.run_rounds();
     assert_eq!(world.reason("Ready"), "Active");
-    // A list of before.
+    // The list shows the old expiry again.
     world.instances.values_mut().for_each(|instance| instance.expiration = from);
     world.advance(HOUR * 2);
     world.run_rounds();
@@ -119,7 +124,7 @@ fn a_renewal_that_an_earlier_object_of_the_name_has_paid_for_is_not_ordered_agai
 #[test]
 fn what_was_taken_over_and_has_ended_is_not_bought_again_although_its_record_is_lost() {
     let mut world = adopting(json!({}));
-    world.edit_spec(|spec| spec.renewal.until = Some(Time("2026-12-02T00:00:00Z".parse().unwrap())));
+    world.edit_spec(|spec| spec.renewal.until = Some(Time(time("2026-12-02T00:00:00Z"))));
     world.run_rounds();
     world.run_until("2026-12-04T00:00:00Z", HOUR);
     assert_eq!(world.condition("Ended"), "True Ended");
@@ -130,7 +135,7 @@ fn what_was_taken_over_and_has_ended_is_not_bought_again_although_its_record_is_
 
 #[test]
 fn what_was_taken_over_has_a_successor_of_another_name() {
-    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    let mut world = replaced();
     world.run_rounds();
     world.order_renewal();
     world.run_rounds();
@@ -145,13 +150,13 @@ fn what_was_taken_over_has_a_successor_of_another_name() {
 
 #[test]
 fn a_successor_is_bought_though_what_is_not_needed_ends_with_its_predecessor_under_another_name() {
-    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    let mut world = replaced();
     world.run_rounds();
     world.order_renewal();
     world.run_rounds();
     assert_eq!(world.bought(), 1);
     let ends = world.instances.values().filter_map(|instance| instance.expiration).max();
-    // Another cluster has taken the first one over since, renewed it, named it, and holds on to it. It comes last by its id.
+    // The operator of another cluster has adopted the first instance since, renewed it and named it.
     world.refused_instance = Some("i-a".into());
     let mut other = world.instances.remove("i-a").unwrap();
     (other.expiration, other.name) = (ends, Some(cloud_name("elsewhere", "other", None, 0)));
@@ -165,10 +170,10 @@ fn a_successor_is_bought_though_what_is_not_needed_ends_with_its_predecessor_und
 
 #[test]
 fn a_successor_is_bought_though_what_ends_later_that_day_has_not_its_name_and_is_not_renewed() {
-    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    let mut world = replaced();
     let first = world.instances["i-a"].expiration.unwrap();
-    let hours = |hours| Some(first.checked_add(SignedDuration::from_hours(hours)).unwrap());
-    // Found before the one that ends first.
+    let hours = |hours| Some(first + SignedDuration::from_hours(hours));
+    // It is listed before the instance that ends first.
     world.instances.get_mut("i-a").unwrap().expiration = hours(9);
     world.edit_spec(|spec| spec.renewal.until = hours(5).map(Time));
     world.refused_instance = Some("i-a".into());
@@ -182,9 +187,9 @@ fn a_successor_is_bought_though_what_ends_later_that_day_has_not_its_name_and_is
 #[case::at_the_same_time(0)]
 #[case::on_another_day(40)]
 fn a_successor_waits_until_its_predecessor_has_given_up_the_name_that_it_is_bought_under(#[case] later: i64) {
-    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    let mut world = replaced();
     let ends = &mut world.instances.get_mut("i-b").unwrap().expiration;
-    *ends = ends.map(|at| at.checked_add(SignedDuration::from_hours(later)).unwrap());
+    *ends = ends.map(|at| at + SignedDuration::from_hours(later));
     for (instance, number) in world.instances.values_mut().zip(1..) {
         instance.name = Some(format!("{}-{number}", cloud_name(NAMESPACE, NAME, None, 1)));
     }
@@ -201,7 +206,7 @@ fn a_successor_waits_until_its_predecessor_has_given_up_the_name_that_it_is_boug
 
 #[test]
 fn a_successor_is_void_when_another_has_given_its_predecessor_its_name_meanwhile() {
-    let mut world = adopting(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": "Replace"}}));
+    let mut world = replaced();
     world.run_rounds();
     world.order_renewal();
     assert_eq!(world.orders.len(), 1);

@@ -116,7 +116,7 @@ fn a_sweep_from_before_our_own_change_moves_nothing() {
         instance.project = Binding::Unbound;
     }
     world.sweep();
-    world.last_change = Some(world.now.checked_add(SECOND).unwrap());
+    world.last_change = Some(world.now + SECOND);
     let changes = world.changes.len();
     world.advance(SECOND * 2);
     world.reconcile_pack();

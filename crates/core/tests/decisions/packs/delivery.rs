@@ -37,7 +37,7 @@ fn a_payment_that_was_recorded_a_moment_ago_raises_no_alarm(#[case] reply: Reply
             world.reconcile_order(0);
         }
     }
-    // The pack is looked at before the order is.
+    // The pack is reconciled before the order.
     world.advance(SECOND * 2);
     world.sweep();
     world.reconcile_pack();

@@ -12,7 +12,7 @@ fn the_pack_is_renamed_with_the_numbers_the_cloud_gave() {
     let names = world.names_of_instances();
     assert!(names.iter().all(|n| n.starts_with("second-")), "{names:?}");
     assert_eq!(names.iter().map(|n| n.rsplit_once('-').unwrap().1).collect::<Vec<_>>(), ["1", "2", "3"]);
-    // What lost its number takes the one that is free, whatever the order of the ids.
+    // An instance that has lost its number gets the number that is free.
     for (instance, number) in world.instances.values_mut().zip(["3", "1", "2"]) {
         instance.name = instance.name.as_ref().map(|name| format!("{}-{number}", name.rsplit_once('-').unwrap().0));
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::orders::sent;
 use crate::packs::active;
-use crate::world::{DAY, HOUR, MINUTE, Reply, World, pack};
+use crate::world::{DAY, HOUR, MINUTE, Reply, SECOND, World, pack};
 
 #[test]
 fn a_pack_is_bought_once_bound_and_ready_with_its_expiry() {
@@ -139,7 +139,7 @@ fn nothing_is_ordered_while_an_order_for_an_earlier_object_of_the_name_is_open()
     again.metadata.uid = Some("uid-2".into());
     world.pack = Some(again);
     for _ in 0..5 {
-        world.sweep_anew();
+        world.sweep_after(SECOND);
         world.reconcile_pack();
     }
     assert_eq!((world.orders.len(), world.ready()), (1, "False EarlierOrderUnresolved".into()));

@@ -103,15 +103,14 @@ fn a_deleted_settled_order_does_not_cost_the_next_renewal() {
     let mut world = active(json!({}));
     world.run_until("2026-12-03T23:00:00Z", HOUR);
     assert_eq!(world.renewed(), 3);
-    // kubectl delete packorder events.concert.renew-1; the cloud honours tokens for ever.
+    // Somebody deletes the order; the cloud honours its tokens for ever.
     world.orders.retain(|order| order.spec.action != OrderAction::Renew);
     world.run_until("2026-12-05T02:00:00Z", HOUR);
     assert_eq!((world.ready().as_str(), world.renewed()), ("True Active", 6));
     assert!(world.orders.iter().any(|o| o.metadata.name.as_deref() == Some("events.concert.renew-2")));
 }
 
-/// All its renewals are paid, and the cloud's lists show the old expiry, again or still.
-/// Renewed in time; then the cloud's lists are old ones, and date one instance so much later than before.
+/// All renewals are paid, and then the cloud lists the old expiries again, one of them so much later.
 fn renewed_and_not_shown(renew_before: &str, until: &str, later: SignedDuration) -> World {
     let mut world = active(json!({"renewal": {"mode": "Operator", "duration": 1, "renewBefore": renew_before}}));
     let before = world.instances.clone();
@@ -191,9 +190,7 @@ fn a_renewal_that_would_cost_more_than_it_was_priced_for_is_void() {
     order_renewal(&mut world);
     assert_eq!(world.orders[1].spec.terms.quantity, 1);
     set_count(&mut world, Some(3));
-    world.advance(SECOND * 2);
-    world.sweep();
-    world.advance(SECOND);
+    world.sweep_after(SECOND * 2);
     for _ in 0..4 {
         world.reconcile_order(1);
     }

@@ -33,7 +33,7 @@ fn a_pack_is_looked_at_again_when_its_renewal_is_due_or_the_look_at_the_cloud_ha
         decision(&world).wake_at.unwrap()
     };
     let stale_after = World::new(pack(json!({}))).timing.stale_after;
-    assert_eq!(again(stale_after * 2), due - stale_after, "the look is too old by then");
+    assert_eq!(again(stale_after * 2), due - stale_after, "the sweep is too old by then");
     assert_eq!(again(SECOND), due);
     assert_eq!(again(SignedDuration::ZERO), due + stale_after, "never now");
 }
@@ -44,7 +44,7 @@ fn a_sweep_is_wanted_only_by_what_waits_for_one() {
     world.run_rounds();
     assert!(!decision(&world).wants_sweep, "nothing is to be done");
     world.advance(world.timing.stale_after);
-    assert!(!decision(&world).wants_sweep, "nothing is to be done, however old the look");
+    assert!(!decision(&world).wants_sweep, "nothing is to be done, however old the sweep");
     world.edit_spec(|spec| spec.project = Some("cap-b".into()));
     assert!(decision(&world).wants_sweep, "what is to be moved was last seen long ago");
     world.sweep();

@@ -10,12 +10,10 @@ use serde_json::json;
 use crate::packs::active;
 use crate::world::{DAY, HOUR, MINUTE, NAME, NAMESPACE, Reply, SECOND, World, extend, pack, time};
 
+/// A pack that was bought and that is to be replaced six hours before it ends.
 fn replaced() -> World {
     let renewal = json!({"mode": "Operator", "duration": 3, "renewBefore": "6h", "strategy": "Replace"});
-    let mut world = World::new(pack(json!({"renewal": renewal})));
-    world.run_rounds();
-    assert_eq!(world.ready(), "True Active");
-    world
+    active(json!({"renewal": renewal}))
 }
 
 fn expiry(world: &World) -> Timestamp {
@@ -27,7 +25,7 @@ fn run_at(world: &mut World, moment: Timestamp) {
     world.run_rounds();
 }
 
-/// A world in which the pack is due to be replaced, and has been; with the expiry of what ends.
+/// The successor was bought, and the predecessor is still there; also when the predecessor ends.
 fn in_the_overlap(reply: Reply) -> (World, Timestamp) {
     let mut world = replaced();
     let ends = expiry(&world);
@@ -37,6 +35,7 @@ fn in_the_overlap(reply: Reply) -> (World, Timestamp) {
     (world, ends)
 }
 
+/// The ids of the second purchase.
 fn successors(world: &World) -> Vec<String> {
     world.charges[1].instances.clone()
 }
@@ -78,7 +77,7 @@ fn a_successor_delivered_in_part_is_not_followed_by_another_for_the_same_end() {
     assert_eq!(world.renewal_on_track(), "False PartiallyDelivered");
     run_at(&mut world, ends + HOUR);
     assert_eq!((world.bought(), world.ready().as_str()), (2, "False PartlyExpired"));
-    // What was delivered ends in its turn, and is replaced like any other.
+    // What was delivered is replaced in turn when it ends.
     let next = expiry(&world);
     assert!(next > ends + DAY);
     run_at(&mut world, next - HOUR * 6);
@@ -122,21 +121,14 @@ fn a_successor_whose_count_nobody_says_is_bought_once_and_not_called_incomplete(
 #[test]
 fn a_successor_that_is_not_needed_any_more_is_void() {
     let mut world = replaced();
-    let ends = expiry(&world);
-    world.advance_to(ends - HOUR * 6);
-    world.sweep();
-    world.advance(SECOND);
-    world.reconcile_pack();
+    world.order_renewal();
     assert_eq!(world.orders.len(), 2);
     let renewed = |instance: &mut Instance| extend(instance, DAY);
     world.instances.values_mut().take(2).for_each(renewed);
     world.run_rounds();
     assert_eq!((world.bought(), world.orders.len()), (2, 2), "two of three are not the pack");
     let mut world = replaced();
-    world.advance_to(ends - HOUR * 6);
-    world.sweep();
-    world.advance(SECOND);
-    world.reconcile_pack();
+    world.order_renewal();
     world.instances.values_mut().for_each(renewed);
     world.run_rounds();
     assert_eq!((world.bought(), world.orders.len()), (1, 2));
@@ -146,11 +138,7 @@ fn a_successor_that_is_not_needed_any_more_is_void() {
 #[test]
 fn a_successor_is_not_bought_on_a_look_that_misses_what_it_replaces() {
     let mut world = replaced();
-    let due = expiry(&world) - HOUR * 6;
-    world.advance_to(due);
-    world.sweep();
-    world.advance(SECOND);
-    world.reconcile_pack();
+    world.order_renewal();
     let all = std::mem::take(&mut world.instances);
     world.advance(SECOND * 2);
     world.sweep();
@@ -158,9 +146,7 @@ fn a_successor_is_not_bought_on_a_look_that_misses_what_it_replaces() {
     world.advance(SECOND * 2);
     world.sweep();
     world.reconcile_order(1);
-    let status = world.order_status(1);
-    let said = status.message.as_deref().unwrap_or_default();
-    assert_eq!((world.bought(), said), (1, "what it replaces is not listed by the cloud"));
+    assert_eq!((world.bought(), world.order_message(1)), (1, "what it replaces is not listed by the cloud"));
     world.instances = all;
     world.run_rounds();
     assert_eq!((world.bought(), world.orders.len()), (2, 2));
@@ -180,7 +166,7 @@ fn a_successor_that_was_paid_for_and_is_not_shown_is_not_bought_again() {
     world.run_rounds();
     assert_eq!((world.bought(), world.orders.len()), (2, 2));
 
-    // The order is taken away, and the successor shows: it is named, and no order is made that would be void.
+    // The order is deleted, and the successor is listed: the pack orders nothing, for the order would be void.
     world.orders.pop();
     world.deliver();
     world.run_rounds();
@@ -198,7 +184,7 @@ fn a_successor_that_was_refunded_in_the_console_asks_a_person_and_makes_no_order
     run_at(&mut world, ends - HOUR * 4);
     assert_eq!((world.bought(), world.orders.len()), (2, 2));
     assert_eq!(world.renewal_on_track(), "False Vanished");
-    // The way out that is printed.
+    // What the message tells a person to do.
     world.orders.remove(1);
     world.run_rounds();
     assert_eq!((world.bought(), world.orders.len(), world.renewal_on_track().as_str()), (3, 2, "True Scheduled"));
@@ -246,7 +232,7 @@ fn a_look_that_misses_a_part_of_a_successor_buys_nothing_although_an_older_insta
     world.instances = all;
     world.run_rounds();
     assert_eq!((world.bought(), world.renewal_on_track().as_str()), (2, "True Scheduled"));
-    // They were returned: the way out that is printed.
+    // They were returned, and a person does what the message says.
     for id in successors(&world) {
         world.instances.remove(&id);
     }
@@ -278,7 +264,7 @@ fn what_was_bought_for_an_earlier_object_of_the_name_bars_no_successor_of_this_o
     let due = expiry(&world) - DAY * 3;
     run_at(&mut world, due);
     assert_eq!(world.bought(), 2);
-    // Returned, and made anew for less time than the first one had left.
+    // Both are returned, and the pack is created again for less time than the first one had left.
     world.instances.clear();
     let renewal = json!({"mode": "Operator", "duration": 1, "renewBefore": "6h", "strategy": "Replace"});
     let mut again = pack(json!({"duration": 1, "renewal": renewal}));

@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 
 use crate::world::{SECOND, World, pack};
 
-/// A world, and all that was said in it.
+/// A world, and all that its pack and its orders have said.
 struct Diary {
     world: World,
     text: String,
-    /// What each object said last: its values by their paths.
+    /// The last status of each object: its values by their paths.
     known: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -113,9 +113,9 @@ fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
             into.insert(path.to_owned(), format!("{} {}: {}", text("status"), text("reason"), text("message")));
         }
         Value::Object(fields) => {
-            let told =
+            let kept =
                 fields.iter().filter(|(key, _)| !["lastObservedTime", "observedGeneration"].contains(&key.as_str()));
-            told.for_each(|(key, value)| flatten(&below(key), value, into));
+            kept.for_each(|(key, value)| flatten(&below(key), value, into));
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {

@@ -6,7 +6,7 @@ use carpack_core::observation::DealState;
 use serde_json::json;
 
 use crate::words::Diary;
-use crate::world::{HOUR, MINUTE, Reply, SECOND, World, pack};
+use crate::world::{DAY, HOUR, MINUTE, Reply, SECOND, World, extend, pack};
 
 fn annotate(world: &mut World, key: &str, word: &str) {
     world.orders[0].metadata.annotations.get_or_insert_default().insert(key.to_owned(), word.to_owned());
@@ -106,7 +106,7 @@ fn a_pack_in_one_instance_whose_expiry_the_cloud_no_longer_says() {
         world.instances.pop_last();
         world.instances.values_mut().next().unwrap().concurrencies = Some(3);
         let last = world.instances.values_mut().last().unwrap();
-        last.expiration = last.expiration.map(|at| at + HOUR * 24);
+        extend(last, DAY);
     });
     diary.run(3, MINUTE).then("the cloud no longer says when they expire", |world| {
         world.instances.values_mut().for_each(|instance| instance.expiration = None);

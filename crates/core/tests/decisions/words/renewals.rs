@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::words::Diary;
 use crate::world::{HOUR, MINUTE, Reply, World};
 
-/// A pack of one that is about to be renewed: what the cloud does with that.
+/// A pack of one instance that is about to be renewed or replaced; the cloud answers like this. The diary begins here.
 fn renewed(strategy: &str, replies: Vec<Reply>) -> Diary {
     let mut diary = Diary::new(json!({
         "quantity": 1, "renewal": {"mode": "Operator", "strategy": strategy, "duration": 3, "renewBefore": "6h"}}));

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use super::edits::{Edit, put_back, write};
 use crate::world::HOUR;
 
-/// What a whole run has written into specs that was not there already.
+/// How many edits a whole run has made that changed something.
 #[derive(Debug, Default)]
 pub struct Written {
     pub lives: u32,
-    /// Each by itself, on what was applied first: what the API server takes, and what it refuses.
+    /// What the API server accepts, and what it refuses, of each edit when it is the only one.
     pub valid: u32,
     pub invalid: u32,
     pub rolled_back: u32,
@@ -32,8 +32,8 @@ impl Written {
     }
 }
 
-/// What the API server says of a spec that replaces the first one, which is Daily and has no purchaseWindow: the rules of
-/// `crates/api/src/pack.rs`, whose CEL runs nowhere here.
+/// True when the API server accepts a spec in place of the first one, which is Daily and has no `purchaseWindow`. These are
+/// the rules of `crates/api/src/pack.rs` once more: no API server runs here, so nothing evaluates the CEL.
 fn is_accepted(spec: &ConcurrencyPackSpec, first: &ConcurrencyPackSpec) -> bool {
     let is_text = |text: &str, most: usize| (1..=most).contains(&text.chars().count());
     let is_number = |text: &str, most: usize| is_text(text, most) && text.bytes().all(|b| b.is_ascii_digit());

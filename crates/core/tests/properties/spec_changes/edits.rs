@@ -12,7 +12,7 @@ use crate::world::World;
 /// A moment in a spec.
 #[derive(Debug, Clone, Copy)]
 pub enum Moment {
-    /// So many minutes from when it is written.
+    /// So many minutes after the edit.
     In(i64),
     /// The first moment that can be written.
     First,
@@ -30,7 +30,7 @@ impl Moment {
     }
 }
 
-/// What the API server lets nobody change.
+/// A field that the API server lets nobody change.
 #[derive(Debug, Clone, Copy)]
 pub enum Immutable {
     Quantity(i32),
@@ -58,9 +58,9 @@ pub enum Edit {
     Mode(Mode),
     Adopt,
     Immutable(Immutable),
-    /// What cannot be changed is again what was applied first.
+    /// The immutable fields are again what was applied first.
     PutBack,
-    /// Back to what was applied first.
+    /// All fields are again what was applied first.
     RollBack,
 }
 
@@ -167,7 +167,7 @@ pub fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// Writes an edit into the spec; true when the spec is another one then.
+/// Writes an edit into the spec. Returns true when this has changed the spec.
 pub fn apply(world: &mut World, edit: &Edit, first: &ConcurrencyPackSpec) -> bool {
     let (now, before) = (world.now, world.pack.as_ref().unwrap().spec.clone());
     world.edit_spec(|spec| write(edit, spec, first, now));

@@ -26,8 +26,8 @@ use crate::world::{MINUTE, NAME, World, pack};
 
 /// Each case is the life of one pack with at most so many edits of its spec.
 const MOST_EDITS: usize = 80;
-const LIVES: u32 = 60;
-/// So many edits a life change something, on average, and so many of each kind.
+const LIVES: u32 = 40;
+/// At least so many edits a life change something, on average, and so many of each kind.
 const EDITS_PER_LIFE: u32 = 27;
 const EDITS_OF_EACH_KIND_PER_LIFE: u32 = 2;
 
@@ -61,12 +61,12 @@ fn check_charges(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A person does what the conditions ask for; false when they ask for nothing that can be done.
+/// A person does what the conditions ask for. Returns false when they ask for nothing.
 fn do_what_is_asked(world: &mut World) -> bool {
     let conditions = world.status().conditions.iter();
-    let words: Vec<String> =
+    let messages: Vec<String> =
         conditions.filter(|c| c.type_ == "Stalled" || c.type_ == "Reconciling").map(|c| c.message.clone()).collect();
-    let asked = |wanted: String| words.iter().any(|message| message.contains(&wanted));
+    let asked = |wanted: String| messages.iter().any(|message| message.contains(&wanted));
     let name = |order: &PackOrder| order.metadata.name.clone().unwrap();
     if let Some(order) = world.orders.iter_mut().find(|o| asked(format!("kubectl annotate packorder {} ", name(o)))) {
         let asked =
@@ -84,15 +84,14 @@ fn do_what_is_asked(world: &mut World) -> bool {
     world.orders.len() < before
 }
 
-/// What ends only with a new object, by design, and says so: also when a part has expired because it was not to be renewed
-/// for so long.
+/// True when only a new object helps, and the conditions say so: the pack has ended, or a part of it has expired.
 fn is_over(world: &World) -> bool {
     let ways_out = ["run kubectl delete concurrencypack concert -n events", "create another pack for what is missing"];
     let conditions = world.pack.iter().filter_map(|pack| pack.status.as_ref()).flat_map(|status| &status.conditions);
     conditions.into_iter().any(|c| c.type_ == "Ended" || ways_out.iter().any(|way_out| c.message.contains(way_out)))
 }
 
-/// A decision on its own result: no effect, the same status, nothing said.
+/// A decision on its own result has no effect, no events, and the same status.
 fn check_that_nothing_is_left_to_do(world: &World) -> Result<(), TestCaseError> {
     let mut pack = world.pack.clone().unwrap();
     for _ in 0..2 {
@@ -134,7 +133,7 @@ fn live_with_changes(changes: &[(Edit, Meanwhile)], written: &RefCell<Written>) 
     Ok(world)
 }
 
-/// The outages end, and time passes until nothing is left to wait for.
+/// An hour in which everything is delivered and nothing fails.
 fn calm_down(world: &mut World) {
     for _ in 0..12 {
         world.advance(MINUTE * 5);
@@ -145,7 +144,7 @@ fn calm_down(world: &mut World) {
     world.run_rounds();
 }
 
-/// It does not only look well: it is renewed when its time has come.
+/// The pack is not only Ready: it is renewed when its renewal is due.
 fn check_that_it_is_renewed(world: &mut World) -> Result<(), TestCaseError> {
     let due = world.status().next_renewal_time.as_ref().unwrap().0;
     let before = world.charges.len();
@@ -157,8 +156,7 @@ fn check_that_it_is_renewed(world: &mut World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// True when a purchase of this very object was made while its spec asked for less than now: nothing is bought to make up
-/// for it.
+/// True when this object was bought while its spec declared a smaller quantity than now. The difference is never bought.
 fn was_bought_with_less(world: &World) -> bool {
     let pack = world.pack.as_ref().unwrap();
     let uid = pack.metadata.uid.as_ref();
@@ -168,12 +166,12 @@ fn was_bought_with_less(world: &World) -> bool {
     })
 }
 
-/// What there is of it works, or the way out is named.
+/// True when the pack is usable as far as it was bought, or the conditions say what a person can do.
 fn is_told(world: &World) -> bool {
     is_over(world) || matches!(world.ready().as_str(), "True Active" | "False PartiallyDelivered")
 }
 
-/// What is there is renewed, or else runs out because a successor was bought for it; and the status says how it stands.
+/// What was bought is renewed, or it expires because a successor was bought for it; the status says so.
 fn check_that_a_smaller_purchase_is_told(world: &mut World) -> Result<(), TestCaseError> {
     prop_assert!(is_told(world), "bought with less, and not told: {:#?}", world.status());
     let due = world.status().next_renewal_time.as_ref().unwrap().0;
@@ -192,7 +190,7 @@ fn check_that_a_smaller_purchase_is_told(world: &mut World) -> Result<(), TestCa
     Ok(())
 }
 
-/// What is left of it is returned in the console, the object deleted, and another one of its name and spec applied.
+/// A person returns what is left in the console, deletes the object, and applies its manifest again.
 fn create_again(world: &mut World) {
     world.instances.clear();
     let old = world.pack.take().unwrap();
@@ -212,10 +210,10 @@ fn after_any_changes_of_the_spec_the_first_one_works_again() {
     let written = RefCell::new(Written::default());
     proptest!(cases(LIVES), |(changes in changes())| {
         let mut world = live_with_changes(&changes, &written)?;
-        // The cloud is well again, and the quarantine of what is unknown passes.
+        // The cloud answers again, and the quarantine passes.
         world.replies.clear();
         calm_down(&mut world);
-        // A line in doubt at a time, and then the order itself.
+        // A person is asked about one line at a time, and then about the order.
         for _ in 0..12 {
             if is_over(&world) || !do_what_is_asked(&mut world) {
                 break;
@@ -235,7 +233,7 @@ fn after_any_changes_of_the_spec_the_first_one_works_again() {
         }
     });
     let written = written.into_inner();
-    // With fewer lives the average says little.
+    // `PROPTEST_CASES` may have asked for fewer lives: then the average says little.
     if written.lives >= LIVES {
         let kinds = [written.valid, written.invalid, written.rolled_back];
         assert!(kinds.iter().sum::<u32>() >= EDITS_PER_LIFE * written.lives, "{written:?}");

@@ -8,13 +8,13 @@ mod sweep;
 use serde_json::Value;
 
 use crate::orders::ordered;
-use crate::world::{World, pack};
+use crate::world::{SECOND, World, pack};
 
 /// The first purchase is ordered and not sent; the last sweep is newer than the order.
 pub fn purchase_to_send(spec: Value) -> World {
     let mut world = ordered(spec);
     world.reconcile_order(0);
-    world.sweep_anew();
+    world.sweep_after(SECOND);
     world
 }
 
@@ -25,6 +25,6 @@ fn renewal_to_send(spec: Value) -> World {
     world.order_renewal();
     assert_eq!(world.orders.len(), 2, "{:?}", world.status().next);
     world.reconcile_order(1);
-    world.sweep_anew();
+    world.sweep_after(SECOND);
     world
 }

@@ -15,7 +15,7 @@ fn a_first_purchase_is_not_sent_while_anything_alive_carries_the_packs_hash() {
     let mut world = purchase_to_send(json!({}));
     let mut other = World::new(pack(json!({})));
     other.run_rounds();
-    // Bought by an order that somebody took away: under another number of the same lineage.
+    // Bought by an order that somebody has deleted: the same hash under another number.
     world.instances = other.instances.clone();
     for instance in world.instances.values_mut() {
         let name = instance.name.clone().unwrap();
@@ -24,7 +24,7 @@ fn a_first_purchase_is_not_sent_while_anything_alive_carries_the_packs_hash() {
     }
     world.sweep();
     world.run_last_order();
-    assert_eq!((world.bought(), world.line_state(world.last_order())), (0, (LineState::Pending, 0)));
+    assert_eq!((world.bought(), world.last_line_state()), (0, (LineState::Pending, 0)));
     world.advance(DAY * 4);
     world.sweep();
     world.run_last_order();
@@ -40,7 +40,7 @@ fn nothing_is_bought_under_a_name_that_is_taken_meanwhile() {
     world.sweep();
     world.run_last_order();
     assert_eq!(world.bought(), 0);
-    // By its very name nothing could be told from it, also when it has expired.
+    // Nobody could tell the new instances from these, even when these have expired.
     world.advance(DAY * 4);
     world.sweep();
     world.run_last_order();
@@ -56,7 +56,7 @@ fn a_pack_that_has_been_bought_is_not_bought_by_an_order_that_was_put_back() {
     world.instances.clear();
     world.sweep();
     world.run_last_order();
-    assert_eq!((world.bought(), world.line_state(world.last_order())), (1, (LineState::Void, 0)));
+    assert_eq!((world.bought(), world.last_line_state()), (1, (LineState::Void, 0)));
 }
 
 #[test]
@@ -65,26 +65,22 @@ fn a_closed_window_and_a_deleted_pack_end_an_order_that_was_not_sent() {
     closed
         .edit_spec(|spec| spec.purchase_window.as_mut().unwrap().not_after = Some(Time(time("2026-12-01T00:00:01Z"))));
     closed.run_last_order();
-    assert_eq!((closed.bought(), closed.line_state(closed.last_order()).0), (0, LineState::Rejected));
+    assert_eq!((closed.bought(), closed.last_line_state().0), (0, LineState::Rejected));
     let mut passed = purchase_to_send(json!({"purchaseWindow": {"notAfter": "2026-12-09T00:00:00Z"}}));
     passed.advance(DAY * 9);
     passed.edit_spec(|spec| spec.purchase_window = None);
     passed.sweep();
     passed.advance(SECOND);
     passed.run_last_order();
-    assert_eq!(
-        (passed.bought(), passed.line_state(passed.last_order()).0),
-        (0, LineState::Rejected),
-        "the order's own deadline"
-    );
+    assert_eq!((passed.bought(), passed.last_line_state().0), (0, LineState::Rejected), "the order's own deadline");
     let mut deleted = purchase_to_send(json!({}));
     deleted.delete_pack();
     deleted.run_last_order();
-    assert_eq!((deleted.bought(), deleted.line_state(deleted.last_order()).0), (0, LineState::Void));
+    assert_eq!((deleted.bought(), deleted.last_line_state().0), (0, LineState::Void));
     let mut gone = purchase_to_send(json!({}));
     gone.pack.as_mut().unwrap().metadata.uid = Some("another".into());
     gone.run_last_order();
-    assert_eq!((gone.bought(), gone.line_state(gone.last_order()).0), (0, LineState::Void));
+    assert_eq!((gone.bought(), gone.last_line_state().0), (0, LineState::Void));
 }
 
 #[test]
@@ -106,10 +102,8 @@ fn a_purchase_waits_for_a_window_that_was_moved_since_it_was_ordered() {
     let opens = json!({"notBefore": "2026-12-02T00:00:00Z"});
     world.edit_spec(|spec| spec.purchase_window = serde_json::from_value(opens).unwrap());
     world.run_last_order();
-    assert_eq!((world.bought(), world.line_state(world.last_order())), (0, (LineState::Pending, 0)));
-    world.advance(DAY);
-    world.sweep();
-    world.advance(SECOND);
+    assert_eq!((world.bought(), world.last_line_state()), (0, (LineState::Pending, 0)));
+    world.sweep_after(DAY);
     world.run_last_order_with_new_sweep();
     assert_eq!(world.bought(), 1);
 }
@@ -125,7 +119,7 @@ fn a_purchase_waits_while_its_project_cannot_take_it_any_more(#[case] reason: &s
     world.sweep();
     world.advance(SECOND);
     world.run_last_order();
-    assert_eq!((world.bought(), world.line_state(world.last_order())), (0, (LineState::Pending, 0)));
+    assert_eq!((world.bought(), world.last_line_state()), (0, (LineState::Pending, 0)));
     world.reconcile_pack();
     assert_eq!(world.reason("Purchased"), reason);
     (world.account, world.projects) = (account, projects);
@@ -143,5 +137,5 @@ fn a_successor_is_void_when_the_lineage_lasts_longer_meanwhile() {
     }
     world.sweep();
     world.run_last_order();
-    assert_eq!((world.bought(), world.line_state(world.last_order())), (1, (LineState::Void, 0)));
+    assert_eq!((world.bought(), world.last_line_state()), (1, (LineState::Void, 0)));
 }

@@ -20,7 +20,7 @@ fn a_renewal_is_void_when_it_was_declared_otherwise_since() {
         let mut world = renewal_to_send(json!({}));
         world.edit_spec(change);
         world.run_last_order();
-        assert_eq!((world.renewed(), world.line_state(world.last_order())), (0, (LineState::Void, 0)));
+        assert_eq!((world.renewed(), world.last_line_state()), (0, (LineState::Void, 0)));
         world.run_rounds();
         assert_eq!(world.orders.len(), 3, "it is ordered anew, as declared");
     }
@@ -31,11 +31,11 @@ fn a_renewal_that_is_no_longer_declared_is_void() {
     let mut changed = renewal_to_send(json!({}));
     changed.edit_spec(|spec| spec.renewal.mode = RenewalMode::None);
     changed.run_last_order();
-    assert_eq!((changed.renewed(), changed.line_state(changed.last_order()).0), (0, LineState::Void));
+    assert_eq!((changed.renewed(), changed.last_line_state().0), (0, LineState::Void));
     let mut ended = renewal_to_send(json!({}));
     ended.edit_spec(|spec| spec.renewal.until = Some(Time(time("2026-12-02T00:00:00Z"))));
     ended.run_last_order();
-    assert_eq!((ended.renewed(), ended.line_state(ended.last_order()).0), (0, LineState::Void));
+    assert_eq!((ended.renewed(), ended.last_line_state().0), (0, LineState::Void));
 }
 
 #[rstest]
@@ -56,7 +56,7 @@ fn a_renewal_is_void_when_what_it_renews_lasts_until_the_end_of_renewal_after_al
     }
     world.sweep();
     world.run_last_order();
-    assert_eq!((world.renewed(), world.bought(), world.line_state(world.last_order())), (0, 1, (LineState::Void, 0)));
+    assert_eq!((world.renewed(), world.bought(), world.last_line_state()), (0, 1, (LineState::Void, 0)));
     world.run_rounds();
     assert_eq!(world.orders.len(), 2, "it is not ordered again");
     assert_eq!(world.reason("RenewalOnTrack"), "EndsAsPlanned");
@@ -72,7 +72,7 @@ fn a_renewal_whose_expiry_has_moved_is_void(#[case] moved: usize) {
     }
     world.sweep();
     world.run_last_order();
-    assert_eq!((world.renewed(), world.line_state(world.last_order())), (3 - moved, (LineState::Void, 0)));
+    assert_eq!((world.renewed(), world.last_line_state()), (3 - moved, (LineState::Void, 0)));
 }
 
 #[rstest]
@@ -87,8 +87,7 @@ fn what_is_due_is_renewed_once_although_another_list_dates_its_expiry_a_little_o
     let mut world =
         renewal_to_send(json!({"renewal": {"mode": "Operator", "renewBefore": "6h", "strategy": strategy}}));
     for instance in world.instances.values_mut() {
-        let by = SignedDuration::from_mins(minutes);
-        extend(instance, by);
+        extend(instance, SignedDuration::from_mins(minutes));
     }
     world.sweep();
     world.run_last_order();
@@ -106,7 +105,7 @@ fn a_renewal_is_void_when_what_outlasts_its_instance_carries_the_whole_pack_mean
     world.instances.extend(others.into_iter().map(|other| (other.id.clone(), other)));
     world.sweep();
     world.run_last_order();
-    assert_eq!((world.renewed(), world.line_state(world.last_order())), (0, (LineState::Void, 0)));
+    assert_eq!((world.renewed(), world.last_line_state()), (0, (LineState::Void, 0)));
 }
 
 #[test]
@@ -120,26 +119,18 @@ fn a_renewal_that_another_order_has_paid_for_is_void() {
         status.lines[0].state = state;
         world.orders.insert(1, other);
         world.run_last_order();
-        assert_eq!(
-            world
-                .charges
-                .iter()
-                .filter(|c| c.instances == [world.orders[2].spec.lines[0].instance_id.clone().unwrap()])
-                .count(),
-            renewed
-        );
-        assert_eq!(world.line_state(world.last_order()).0 == LineState::Void, renewed == 0);
+        let instance = world.orders[2].spec.lines[0].instance_id.clone().unwrap();
+        assert_eq!(world.charges.iter().filter(|charge| charge.instances == [instance.clone()]).count(), renewed);
+        assert_eq!(world.last_line_state().0 == LineState::Void, renewed == 0);
     }
 }
 
 #[test]
 fn what_has_expired_meanwhile_is_not_renewed() {
     let mut world = renewal_to_send(json!({}));
-    world.advance(HOUR * 7);
-    world.sweep();
-    world.advance(SECOND);
+    world.sweep_after(HOUR * 7);
     world.run_last_order();
-    assert_eq!((world.renewed(), world.line_state(world.last_order())), (0, (LineState::Rejected, 0)));
+    assert_eq!((world.renewed(), world.last_line_state()), (0, (LineState::Rejected, 0)));
 }
 
 #[test]
@@ -151,7 +142,7 @@ fn an_instance_that_is_isolated_or_past_its_own_expiry_is_not_renewed_while_othe
     isolated.sweep();
     isolated.advance(SECOND);
     isolated.run_last_order();
-    assert_eq!((isolated.renewed(), isolated.line_state(isolated.last_order())), (2, (LineState::Rejected, 0)));
+    assert_eq!((isolated.renewed(), isolated.last_line_state()), (2, (LineState::Rejected, 0)));
 
     let mut expired = renewal_to_send(json!({}));
     let id = first(&expired);
@@ -161,7 +152,7 @@ fn an_instance_that_is_isolated_or_past_its_own_expiry_is_not_renewed_while_othe
     expired.sweep();
     expired.advance(SECOND);
     expired.run_last_order();
-    assert_eq!((expired.renewed(), expired.line_state(expired.last_order())), (2, (LineState::Rejected, 0)));
+    assert_eq!((expired.renewed(), expired.last_line_state()), (2, (LineState::Rejected, 0)));
 }
 
 #[test]
@@ -175,8 +166,8 @@ fn nothing_is_renewed_by_us_while_the_clouds_own_renewal_is_on_or_unseen() {
         }
         world.sweep();
         world.run_last_order();
-        assert_eq!((world.renewed(), world.line_state(world.last_order())), (0, (LineState::Pending, 0)), "{flag:?}");
-        // Neither does the pack order anything while it is so.
+        assert_eq!((world.renewed(), world.last_line_state()), (0, (LineState::Pending, 0)), "{flag:?}");
+        // The pack orders nothing either.
         world.orders.truncate(1);
         world.reconcile_pack();
         assert_eq!(world.orders.len(), 1, "{flag:?}");

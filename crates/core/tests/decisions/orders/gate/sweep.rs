@@ -31,7 +31,7 @@ fn nothing_is_sent_on_the_word_of_a_stale_sweep() {
 
 #[test]
 fn a_look_counts_from_the_moment_after_the_order_until_it_is_stale() {
-    // When a look began, and how old it is when the order is about to be sent.
+    // Whether the order is sent on a sweep that began so long after it and that is so old.
     let sent = |after_the_order: SignedDuration, age: SignedDuration| {
         let mut world = purchase_to_send(json!({}));
         let made = world.orders[0].spec.decision_time.clone();
@@ -43,7 +43,7 @@ fn a_look_counts_from_the_moment_after_the_order_until_it_is_stale() {
     };
     let (second, stale) = (SECOND, World::new(pack(json!({}))).timing.stale_after);
     assert!(sent(second, second));
-    assert!(!sent(SignedDuration::ZERO, second), "it began together with the order");
+    assert!(!sent(SignedDuration::ZERO, second), "the sweep began together with the order");
     assert!(sent(second, stale - second));
     assert!(!sent(second, stale), "it is too old");
 }
@@ -53,14 +53,12 @@ fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
     let mut world = renewal_to_send(json!({"mode": "Automatic"}));
     world.installation_mode = Mode::ApprovalRequired;
     world.run_last_order();
-    // The last look was a moment ago; since then somebody has renewed the second instance in the console.
+    // Since the last sweep, somebody has renewed the second instance in the console.
     let second = world.instances.values_mut().nth(1).unwrap();
     extend(second, DAY);
     let last = world.last_order();
     world.approve(last, "ThisOrder");
-    for _ in 0..12 {
-        world.reconcile_order(last);
-    }
+    world.run_last_order();
     assert_eq!(world.renewed(), 0);
     world.advance(SECOND);
     world.sweep();
@@ -70,7 +68,7 @@ fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
     assert_eq!(world.renewed(), 2);
 }
 
-/// What is known to the second is no proof of what came first within it.
+/// The API server stores whole seconds: within one second nobody knows what came first.
 #[test]
 fn a_look_that_began_in_the_second_of_the_last_call_is_not_newer_than_it() {
     let mut world = renewal_to_send(json!({}));
