@@ -86,5 +86,5 @@ fn falls_short(view: &View<'_>, usable: i32) -> Verdict {
             (Reason::PartiallyDelivered, "paid, not delivered in full, and never bought again: ask the cloud's support")
         }
     };
-    return verdict(READY, Some(false), reason, format!("{usable} of {wanted} concurrencies are usable: {why}"));
+    verdict(READY, Some(false), reason, format!("{usable} of {wanted} concurrencies are usable: {why}"))
 }

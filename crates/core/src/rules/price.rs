@@ -34,7 +34,7 @@ pub fn quote(account: &Account, pack: &ConcurrencyPackSpec, quantity: i32, durat
 }
 
 /// The price of one concurrency for one day or month; none when the price list has no entry that fits.
-fn unit_price(account: &Account, region: &str, scale: &str, mode: BillingMode) -> Option<Amount> {
+pub fn unit_price(account: &Account, region: &str, scale: &str, mode: BillingMode) -> Option<Amount> {
     let fits = |pattern: &str, value: &str| pattern == "*" || pattern == value;
     let prices = &account.spec.price_list.prices;
     let fitting =
