@@ -1,4 +1,5 @@
-//! The documents say what the code does: every reason is explained, every test they name exists, no link is dead.
+//! The documents say what the code does: every test and every file that they name exists, no link is dead, and tables and the
+//! first screen of the README stay readable.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -6,24 +7,12 @@ use std::path::{Path, PathBuf};
 
 use carpack_testkit::workspace_root;
 
-/// Words in PascalCase that are no reasons: values of a person's annotation, error codes of the cloud.
-const NO_REASONS: [&str; 4] = ["NotExecuted", "Executed", "OperationDenied", "UnauthorizedOperation"];
-
-#[test]
-fn every_reason_is_explained() {
-    let page = read(&workspace_root().join("docs/life-of-a-pack.md"));
-    let mut missing = BTreeSet::new();
-    for folder in ["crates/core/src/pack", "crates/core/src/order"] {
-        for file in files(&workspace_root().join(folder), "rs") {
-            let words = quoted(&read(&file));
-            missing.extend(words.into_iter().filter(|word| is_reason(word) && !page.contains(&format!("`{word}`"))));
-        }
-    }
-    let sweep = quoted(&read(&workspace_root().join("src/sweep.rs")));
-    missing.extend(sweep.into_iter().filter(|word| is_reason(word) && !word.starts_with("Describe")));
-    missing.retain(|word| !page.contains(&format!("`{word}`")));
-    assert!(missing.is_empty(), "not in docs/life-of-a-pack.md: {missing:?}");
-}
+/// README's promise and the state it is in stand within so many lines: one screen.
+const SCREEN: usize = 40;
+/// More characters than this in a cell of a table cannot be read.
+const LONGEST_CELL: usize = 200;
+/// What ends so names a file: by its path from the root, or by its name alone.
+const ENDINGS: [&str; 5] = ["rs", "toml", "md", "yaml", "txt"];
 
 #[test]
 fn every_test_that_the_rules_of_money_name_exists() {
@@ -63,6 +52,59 @@ fn every_link_between_the_documents_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
+#[test]
+fn every_file_that_the_documents_and_the_seeded_faults_name_exists() {
+    let root = workspace_root();
+    let mut names = BTreeSet::new();
+    for page in ["docs/money.md", "docs/safety.md", "docs/findings.md", "CONTRIBUTING.md"] {
+        names.extend(paths(&root, &read(&root.join(page))).into_iter().map(|path| (page, path)));
+    }
+    let faults = "tests/mutants/mutants.toml";
+    let toml = read(&root.join(faults));
+    let changed = toml.lines().filter_map(|line| line.strip_prefix("file = \"")?.strip_suffix('"'));
+    names.extend(changed.map(|path| (faults, path.to_owned())));
+    assert!(names.len() > 40, "{names:?}");
+    let mut known = BTreeSet::new();
+    for folder in ["crates", "src", "tests", "docs", "charts", "examples"] {
+        let found = ENDINGS.iter().flat_map(|ending| files(&root.join(folder), ending));
+        known.extend(found.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())));
+    }
+    let exists = |path: &str| root.join(path).exists() || known.contains(path);
+    let missing: Vec<_> = names.iter().filter(|(_, path)| !exists(path)).collect();
+    assert!(missing.is_empty(), "named, and no file: {missing:#?}");
+}
+
+#[test]
+fn no_cell_of_a_table_is_too_long_to_be_read() {
+    let root = workspace_root();
+    // docs/api.md is generated: its cells are as long as the docs of the fields.
+    let mut pages: Vec<_> =
+        files(&root.join("docs"), "md").into_iter().filter(|page| !page.ends_with("api.md")).collect();
+    pages.push(root.join("README.md"));
+    let mut long = Vec::new();
+    for page in &pages {
+        for row in read(page).lines().map(str::trim).filter(|line| line.starts_with('|')) {
+            let cells = row.split('|').map(str::trim).filter(|cell| cell.chars().count() > LONGEST_CELL);
+            long.extend(cells.map(|cell| format!("{}: {cell}", page.display())));
+        }
+    }
+    assert!(long.is_empty(), "over {LONGEST_CELL} characters: {long:#?}");
+}
+
+#[test]
+fn the_promise_and_the_state_of_the_project_stand_on_the_first_screen_of_the_readme() {
+    let page = read(&workspace_root().join("README.md"));
+    let line = |heading: &str| {
+        let found = page.lines().position(|line| line == heading);
+        found.unwrap_or_else(|| panic!("README.md has no heading {heading:?}"))
+    };
+    let state = line("## The state it is in");
+    assert!(line("## What it promises") < state);
+    let end = page.lines().skip(state.saturating_add(1)).position(|line| line.starts_with("## ")).unwrap();
+    assert!(state.saturating_add(end) < SCREEN, "the state ends in line {}", state.saturating_add(end));
+    assert!(page.lines().take(SCREEN).any(|line| line.contains("**Not proven: the real cloud.**")));
+}
+
 /// The anchors that headings get.
 fn anchors(page: &str) -> BTreeSet<String> {
     let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
@@ -75,16 +117,19 @@ fn without_code(page: &str) -> String {
     page.split('`').step_by(2).collect()
 }
 
-/// Texts between double quotes, before the tests of a file begin.
-fn quoted(code: &str) -> BTreeSet<String> {
-    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).map(str::to_owned).collect()
-}
-
-fn is_reason(word: &str) -> bool {
-    let pascal = word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(|c| c.is_ascii_alphanumeric());
-    pascal && word.chars().any(|c| c.is_ascii_lowercase()) && !NO_REASONS.contains(&word)
+/// What a page names between backticks that begins with a folder of the root, or is a file.
+fn paths(root: &Path, page: &str) -> BTreeSet<String> {
+    let prose: String = page.split("```").step_by(2).collect();
+    let spans: Vec<String> =
+        prose.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let words = spans.iter().flat_map(|span| span.split_whitespace()).map(|word| word.trim_end_matches('/'));
+    let is_path = |word: &&str| {
+        let folder = word.split_once('/').is_some_and(|(first, _)| root.join(first).is_dir());
+        let file = Path::new(word).extension().is_some_and(|e| ENDINGS.iter().any(|ending| e == *ending));
+        word.chars().all(plain) && (folder || file)
+    };
+    words.filter(is_path).map(str::to_owned).collect()
 }
 
 /// The files of a folder and of the folders in it.
