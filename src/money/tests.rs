@@ -1,5 +1,6 @@
 //! The spender before an API server and a cloud that do what is most inconvenient, and write down what was asked of them.
 
+#[path = "../testing/server.rs"]
 mod server;
 
 use carpack_api::pack::Adopt;
