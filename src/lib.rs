@@ -1,59 +1,21 @@
-//! carpack: a Kubernetes operator that buys and renews concurrency packs. The way in: [`cli`], then [`run`], then
-//! [`wiring`]; one file for each controller ([`packs`], [`orders`], [`accounts`]); money leaves through [`spender`].
+//! carpack: a Kubernetes operator that buys and renews concurrency packs.
 //!
-//! A library so that the simulations (`crates/chaos`) run this very code; its interface is for them alone, and may change
-//! with every version.
+//! [`run`] puts the operator together ([`wiring`]) and runs it. [`controllers`] decide about objects and carry out what was
+//! decided; [`money`] makes the paid calls, and nothing else does; [`operator`] is what these two share. [`account`] observes
+//! the cloud and changes what is free of charge. [`runtime`] is what everything stands on: clock, tasks, lease, API server.
+//! [`http`] serves health and metrics; [`generate`] writes the generated files of the repository.
+//!
+//! This is a library only so that the simulations (`crates/chaos`) run the same code. Its interface may change at any time.
 
-#[path = "controllers/accounts.rs"]
-pub mod accounts;
-#[path = "account/changes.rs"]
-pub mod changes;
+pub mod account;
 pub mod cli;
-#[path = "runtime/clock.rs"]
-pub mod clock;
-#[path = "controllers/queueing.rs"]
 pub mod controllers;
-#[path = "generate/crds.rs"]
-mod crds;
-#[path = "runtime/error.rs"]
-pub mod error;
-#[path = "runtime/events.rs"]
-pub mod events;
-#[path = "http/server.rs"]
-mod http;
-#[path = "account/inventory.rs"]
-pub mod inventory;
-#[path = "runtime/kubernetes.rs"]
-pub mod kubernetes;
-#[path = "runtime/lease.rs"]
-pub mod lease;
-#[path = "account/merge.rs"]
-pub mod merge;
-#[path = "runtime/metrics.rs"]
-pub mod metrics;
-#[path = "operator/mod.rs"]
+pub mod generate;
+pub mod http;
+pub mod money;
 pub mod operator;
-#[path = "controllers/orders.rs"]
-pub mod orders;
-#[path = "controllers/packs.rs"]
-pub mod packs;
-#[path = "runtime/rehearsal.rs"]
-mod rehearsal;
-#[path = "money/request.rs"]
-pub mod request;
-mod run;
-#[path = "runtime/signals.rs"]
-mod signals;
-#[path = "money/payment.rs"]
-pub mod spender;
-#[path = "account/connection.rs"]
-pub mod sweep;
-#[path = "runtime/tasks.rs"]
-pub mod tasks;
-#[path = "runtime/telemetry.rs"]
-mod telemetry;
-#[path = "controllers/unreadable.rs"]
-mod unreadable;
-#[path = "runtime/watches.rs"]
-pub mod watches;
+pub mod run;
+pub mod runtime;
+#[cfg(test)]
+mod testing;
 pub mod wiring;

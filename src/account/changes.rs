@@ -1,4 +1,4 @@
-//! Changes in the cloud that cost nothing, and what this process remembers of them.
+//! Changes in the cloud that are free of charge, and what this process remembers of them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,24 +8,26 @@ use carpack_api::account::ApiChannel;
 use carpack_cloud::port::{Deadline, Product, RenewFlag};
 use carpack_cloud::{CallError, Category, Cloud};
 use carpack_core::pack::{Change, ChangeFailure};
-use carpack_core::time::plus;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::runtime::clock::on_the_wall;
+
+/// The longest wait before a refused change is tried again.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
-/// What this process did for one pack.
+/// What this process has changed for one pack.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    /// When it last changed something in the cloud: an older sweep proves nothing.
+    /// When it last changed something in the cloud. A sweep that began before proves nothing.
     pub last_change: Option<Timestamp>,
-    /// The changes that were refused, each until it succeeds or has not been tried for long.
+    /// The refused changes. Each is kept until it succeeds, or has not been tried for an hour.
     pub failures: Vec<ChangeFailure>,
 }
 
-/// What this process did, by the pack's UID. It need not survive a restart: a new process waits for a sweep of its own.
+/// What this process has changed, by the UID of the pack. It need not survive a restart: a new process waits for its own sweep.
 ///
-/// It is kept by the monotonic clock: a wall clock that was wrong for a while must not make a pack wait for as long.
+/// Moments are kept by the monotonic clock. A wall clock that was wrong for an hour must not make a pack wait for an hour.
 #[derive(Debug, Default)]
 pub struct Memories(Mutex<HashMap<String, Kept>>);
 
@@ -45,7 +47,7 @@ struct Failure {
 }
 
 impl Memories {
-    /// What was done for this pack, in the time of a clock that shows `now`.
+    /// What was changed for this pack, in the time of a wall clock that shows `now`.
     pub fn of(&self, uid: &str, now: Timestamp) -> Memory {
         let memories = self.lock();
         let Some(kept) = memories.get(uid) else { return Memory::default() };
@@ -67,19 +69,19 @@ impl Memories {
         self.lock().remove(uid);
     }
 
-    /// Notes how a change ended. Whatever the answer, something may have changed. A refused one is tried again after
-    /// `first_wait`; what is about the change itself, and not about the cloud's state, waits twice as long each time.
+    /// Notes how a change ended. Whatever the answer was, something may have changed in the cloud. A refused change is tried
+    /// again after `first_wait`. When the refusal is about the change itself, the wait doubles each time.
     pub fn note(&self, uid: &str, change: Change, error: Option<&CallError>, first_wait: Duration) {
         let now = Instant::now();
         let mut memories = self.lock();
         let kept = memories.entry(uid.to_owned()).or_default();
         kept.last_change = Some(now);
         let before = kept.failures.iter().find(|failure| failure.change == change).map_or(0, |f| f.refusals);
-        // What could have been tried again for so long is not wanted any more.
+        // A change that could have been tried again for so long is not wanted any more.
         let wanted = |failure: &Failure| now.saturating_duration_since(failure.retry) < LONGEST_BACKOFF;
         kept.failures.retain(|failure| failure.change != change && wanted(failure));
         let Some(error) = error else {
-            // They are bound otherwise now: what was refused before may be taken.
+            // The instances are bound differently now: what was refused before may be accepted.
             let moved = bound(&change);
             kept.failures.retain(|failure| !bound(&failure.change).iter().any(|id| moved.contains(id)));
             return;
@@ -94,7 +96,7 @@ impl Memories {
         });
     }
 
-    /// True when a sweep that began at this moment, by a clock that shows `now`, does not show the last change yet.
+    /// True when the last change is newer than a sweep that began at this moment, in the time of a wall clock that shows `now`.
     pub fn is_newer(&self, uid: &str, sweep: Option<Timestamp>, now: Timestamp) -> bool {
         let change = self.of(uid, now).last_change;
         change.is_some_and(|change| sweep.is_none_or(|sweep| sweep <= change))
@@ -113,17 +115,7 @@ fn bound(change: &Change) -> &[String] {
     }
 }
 
-/// A moment of the monotonic clock, as a wall clock that shows `now` would have shown it.
-pub fn on_the_wall(at: Instant, now: Timestamp) -> Timestamp {
-    let clock = Instant::now();
-    let signed = |span: Duration| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
-    match at.checked_duration_since(clock) {
-        Some(ahead) => plus(now, signed(ahead)),
-        None => plus(now, SignedDuration::ZERO.saturating_sub(signed(clock.saturating_duration_since(at)))),
-    }
-}
-
-/// Refusals that say nothing about what was asked for: the same may be taken a moment later.
+/// True for errors that say nothing about the change itself: the same change may be accepted a moment later.
 fn passes(category: Category) -> bool {
     matches!(
         category,
@@ -141,7 +133,7 @@ fn backoff(first: Duration, failures: i32) -> Duration {
     first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_BACKOFF)
 }
 
-/// Carries a change out, once. Returns the name of the action and how it ended.
+/// Sends a change to the cloud, once. Returns the name of the cloud's action, and how it ended.
 pub async fn carry_out(
     cloud: &dyn Cloud,
     change: Change,
@@ -169,8 +161,10 @@ pub async fn carry_out(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use jiff::SignedDuration;
     use tokio::time::advance;
+
+    use super::*;
 
     const FIRST: Duration = Duration::from_secs(30);
 

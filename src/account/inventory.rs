@@ -1,16 +1,13 @@
-//! What is known of each account: one task per account looks at it as a whole, again and again and on demand.
+//! One task for each account sweeps it: at an interval, and when somebody requests it. It publishes a [`Snapshot`] each time.
 //!
-//! Packs and orders read the newest [`Snapshot`]; nobody asks the cloud about a single pack.
+//! Nobody asks the cloud about a single pack.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use carpack_api::{CarAccount, CarAccountSpec};
-use carpack_cloud::Cloud;
-use carpack_cloud::port::Balance;
 use carpack_core::account::Health;
-use carpack_core::observation::Observation;
 use carpack_core::zone;
 use futures::channel::mpsc::UnboundedSender;
 use jiff::tz::Offset;
@@ -19,83 +16,26 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::kubernetes::Kube;
-use crate::metrics::Metrics;
-use crate::spender::PaidDesk;
-use crate::sweep::{Connection, Dial, check_owner, connect, sweep, zone_of};
-use crate::tasks::Tasks;
+use super::connection::{Connection, Dial, connect};
+use super::health::check_owner;
+use super::snapshot::Snapshot;
+use super::sweep::{sweep, zone_of};
+use crate::money::desk::PaidDesk;
+use crate::runtime::clock::Clock;
+use crate::runtime::kubernetes::Kube;
+use crate::runtime::metrics::Metrics;
+use crate::runtime::tasks::Tasks;
 
-/// An account is not looked at more often.
+/// An account is not swept more often than this.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// So many looks in a row follow each wish at once. If none shows anything new, the next ones follow later and later.
+/// So many requested sweeps in a row are made at once. If none shows anything new, the next ones are made later and later.
 const AT_ONCE: u32 = 4;
-/// Nor does a wish wait for longer, however long nothing new was seen.
+/// A requested sweep is not delayed for longer, however long nothing new was seen.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// After a look that failed; twice as long after each further one, up to the usual interval.
+/// The pause after a sweep that failed. It doubles with each further failure, up to the usual interval.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The reason of an account whose first look is under way.
-const NOT_LOOKED_YET: &str = "NotLookedYet";
-/// With a clock further off the cloud takes no signature.
-const MOST_AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
-
-/// What is known of an account.
-#[derive(Clone)]
-pub struct Snapshot {
-    /// The newest complete sweep. It ages when later ones fail.
-    pub observation: Option<Arc<Observation>>,
-    /// Balance at that time.
-    pub balance: Option<Balance>,
-    /// The cloud account (Uin) that all of this is of, once it is known.
-    pub cloud_account: Option<String>,
-    /// Whether the last look succeeded.
-    pub health: Health,
-    /// How far the cloud's clock is ahead of ours.
-    pub skew: Option<jiff::SignedDuration>,
-    /// The zone of the cloud's timestamps, once it was observed.
-    pub zone: Option<Offset>,
-    /// For looks and for changes that cost nothing; none before the first complete sweep.
-    pub cloud: Option<Arc<dyn Cloud>>,
-}
-
-impl Snapshot {
-    /// Nothing is known yet.
-    pub fn first() -> Self {
-        let message = "the account has not been looked at yet".to_owned();
-        let health = Health::NotReady { reason: NOT_LOOKED_YET, message };
-        Self { observation: None, balance: None, cloud_account: None, health, skew: None, zone: None, cloud: None }
-    }
-
-    /// True once the account was looked at, with or without success. Before that nothing is decided for its objects: a
-    /// restart would only report that nothing is known.
-    pub fn is_settled(&self) -> bool {
-        !matches!(self.health, Health::NotReady { reason: NOT_LOOKED_YET, .. })
-    }
-
-    /// How far our clock is ahead of the cloud's; as far as it may be, while no answer says it.
-    pub fn clock_ahead(&self) -> jiff::SignedDuration {
-        self.skew.and_then(jiff::SignedDuration::checked_neg).unwrap_or(MOST_AHEAD)
-    }
-
-    /// True when the account's own report of it would be different, apart from age.
-    pub fn reads_differently(&self, other: &Self) -> bool {
-        self.balance != other.balance || self.zone != other.zone || self.differs(other)
-    }
-
-    /// True when a decision made with the other snapshot may turn out different, apart from age.
-    pub fn differs(&self, other: &Self) -> bool {
-        let seen = |snapshot: &Self| snapshot.observation.clone();
-        let same = match (seen(self), seen(other)) {
-            (Some(a), Some(b)) => a.instances == b.instances && a.projects == b.projects,
-            (None, None) => true,
-            _ => false,
-        };
-        !same || self.health != other.health
-    }
-}
-
-/// A new snapshot has replaced an old one.
+/// A new snapshot that has replaced an old one.
 pub struct Published {
     /// Of which account.
     pub account: String,
@@ -116,7 +56,7 @@ struct Entry {
     spec: watch::Sender<CarAccountSpec>,
     zone: watch::Sender<Option<Offset>>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
-    wanted: Arc<Notify>,
+    requested: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -128,17 +68,17 @@ pub struct Tools {
     pub namespace: String,
     /// Business time.
     pub clock: Clock,
-    /// How often each account is looked at.
+    /// How often each account is swept.
     pub interval: Duration,
-    /// How long one call may take.
+    /// How long one call to the cloud may take.
     pub call_timeout: Duration,
     /// Makes the clients.
     pub dial: Dial,
-    /// Where the paid half of a client goes.
+    /// Takes the paid half of each client.
     pub desk: Arc<PaidDesk>,
-    /// Counts.
+    /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Hears of every new snapshot.
+    /// Receives every new snapshot.
     pub published: UnboundedSender<Published>,
     /// Runs the sweeps.
     pub tasks: Tasks,
@@ -150,8 +90,8 @@ impl Inventories {
         Self { tools: Arc::new(tools), accounts: Mutex::default() }
     }
 
-    /// Starts the account's inventory, or tells the running one of a changed spec, and of the zone that an order has shown. An
-    /// account that was made anew under its old name starts with nothing known.
+    /// Starts the account's inventory, or tells the running one of a changed spec and of the zone that an order has shown. When
+    /// the account was deleted and created again, its inventory starts anew.
     pub fn ensure(&self, account: &CarAccount, zone: Option<Offset>) {
         let (name, spec) = (account.name_any(), &account.spec);
         if let Some(zone) = zone {
@@ -174,22 +114,22 @@ impl Inventories {
         let cloud_account = status.and_then(|status| status.cloud_account.clone());
         let observed = zone.or_else(|| status.and_then(|status| zone::parse(status.time_zone.as_deref()?)));
         let (zone, zones) = watch::channel(observed);
-        let (publish, snapshot) = watch::channel(Arc::new(Snapshot { cloud_account, ..Snapshot::first() }));
-        let (wanted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let (publish, snapshot) = watch::channel(Arc::new(Snapshot { cloud_account, ..Snapshot::unknown() }));
+        let (requested, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let inventory = Inventory {
             account: name.clone(),
             tools: Arc::clone(&self.tools),
             specs,
             zones,
             publish,
-            wanted: Arc::clone(&wanted),
+            requested: Arc::clone(&requested),
             connection: None,
         };
         let stopped = stop.clone();
         self.tools.tasks.spawn_background(async move {
             stopped.run_until_cancelled(inventory.run()).await;
         });
-        accounts.insert(name, Entry { uid: account.uid(), spec, zone, snapshot, wanted, stop });
+        accounts.insert(name, Entry { uid: account.uid(), spec, zone, snapshot, requested, stop });
     }
 
     /// Stops the account's inventory.
@@ -200,16 +140,16 @@ impl Inventories {
     fn end(&self, accounts: &mut HashMap<String, Entry>, account: &str) {
         if let Some(entry) = accounts.remove(account) {
             entry.stop.cancel();
-            self.tools.desk.close(account);
+            self.tools.desk.remove(account);
         }
     }
 
-    /// What is known of an account; none before its inventory was started.
+    /// The newest snapshot of an account. None before its inventory was started.
     pub fn snapshot(&self, account: &str) -> Option<Arc<Snapshot>> {
         self.lock().get(account).map(|entry| Arc::clone(&entry.snapshot.borrow()))
     }
 
-    /// The zone of the cloud's timestamps was observed. Where that is news, all of the account's are read anew.
+    /// Takes in the zone of the cloud's timestamps, as it was observed. If it is news, the account is swept again.
     fn observe_zone(&self, account: &str, observed: Offset) {
         if let Some(entry) = self.lock().get(account) {
             let news = entry.zone.send_if_modified(|zone| zone.replace(observed) != Some(observed));
@@ -219,10 +159,10 @@ impl Inventories {
         }
     }
 
-    /// Wants the account looked at soon. Wishes that come together are one.
+    /// Requests a sweep of the account. Requests that come together are one. Nothing happens when it has no inventory.
     pub fn request_sweep(&self, account: &str) {
         if let Some(entry) = self.lock().get(account) {
-            entry.wanted.notify_one();
+            entry.requested.notify_one();
         }
     }
 
@@ -238,7 +178,7 @@ struct Inventory {
     specs: watch::Receiver<CarAccountSpec>,
     zones: watch::Receiver<Option<Offset>>,
     publish: watch::Sender<Arc<Snapshot>>,
-    wanted: Arc<Notify>,
+    requested: Arc<Notify>,
     connection: Option<Connection>,
 }
 
@@ -246,12 +186,12 @@ impl Inventory {
     async fn run(mut self) {
         let mut jumps = self.tools.clock.jumps();
         let mut again = AGAIN;
-        let mut in_vain = 0;
+        let mut without_news = 0;
         loop {
             let begun = Instant::now();
             let spec = self.specs.borrow_and_update().clone();
             jumps.borrow_and_update();
-            let snapshot = self.look(&spec).await;
+            let snapshot = self.sweep(&spec).await;
             let interval = self.tools.clock.real(self.tools.interval);
             let pause = if snapshot.health == Health::Ready {
                 again = AGAIN;
@@ -262,34 +202,34 @@ impl Inventory {
                 pause
             };
             if self.announce(snapshot) {
-                in_vain = 0;
+                without_news = 0;
             }
             sleep_until(begun + SHORTEST_PAUSE).await;
-            let wish = async {
-                sleep_until(begun + self.tools.clock.real(rest(in_vain))).await;
-                self.wanted.notified().await;
+            let request = async {
+                sleep_until(begun + self.tools.clock.real(delay(without_news))).await;
+                self.requested.notified().await;
             };
             tokio::select! {
                 biased;
                 changed = self.specs.changed() => if changed.is_err() { return },
                 _ = self.zones.changed() => {}
                 _ = jumps.changed() => {}
-                () = wish => in_vain = in_vain.saturating_add(1),
-                () = sleep(pause.saturating_sub(begun.elapsed())) => in_vain = 0,
+                () = request => without_news = without_news.saturating_add(1),
+                () = sleep(pause.saturating_sub(begun.elapsed())) => without_news = 0,
             }
         }
     }
 
-    /// Looks once. What cannot be seen now keeps its last state, and the health says why.
-    async fn look(&mut self, spec: &CarAccountSpec) -> Snapshot {
+    /// Sweeps once. When that fails, the snapshot keeps what was known, and its health says why.
+    async fn sweep(&mut self, spec: &CarAccountSpec) -> Snapshot {
         let old = Arc::clone(&self.publish.borrow());
-        match self.try_look(spec).await {
+        match self.try_sweep(spec).await {
             Ok(snapshot) => snapshot,
             Err(health) => {
                 if let Health::NotReady { reason, message } = &health
                     && health != old.health
                 {
-                    tracing::warn!(account = self.account, reason, why = message, "the account could not be looked at");
+                    tracing::warn!(account = self.account, reason, why = message, "the account could not be swept");
                 }
                 let skew = self.connection.as_ref().and_then(Connection::skew);
                 Snapshot { health, skew, ..old.as_ref().clone() }
@@ -297,12 +237,12 @@ impl Inventory {
         }
     }
 
-    async fn try_look(&mut self, spec: &CarAccountSpec) -> Result<Snapshot, Health> {
+    async fn try_sweep(&mut self, spec: &CarAccountSpec) -> Result<Snapshot, Health> {
         let tools = &self.tools;
         let observed = *self.zones.borrow_and_update();
-        let (zone, at_hand) = (zone_of(spec, observed), self.connection.as_ref());
+        let (zone, current) = (zone_of(spec, observed), self.connection.as_ref());
         let connection =
-            connect(&tools.kube, &tools.namespace, spec, zone, at_hand, tools.call_timeout, &tools.dial).await?;
+            connect(&tools.kube, &tools.namespace, spec, zone, current, tools.call_timeout, &tools.dial).await?;
         let (observation, balance) = sweep(&connection, spec, zone, &tools.clock, &tools.metrics).await?;
         let is_new = !self.connection.as_ref().is_some_and(|old| old.is_same(&connection));
         let known = self.publish.borrow().cloud_account.clone();
@@ -310,9 +250,9 @@ impl Inventory {
             check_owner(known, &balance, is_new)?;
         }
         let balance = balance.inspect_err(|error| tracing::warn!(%error, "the balance is not known")).ok();
-        // A client is put to use only after a complete sweep with it.
+        // A client is used only after a complete sweep with it.
         if is_new {
-            tools.desk.open(&self.account, Arc::clone(&connection.halves.paid));
+            tools.desk.put(&self.account, connection.halves.paid.clone());
         }
         let snapshot = Snapshot {
             observation: Some(Arc::new(observation)),
@@ -338,9 +278,9 @@ impl Inventory {
     }
 }
 
-/// How long after a look the next one is made that somebody wishes for, after so many that have shown nothing new.
-fn rest(in_vain: u32) -> Duration {
-    let doublings = in_vain.saturating_sub(AT_ONCE).min(8);
+/// How long after a sweep the next requested one is made, when so many have shown nothing new.
+fn delay(without_news: u32) -> Duration {
+    let doublings = without_news.saturating_sub(AT_ONCE).min(8);
     SHORTEST_PAUSE.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
 }
 
@@ -349,9 +289,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_that_are_wished_for_in_vain_follow_later_and_later() {
-        let seconds: Vec<u64> = (0..10).map(|in_vain| rest(in_vain).as_secs()).collect();
+    fn requested_sweeps_that_show_nothing_new_follow_later_and_later() {
+        let seconds: Vec<u64> = (0..10).map(|without_news| delay(without_news).as_secs()).collect();
         assert_eq!(seconds, [1, 1, 1, 1, 1, 2, 4, 8, 10, 10]);
-        assert_eq!(rest(u32::MAX), LONGEST_PAUSE);
+        assert_eq!(delay(u32::MAX), LONGEST_PAUSE);
     }
 }

@@ -1,5 +1,5 @@
-//! Makes one observation of the cloud's two lists: the renewal list knows expiry, switch, isolation and name; CAR's own
-//! list knows project, scale, region and count.
+//! Makes one observation of the cloud's two lists of instances. The renewal list has expiry, renewal switch, isolation and name.
+//! CAR's own list has project, scale, region and count.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use carpack_core::observation::{Binding, Deal, DealAction, DealState, Instance, 
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-/// What a sweep has brought.
+/// The lists that a sweep has read.
 pub struct Lists {
     /// When the sweep began.
     pub started: Timestamp,
@@ -21,8 +21,8 @@ pub struct Lists {
     pub projects: Vec<port::Project>,
 }
 
-/// One observation of the lists. Instances of other products are left out: those that CAR does not list and that do not
-/// carry the account's product code.
+/// One observation of the lists. An instance is left out as one of another product when CAR does not list it and it does not
+/// have the account's product code.
 pub fn merge(lists: Lists, product_code: Option<&str>, zone: Offset) -> Observation {
     let mut packages: BTreeMap<String, ConcurrentPackage> =
         lists.packages.into_iter().map(|package| (package.id.clone(), package)).collect();
@@ -45,7 +45,7 @@ pub fn merge(lists: Lists, product_code: Option<&str>, zone: Offset) -> Observat
     }
 }
 
-/// One of the two is always there.
+/// The instance by both lists. At least one of the two is given.
 fn instance(renewable: Option<RenewableInstance>, package: Option<ConcurrentPackage>, zone: Offset) -> Instance {
     let read = |text: &Option<String>| text.as_deref().and_then(|text| carpack_cloud::time::parse(text, zone));
     let by_billing = renewable.as_ref().and_then(|r| read(&r.expire_time));

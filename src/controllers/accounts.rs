@@ -1,4 +1,4 @@
-//! The controller of CarAccounts: keeps an inventory running for each, and reports what it shows.
+//! The controller of CarAccounts: keeps an inventory running for each account, and reports what it shows.
 
 use std::sync::Arc;
 
@@ -20,26 +20,29 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use crate::controllers::Again;
-use crate::error::StepError;
-use crate::inventory::Snapshot;
-use crate::kubernetes::replace_status;
+use super::driver::Requeue;
+use crate::account::snapshot::Snapshot;
 use crate::operator::Operator;
+use crate::runtime::error::StepError;
+use crate::runtime::kubernetes::replace_status;
 
 /// How often the time of the last sweep is written while nothing else changes.
 const REFRESH: SignedDuration = SignedDuration::from_hours(1);
-/// What an account can do once it was seen to: that the order of the proof was deleted takes nothing back.
+/// The capability of an account that has bought. It stays when the order that proved it is deleted.
 const BUY: &str = "Buy";
-/// How many unclaimed instances are listed.
+/// How many unclaimed instances the status lists.
 const LISTED: usize = 20;
 
-/// One look at an account.
-pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Again, StepError> {
+/// Reconciles an account.
+///
+/// # Errors
+/// When the status cannot be written.
+pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Result<Requeue, StepError> {
     let name = account.name_any();
     operator.inventories.ensure(&account, zone_shown(&operator, &name));
     let snapshot = operator.snapshot(&name);
     if !snapshot.is_settled() {
-        // The first look queues the account again.
+        // The first sweep queues the account again.
         return Ok(None);
     }
     let now = operator.clock.second();
@@ -63,14 +66,14 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
     Ok(Some(operator.clock.wait_for(None)))
 }
 
-/// What the report of an account takes from a pack.
+/// What the status of an account depends on in a pack: its instances, and when it is renewed next.
 pub fn counts(pack: &ConcurrencyPack) -> (Vec<&str>, Option<&Time>) {
     let status = pack.status.as_ref();
     let instances = status.iter().flat_map(|status| &status.instances).map(|instance| instance.id.as_str());
     (instances.collect(), status.and_then(|status| status.next_renewal_time.as_ref()))
 }
 
-/// Said once, by the event of the condition, for all tenants whose brake is on.
+/// One condition for all tenants whose brake is on. None when no tenant has a brake.
 fn brake(operator: &Operator, account: Option<Account>) -> Option<Verdict> {
     let account = account.filter(|account| account.spec.tenants.iter().any(|tenant| tenant.brake.is_some()))?;
     let on = all_engaged(&account, &operator.settings.namespace, &operator.commitments(Some(&account)));
@@ -91,7 +94,7 @@ fn ready(account: &CarAccount, snapshot: &Snapshot) -> Verdict {
     }
 }
 
-/// What is to be said of the zone of the cloud's timestamps.
+/// What the condition says of the zone of the cloud's timestamps.
 fn zone_told(named: Option<&str>, observed: Option<Offset>) -> String {
     match (named, observed.map(zone::text)) {
         (Some(named), Some(observed)) if named != observed => format!(
@@ -143,7 +146,7 @@ fn report(
     status
 }
 
-/// What renewals by the operator will cost until then, at today's prices.
+/// What renewals by the operator will cost within this span, at today's prices.
 fn due(account: &Account, packs: &[Arc<ConcurrencyPack>], now: Timestamp, span: SignedDuration) -> Amount {
     let horizon = plus(now, span);
     let costs: Vec<_> =
@@ -151,14 +154,14 @@ fn due(account: &Account, packs: &[Arc<ConcurrencyPack>], now: Timestamp, span: 
     sum(&account.spec.price_list.currency, &costs)
 }
 
-/// The zone of the cloud's timestamps, as the account's newest order that tells it shows it.
+/// The zone of the cloud's timestamps, by the newest order of the account that shows it.
 fn zone_shown(operator: &Operator, account: &str) -> Option<Offset> {
     let told = |order: &PackOrder| zone::parse(order.status.as_ref()?.time_zone.as_deref()?);
     let orders = operator.stores.orders.select(|order| order.spec.account_ref.name == account && told(order).is_some());
     orders.iter().max_by_key(|order| order.spec.decision_time.0).and_then(|order| told(order))
 }
 
-/// True when a purchase by this account was seen to succeed.
+/// True when an order shows that the account has bought.
 fn was_seen_to_buy(operator: &Operator, account: &str) -> bool {
     let found = operator.stores.orders.store.find(|order| {
         order.spec.account_ref.name == account && order.spec.action == OrderAction::Buy && has_paid(order)
@@ -166,7 +169,7 @@ fn was_seen_to_buy(operator: &Operator, account: &str) -> bool {
     found.is_some()
 }
 
-/// While nothing else changes, the time of the last sweep is not worth a write each time.
+/// Keeps the recorded time of the last sweep while nothing else changes: the time alone is not worth a write.
 fn keep_last_sweep(old: &CarAccountStatus, new: &mut CarAccountStatus) {
     let (Some(before), Some(now)) = (&old.last_sweep_time, &new.last_sweep_time) else { return };
     let unchanged = *old == CarAccountStatus { last_sweep_time: old.last_sweep_time.clone(), ..new.clone() };

@@ -4,37 +4,36 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack_api::order::{OrderState, PackReference};
+use carpack_api::order::OrderState;
 use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PackOrder};
 use carpack_cloud::port::{Deadline, DealQuery};
 use carpack_core::account::Account;
 use carpack_core::limits::Commitments;
 use carpack_core::observation::DealsLook;
 use carpack_core::order::{Decision, Effect, Input, decide};
-use kube::api::{DeleteParams, ListParams, Preconditions};
-use kube::core::DeserializeGuard;
+use kube::ResourceExt;
+use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, ResourceExt};
 
-use crate::controllers::Again;
-use crate::error::StepError;
-use crate::inventory::Snapshot;
-use crate::kubernetes::{answer, is_not_found, replace_status, set_finalizer};
-use crate::merge::deal;
+use super::driver::Requeue;
+use crate::account::merge::deal;
+use crate::account::snapshot::Snapshot;
+use crate::money::recheck::Evidence;
+use crate::money::spender::Spender;
 use crate::operator::Operator;
-use crate::spender::{Evidence, Spender};
+use crate::operator::reads::{self, read_pack};
+use crate::runtime::error::StepError;
+use crate::runtime::kubernetes::{answer, is_not_found, replace_status, set_finalizer};
 
-/// Orders in one answer of the API server: each page has its own time.
-const PAGE: u32 = 500;
-/// While the spender works on an order. When something was sent, it queues the order itself.
+/// The wait while the spender works on the order. After a call it queues the order itself.
 const SPENDING: Duration = Duration::from_secs(1);
 
-/// Everything that was gathered about an order.
+/// Everything that a decision about an order is made on, but the cloud's order books.
 struct Gathered<'a> {
     operator: &'a Operator,
     order: &'a PackOrder,
     siblings: Vec<Arc<PackOrder>>,
-    elsewhere: BTreeSet<String>,
+    recorded_by_other_packs: BTreeSet<String>,
     unreadable: BTreeSet<String>,
     commitments: Commitments,
     pack: Option<ConcurrencyPack>,
@@ -53,7 +52,7 @@ impl Gathered<'_> {
             account: self.account.as_ref(),
             observation: self.snapshot.observation.as_deref(),
             deals,
-            elsewhere: &self.elsewhere,
+            elsewhere: &self.recorded_by_other_packs,
             commitments: &self.commitments,
             installation_mode: self.operator.settings.mode,
             now: self.operator.clock.second(),
@@ -63,12 +62,15 @@ impl Gathered<'_> {
     }
 }
 
-/// One look at an order.
+/// Reconciles an order.
+///
+/// # Errors
+/// When a read, a write or a call to the cloud fails. Nothing is lost: the order is reconciled again.
 pub async fn reconcile(
     order: Arc<PackOrder>,
     operator: Arc<Operator>,
     spender: Arc<Spender>,
-) -> Result<Again, StepError> {
+) -> Result<Requeue, StepError> {
     let name = order.name_any();
     if spender.is_busy(&name) {
         return Ok(Some(SPENDING));
@@ -77,14 +79,14 @@ pub async fn reconcile(
     let snapshot = operator.snapshot(account_name);
     let account = operator.account(account_name, &snapshot);
     if account.is_some() && !snapshot.is_settled() {
-        // The first look queues the order again.
+        // The first sweep queues the order again.
         return Ok(Some(operator.clock.wait_for(None)));
     }
     let gathered = Gathered {
         operator: &operator,
         order: &order,
         siblings: operator.siblings(&order),
-        elsewhere: operator.elsewhere(&order),
+        recorded_by_other_packs: operator.recorded_by_other_packs(&order),
         unreadable: operator.stores.orders.unreadable(),
         commitments: operator.commitments(account.as_ref()),
         pack: pack_of(&operator, &order).await?,
@@ -94,11 +96,11 @@ pub async fn reconcile(
     let (mut decision, mut deals) = (gathered.decide(None), None);
     if let Some(Effect::LookAtDeals { since, until }) = decision.effect {
         let query = DealQuery { start: since, end: until };
-        let Some(look) = look_at_deals(&gathered, query).await? else {
+        let Some(list) = read_deals(&gathered, query).await? else {
             return Ok(Some(operator.clock.wait_for(decision.wake_at)));
         };
-        decision = gathered.decide(Some(&look));
-        deals = Some(look);
+        decision = gathered.decide(Some(&list));
+        deals = Some(list);
     }
     if decision.wants_sweep {
         operator.inventories.request_sweep(account_name);
@@ -134,24 +136,24 @@ async fn carry_out(
             spender.submit(&order.name_any(), index, Evidence { snapshot, deals });
             Ok(())
         }
-        // The look was just made; the next one is made when the order is looked at again.
+        // The order books were read a moment ago. They are read again when the order is reconciled again.
         Effect::LookAtDeals { .. } => Ok(()),
     }
 }
 
-/// Deletes an order, if it is still what was decided about.
+/// Deletes an order, if it has not changed since it was read.
 async fn prune(operator: &Operator, order: &PackOrder) -> Result<(), StepError> {
     let preconditions = Preconditions { uid: order.uid(), resource_version: order.resource_version() };
     let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-    match answer("pruning an order", api(operator).delete(&order.name_any(), &params)).await {
+    match answer("pruning an order", reads::orders(operator).delete(&order.name_any(), &params)).await {
         Ok(_) => Ok(()),
         Err(StepError::Kubernetes { source, .. }) if is_not_found(&source) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Looks into the cloud's books; none while the account cannot be worked with.
-async fn look_at_deals(gathered: &Gathered<'_>, query: DealQuery) -> Result<Option<DealsLook>, StepError> {
+/// Reads the cloud's order books. None before the account has a client.
+async fn read_deals(gathered: &Gathered<'_>, query: DealQuery) -> Result<Option<DealsLook>, StepError> {
     let operator = gathered.operator;
     let Some(cloud) = gathered.snapshot.cloud.clone() else { return Ok(None) };
     let started = operator.clock.second();
@@ -159,11 +161,11 @@ async fn look_at_deals(gathered: &Gathered<'_>, query: DealQuery) -> Result<Opti
     operator.metrics.cloud_call("DescribeDealsByCond", deals.as_ref().err());
     match deals {
         Ok(deals) => Ok(Some(DealsLook { started, deals: deals.into_iter().map(deal).collect() })),
-        Err(source) => Err(StepError::Cloud { step: "looking into the cloud's books", source: Box::new(source) }),
+        Err(source) => Err(StepError::Cloud { step: "reading the cloud's order books", source: Box::new(source) }),
     }
 }
 
-/// The pack of an order, if it still exists under the same UID. That it is gone is believed only of the API server.
+/// The pack of an order, if it still exists under the same UID. Only the API server is believed that it does not.
 async fn pack_of(operator: &Operator, order: &PackOrder) -> Result<Option<ConcurrencyPack>, StepError> {
     let wanted = &order.spec.pack_ref;
     let known = operator.stores.packs.store.get(&ObjectRef::new(&wanted.name).within(&wanted.namespace));
@@ -171,54 +173,11 @@ async fn pack_of(operator: &Operator, order: &PackOrder) -> Result<Option<Concur
     if known.is_some() || !is_open(order) {
         return Ok(known.map(|pack| pack.as_ref().clone()));
     }
-    live_pack(operator, wanted).await
+    read_pack(operator, wanted).await
 }
 
-/// True while something may still be done for the order, or with it.
+/// True while the order may still lead to an effect, or is being deleted.
 pub fn is_open(order: &PackOrder) -> bool {
     let state = order.status.as_ref().and_then(|status| status.state);
     order.metadata.deletion_timestamp.is_some() || !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
-}
-
-/// The pack as the API server has it now, if it exists under this UID.
-pub async fn live_pack(operator: &Operator, wanted: &PackReference) -> Result<Option<ConcurrencyPack>, StepError> {
-    let packs: Api<ConcurrencyPack> = Api::namespaced(operator.kube.once.clone(), &wanted.namespace);
-    let pack = answer("reading the order's pack", packs.get_opt(&wanted.name)).await?;
-    Ok(pack.filter(|pack| pack.uid().as_ref() == Some(&wanted.uid)))
-}
-
-/// Orders as the API server has them now, those of one pack or all; and the names of those that cannot be read.
-pub async fn list(
-    operator: &Operator,
-    of: Option<&PackReference>,
-) -> Result<(Vec<PackOrder>, BTreeSet<String>), StepError> {
-    let api: Api<DeserializeGuard<PackOrder>> =
-        Api::namespaced(operator.kube.once.clone(), &operator.settings.namespace);
-    let mut params = ListParams::default().limit(PAGE);
-    if let Some(PackReference { namespace, name, .. }) = of {
-        params = params.fields(&format!("spec.packRef.namespace={namespace},spec.packRef.name={name}"));
-    }
-    let (mut orders, mut unreadable) = (Vec::new(), BTreeSet::new());
-    loop {
-        let list = answer("listing the orders", api.list(&params)).await?;
-        for order in list.items {
-            match order.0 {
-                Ok(order) => orders.push(order),
-                Err(invalid) => drop(unreadable.insert(invalid.metadata.name.unwrap_or_default())),
-            }
-        }
-        match list.metadata.continue_.filter(|next| !next.is_empty()) {
-            Some(next) => params = params.continue_token(&next),
-            None => return Ok((orders, unreadable)),
-        }
-    }
-}
-
-/// The order as the API server has it now.
-pub async fn look(operator: &Operator, name: &str) -> Result<Option<PackOrder>, StepError> {
-    answer("reading the order", api(operator).get_opt(name)).await
-}
-
-fn api(operator: &Operator) -> Api<PackOrder> {
-    Api::namespaced(operator.kube.once.clone(), &operator.settings.namespace)
 }

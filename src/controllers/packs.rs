@@ -4,38 +4,40 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack_api::order::OrderAction;
 use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PACK_FINALIZER, PackOrder, PackOrderSpec};
 use carpack_cloud::port::Deadline;
 use carpack_core::account::Account;
 use carpack_core::pack::{Change, Effect, Input, decide};
+use kube::ResourceExt;
 use kube::api::PostParams;
-use kube::{Api, ResourceExt};
 
-use crate::changes::{Memories, carry_out};
-use crate::controllers::Again;
-use crate::error::StepError;
-use crate::inventory::Snapshot;
-use crate::kubernetes::{answer, replace_status, set_finalizer};
+use super::driver::Requeue;
+use crate::account::changes::{Memories, carry_out};
+use crate::account::snapshot::Snapshot;
 use crate::operator::Operator;
-use crate::orders;
+use crate::operator::reads::{self, read_order};
+use crate::runtime::error::StepError;
+use crate::runtime::kubernetes::{answer, replace_status, set_finalizer};
 
 /// Labels by which a pack's orders are found.
 const NAMESPACE_LABEL: &str = "carpack.io/pack-namespace";
 const NAME_LABEL: &str = "carpack.io/pack";
 
-/// One look at a pack.
+/// Reconciles a pack.
+///
+/// # Errors
+/// When a read or a write fails. Nothing is lost: the pack is reconciled again.
 pub async fn reconcile(
     pack: Arc<ConcurrencyPack>,
     operator: Arc<Operator>,
     memories: Arc<Memories>,
-) -> Result<Again, StepError> {
+) -> Result<Requeue, StepError> {
     let account_name = &pack.spec.account_ref.name;
     let uid = pack.uid().ok_or(StepError::Incomplete { step: "deciding about a pack", part: "uid" })?;
     let snapshot = operator.snapshot(account_name);
     let account = operator.account(account_name, &snapshot);
     if account.is_some() && !snapshot.is_settled() {
-        // The first look queues the pack again.
+        // The first sweep queues the pack again.
         return Ok(Some(operator.clock.wait_for(None)));
     }
     let orders = operator.orders_for(&pack.namespace().unwrap_or_default(), &pack.name_any());
@@ -75,14 +77,14 @@ pub async fn reconcile(
         Some(Effect::CreateOrder { name, spec }) => create_order(&operator, &name, *spec).await?,
         Some(Effect::Change(change)) => {
             make_change(&operator, &memories, &recorded, account.as_ref(), &snapshot, change).await;
-            // What came of it is seen in the next sweep; until then the decision waits by itself.
+            // The next sweep shows what came of it. Until then the decision waits by itself.
             operator.inventories.request_sweep(account_name);
         }
     }
     Ok(Some(operator.clock.wait_for(decision.wake_at)))
 }
 
-/// Creates an order. That it exists already is success, if it is for the same pack.
+/// Creates an order. An order of this name that exists already is success, if it is for the same pack.
 async fn create_order(operator: &Operator, name: &str, spec: PackOrderSpec) -> Result<(), StepError> {
     let wanted = spec.pack_ref.clone();
     let (action, labels) = (spec.action, labels(&spec));
@@ -90,14 +92,13 @@ async fn create_order(operator: &Operator, name: &str, spec: PackOrderSpec) -> R
     order.metadata.namespace = Some(operator.settings.namespace.clone());
     order.metadata.labels = Some(labels);
     order.metadata.finalizers = Some(vec![ORDER_FINALIZER.to_owned()]);
-    let api: Api<PackOrder> = Api::namespaced(operator.kube.once.clone(), &operator.settings.namespace);
-    match answer("creating an order", api.create(&PostParams::default(), &order)).await {
+    match answer("creating an order", reads::orders(operator).create(&PostParams::default(), &order)).await {
         Ok(_) => {
-            tracing::info!(order = name, action = word(action), "an order was created");
+            tracing::info!(order = name, ?action, "an order was created");
             Ok(())
         }
         Err(StepError::Kubernetes { source, .. }) if matches!(source.as_ref(), kube::Error::Api(status) if status.is_already_exists()) => {
-            match orders::look(operator, name).await? {
+            match read_order(operator, name).await? {
                 Some(there) if there.spec.pack_ref != wanted => Err(StepError::NotOurs {
                     what: format!("order {name} exists for another pack object (uid {})", there.spec.pack_ref.uid),
                 }),
@@ -115,16 +116,7 @@ fn labels(spec: &PackOrderSpec) -> BTreeMap<String, String> {
         .into()
 }
 
-/// The action as metrics and logs write it.
-pub fn word(action: OrderAction) -> &'static str {
-    match action {
-        OrderAction::Buy => "Buy",
-        OrderAction::Renew => "Renew",
-        OrderAction::Return => "Return",
-    }
-}
-
-/// Makes one change in the cloud and remembers how it ended.
+/// Makes one change in the cloud, and notes how it ended.
 async fn make_change(
     operator: &Operator,
     memories: &Memories,

@@ -1,100 +1,23 @@
-//! Runs the three controllers, and says which object is looked at again when something else has changed.
+//! Says which objects to reconcile when something else has changed.
 
-use std::convert::Infallible;
-use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_core::adoption::is_pending;
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
-use futures::future::BoxFuture;
-use kube::runtime::controller::{self, Action, Config};
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 
-use crate::accounts;
-use crate::changes::Memories;
-use crate::error::StepError;
-use crate::inventory::Published;
-use crate::lease::Standing;
+use super::accounts;
+use super::orders::is_open;
+use crate::account::changes::Memories;
+use crate::account::inventory::Published;
 use crate::operator::Operator;
-use crate::orders::is_open;
-use crate::watches::{Seen, Touched};
+use crate::runtime::watches::Touched;
 
-/// Objects of one kind that are looked at together.
-const CONCURRENCY: u16 = 16;
-/// After an error.
-const AGAIN: Duration = Duration::from_secs(5);
-/// While not everything was seen yet.
-const SOON: Duration = Duration::from_millis(250);
-/// After somebody else was faster: mostly what was written is seen sooner, and that alone leads to another look.
-const OVERTAKEN: Duration = Duration::from_secs(2);
-
-/// When to look at an object again even if nothing happens; none: only when something changes.
-pub type Again = Option<Duration>;
-
-/// The look of a controller at one object.
-pub type Look<K> = Arc<dyn Fn(Arc<K>) -> BoxFuture<'static, Result<Again, StepError>> + Send + Sync>;
-
-/// Looks at every object of a kind whenever it is queued.
-pub async fn drive<K>(
-    controller: &'static str,
-    seen: Seen<K>,
-    queue: UnboundedReceiver<ObjectRef<K>>,
-    operator: Arc<Operator>,
-    look: Look<K>,
-) where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-{
-    let stop = operator.tasks.stop().clone();
-    let queue = queue.map(Ok::<_, Infallible>).take_until(async move { stop.cancelled().await });
-    let reconcile = move |object: Arc<K>, operator: Arc<Operator>| -> BoxFuture<'static, Result<Action, Infallible>> {
-        let look = Arc::clone(&look);
-        Box::pin(async move {
-            let again = look_once(controller, object, &operator, &look).await;
-            Ok(again.map_or_else(Action::await_change, Action::requeue))
-        })
-    };
-    let never = |_: Arc<K>, error: &Infallible, _: Arc<Operator>| match *error {};
-    let config = Config::default().concurrency(CONCURRENCY);
-    controller::applier(reconcile, never, operator, seen.store, queue, config)
-        .for_each(async |result| match result {
-            // An object that is gone needs no look.
-            Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}
-            Err(error) => tracing::error!(controller, %error, "the controller stumbled"),
-        })
-        .await;
-}
-
-/// One look at an object, if this process may act; and when to look again, also after an error.
-pub async fn look_once<K>(controller: &'static str, object: Arc<K>, operator: &Operator, look: &Look<K>) -> Again
-where
-    K: Resource<DynamicType = ()>,
-{
-    if !operator.may_act() {
-        // A standby is told when it leads; a leader whose margin has run out for a moment is not.
-        return (operator.guard.standing() == Standing::Leading).then_some(SOON);
-    }
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    tracing::trace!(controller, namespace, name, "looking");
-    let result = look(object).await;
-    operator.metrics.reconciled(controller, result.as_ref().err().map_or("Ok", StepError::category));
-    match result {
-        Ok(again) => again,
-        Err(error @ StepError::Conflict { .. }) => {
-            tracing::debug!(controller, namespace, name, %error, "looking again");
-            Some(OVERTAKEN)
-        }
-        Err(error) => {
-            tracing::warn!(controller, namespace, name, %error, category = error.category(), "looking again");
-            Some(AGAIN)
-        }
-    }
-}
-
-/// A pack was touched.
+/// Queues what depends on a pack: the pack itself, its open orders, its account when the account counts it otherwise, and the
+/// packs that wait to adopt what it may have let go.
 pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) {
     let (pack, before) = match touched {
         Touched::Present(pack, before) => (pack, before),
@@ -114,7 +37,7 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
         operator.queues.account(ObjectRef::new(account).within(&operator.settings.namespace));
     }
     if before.map_or(matches!(touched, Touched::Gone(_)), |before| before.spec.adopt != pack.spec.adopt) {
-        // What it had or named may be free now.
+        // The instances that it owned or named may be free now.
         queue_packs(operator, is_pending);
     }
     let (namespace, name) = (pack.namespace().unwrap_or_default(), pack.name_any());
@@ -122,8 +45,8 @@ pub fn pack_touched(operator: &Operator, touched: Touched<'_, ConcurrencyPack>) 
     queue_orders(operator, |order| is_open(order) && its(order));
 }
 
-/// An order was touched: its pack and the other open orders of that pack may wait for it. Its account reports whether a brake
-/// is on, which what is new or gone may turn, and the zone that orders show.
+/// Queues what depends on an order: the order itself, its pack, and the other open orders of that pack. Its account reports
+/// the brake, which a new or deleted order may change, and the zone that orders show.
 pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
     let (Touched::Present(order, _) | Touched::Gone(order)) = touched else { return };
     if matches!(touched, Touched::Present(..)) {
@@ -136,7 +59,7 @@ pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
     }
     let pack = &order.spec.pack_ref;
     operator.queues.pack(ObjectRef::new(&pack.name).within(&pack.namespace));
-    // What it was for may be free now. Those that were settled before free nothing: there are many of them.
+    // The instances that it was for may be free now. An order that was settled before frees nothing, and there are many.
     let settles = matches!(touched, Touched::Present(_, Some(before)) if is_open(before) && !is_open(order));
     if settles || matches!(touched, Touched::Gone(_)) {
         queue_packs(operator, is_pending);
@@ -148,7 +71,7 @@ pub fn order_touched(operator: &Operator, touched: Touched<'_, PackOrder>) {
     });
 }
 
-/// An account was touched.
+/// Queues what depends on an account: the account itself, its packs, and its open orders.
 pub fn account_touched(operator: &Operator, touched: Touched<'_, CarAccount>) {
     let (Touched::Present(account, _) | Touched::Gone(account)) = touched else { return };
     let name = account.name_any();
@@ -161,8 +84,8 @@ pub fn account_touched(operator: &Operator, touched: Touched<'_, CarAccount>) {
     queue_orders(operator, |order| is_open(order) && order.spec.account_ref.name == name);
 }
 
-/// Tells the objects of an account of each new snapshot that matters to them.
-pub async fn spread_snapshots(
+/// Queues the objects of an account after each sweep that matters to them.
+pub async fn requeue_after_sweeps(
     mut published: UnboundedReceiver<Published>,
     operator: Arc<Operator>,
     memories: Arc<Memories>,
@@ -170,7 +93,7 @@ pub async fn spread_snapshots(
     while let Some(Published { account, old, new }) = published.next().await {
         let object = ObjectRef::new(&account).within(&operator.settings.namespace);
         if operator.stores.accounts.store.get(&object).is_none() {
-            // It went while its inventory was being started.
+            // It was deleted while its inventory was being started.
             operator.inventories.stop(&account);
             continue;
         }
@@ -178,20 +101,20 @@ pub async fn spread_snapshots(
         let before = old.observation.as_ref().map(|observation| observation.started);
         let now = operator.clock.now();
         let waits = |pack: &ConcurrencyPack| pack.uid().is_some_and(|uid| memories.is_newer(&uid, before, now));
-        // What was too old to decide by is now new again, whatever it shows.
+        // The sweep before was too old to decide by. This one is not, whatever it shows.
         let aged = before.is_some_and(|before| now.duration_since(before) >= operator.settings.timing.stale_after);
         if new.reads_differently(&old) {
             operator.queues.account(object);
         }
         queue_packs(&operator, |pack| pack.spec.account_ref.name == account && (differs || aged || waits(pack)));
-        // Before the first look nothing was decided for any order, not even for what a settled one has cost.
+        // Before the first sweep nothing was decided for any order, not even what a settled one has cost.
         let first = !old.is_settled();
         queue_orders(&operator, |order| order.spec.account_ref.name == account && (first || is_open(order)));
     }
 }
 
 /// Queues everything: when this process begins to lead, and when a rehearsal's clock was set.
-pub async fn spread_turns(operator: Arc<Operator>) {
+pub async fn requeue_all(operator: Arc<Operator>) {
     let (mut standing, mut jumps) = (operator.guard.changes(), operator.clock.jumps());
     loop {
         tokio::select! {

@@ -1,6 +1,6 @@
-//! Packs that are being deleted and cannot be read any more, because they were written under other rules: they are let go.
+//! Releases packs that are being deleted and cannot be read, because another version wrote them.
 //!
-//! What their deletionPolicy says cannot be known, so nothing in the cloud is touched, as with Retain.
+//! Their deletionPolicy cannot be read either, so nothing in the cloud is touched, as with `Retain`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::{Api, Resource, ResourceExt};
 use tokio::time::sleep;
 
-use crate::error::StepError;
-use crate::kubernetes::{answer, set_finalizer};
 use crate::operator::Operator;
+use crate::runtime::error::StepError;
+use crate::runtime::kubernetes::{answer, set_finalizer};
 
-/// While some are left: after an error, or because another process leads.
+/// The wait while some are left: after an error, or because another process leads.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Lets each go, as soon as this process may act.
-pub async fn let_go(mut found: UnboundedReceiver<ObjectMeta>, operator: Arc<Operator>) {
+/// Releases each, as soon as this process may act.
+pub async fn release_all(mut found: UnboundedReceiver<ObjectMeta>, operator: Arc<Operator>) {
     let mut left: HashMap<String, ObjectMeta> = HashMap::new();
     loop {
         tokio::select! {
@@ -39,14 +39,14 @@ pub async fn let_go(mut found: UnboundedReceiver<ObjectMeta>, operator: Arc<Oper
         for (uid, pack) in std::mem::take(&mut left) {
             if let Err(error) = release(&operator, &pack).await {
                 let (namespace, name) = (&pack.namespace, &pack.name);
-                tracing::warn!(?namespace, ?name, %error, "a pack that cannot be read is not let go yet");
+                tracing::warn!(?namespace, ?name, %error, "a pack that cannot be read is not released yet");
                 left.insert(uid, pack);
             }
         }
     }
 }
 
-/// Lets one go, if it is still the same, still being deleted, and still cannot be read.
+/// Releases one, if it is still the same object, still being deleted, and still cannot be read.
 async fn release(operator: &Operator, pack: &ObjectMeta) -> Result<(), StepError> {
     let (namespace, name) = (pack.namespace.as_deref().unwrap_or_default(), pack.name.as_deref().unwrap_or_default());
     let api: Api<DeserializeGuard<ConcurrencyPack>> = Api::namespaced(operator.kube.once.clone(), namespace);

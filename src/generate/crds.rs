@@ -6,18 +6,16 @@ use std::process::ExitCode;
 
 use carpack_api::custom_resource_definitions;
 
-use crate::cli::CrdArgs;
-
-/// Prints the definitions, or writes one file for each.
-pub fn write(args: &CrdArgs) -> ExitCode {
-    let done = match &args.dir {
+/// Prints the definitions, or writes one file for each into a directory.
+pub fn write(dir: Option<&Path>) -> ExitCode {
+    let done = match dir {
         Some(dir) => write_files(dir),
         None => print(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is no log yet; when even standard error is closed there is nobody to tell.
+            // There is no log yet. When standard error is closed too, nobody can be told.
             let _ = writeln!(io::stderr(), "the definitions cannot be written: {error}");
             ExitCode::FAILURE
         }
@@ -41,7 +39,7 @@ fn write_files(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// By way of a JSON value, so that keys stand in one order whatever the types do.
+/// Through a JSON value, which sorts the keys: the order of fields in the types must not show.
 fn yaml(crd: &impl serde::Serialize) -> io::Result<String> {
     let value = serde_json::to_value(crd).map_err(io::Error::other)?;
     serde_saphyr::to_string(&value).map_err(io::Error::other)

@@ -1,4 +1,4 @@
-//! /livez, /readyz and /metrics.
+//! Serves /livez, /readyz and /metrics.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use crate::lease::Standing;
 use crate::operator::Operator;
+use crate::runtime::lease::Standing;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Opens the port.
 ///
 /// # Errors
-/// When it is taken or not allowed.
+/// When the port is in use or not allowed: in words.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let listener = TcpListener::bind(address).await.map_err(|error| format!("--health-address {address}: {error}"))?;
     if let Ok(address) = listener.local_addr() {
@@ -41,7 +41,7 @@ pub async fn serve(listener: TcpListener, operator: Arc<Operator>) {
     }
 }
 
-/// Ready: everything was seen once, and it is known who leads. A standby is ready.
+/// Ready when every object was seen once and it is known who leads. A standby is ready too.
 async fn ready(State(operator): State<Arc<Operator>>) -> Response {
     let missing = match operator.guard.standing() {
         _ if operator.tasks.is_stopping() => Some("stopping"),

@@ -1,4 +1,4 @@
-//! Makes the request of a paid call from what the order has frozen and how the account buys.
+//! Builds the request of a paid call from the terms of the order and the purchase settings of the account.
 
 use carpack_api::PackOrder;
 use carpack_api::account::ApiChannel;
@@ -6,7 +6,7 @@ use carpack_api::order::{OrderAction, OrderLine, OrderTerms};
 use carpack_cloud::port::{CreateInstance, Period, Product, RefundInstance, RenewFlag, RenewInstance};
 use serde_json::Value;
 
-/// A paid call that is ready to be sent.
+/// The request of a paid call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaidRequest {
     /// A purchase.
@@ -20,7 +20,7 @@ pub enum PaidRequest {
 /// The request of one line.
 ///
 /// # Errors
-/// When the account does not say how to buy this, or the order is not one: in words with the way out.
+/// When the account lacks a setting for it, or the order lacks a value: in words, with the way out.
 pub fn build(order: &PackOrder, line: &OrderLine, api: Option<&ApiChannel>) -> Result<PaidRequest, String> {
     let spec = &order.spec;
     let terms = &spec.terms;
@@ -66,7 +66,8 @@ fn positive(number: i32, what: &str) -> Result<u32, String> {
     u32::try_from(number).ok().filter(|n| *n > 0).ok_or(format!("the order's {what} is {number}"))
 }
 
-/// The account's template with its placeholders filled in: only within strings, so that no value can change the JSON.
+/// The account's template with its placeholders filled in. They are replaced only within strings, so no value can change the
+/// shape of the JSON.
 fn parameter(template: &str, pack_name: &str, terms: &OrderTerms) -> Result<String, String> {
     let mut json: Value = serde_json::from_str(template)
         .map_err(|error| format!("purchase.api.parameterTemplate is not JSON ({error}): correct it"))?;
@@ -90,7 +91,7 @@ fn fill(json: &mut Value, values: &[(&str, &str)]) {
     }
 }
 
-/// In one pass: a placeholder within a value that was filled in stays as it is.
+/// Replaces in one pass: a placeholder within a value that was filled in stays as it is.
 fn filled(text: &str, values: &[(&str, &str)]) -> String {
     let mut done = String::new();
     let mut rest = text;

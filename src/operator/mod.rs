@@ -1,4 +1,8 @@
-//! What the controllers share: settings, clock, clients, stores, queues.
+//! What the controllers and the spender share: settings, clock, clients, stores, queues.
+
+pub mod reads;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,34 +18,35 @@ use kube::ResourceExt;
 use kube::core::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::clock::Clock;
-use crate::events::Events;
-use crate::inventory::{Inventories, Snapshot};
-use crate::kubernetes::Kube;
-use crate::lease::LeaseGuard;
-use crate::metrics::Metrics;
-use crate::tasks::Tasks;
-use crate::watches::Seen;
+use crate::account::inventory::Inventories;
+use crate::account::snapshot::Snapshot;
+use crate::runtime::clock::Clock;
+use crate::runtime::events::Events;
+use crate::runtime::kubernetes::Kube;
+use crate::runtime::lease::LeaseGuard;
+use crate::runtime::metrics::Metrics;
+use crate::runtime::tasks::Tasks;
+use crate::runtime::watches::Seen;
 
-/// What the controllers share.
+/// What the controllers and the spender share.
 pub struct Operator {
-    /// Settings.
+    /// Settings that the controllers need.
     pub settings: Settings,
     /// Business time.
     pub clock: Clock,
     /// The API server.
     pub kube: Kube,
-    /// Whether this process leads, and how long.
+    /// Whether this process leads, and for how long.
     pub guard: LeaseGuard,
-    /// What the watches have seen.
+    /// The objects that the watches have seen.
     pub stores: Stores,
-    /// Objects to be looked at again.
+    /// Objects to reconcile.
     pub queues: Queues,
-    /// What is known of the accounts.
+    /// The inventories of the accounts.
     pub inventories: Inventories,
-    /// Kubernetes events.
+    /// Publishes Kubernetes events.
     pub events: Events,
-    /// Counts.
+    /// Counters.
     pub metrics: Arc<Metrics>,
     /// The tasks of the process.
     pub tasks: Tasks,
@@ -59,10 +64,10 @@ pub struct Settings {
     pub call_timeout: Duration,
 }
 
-/// What the watches have seen.
+/// The objects that the watches have seen.
 #[derive(Clone)]
 pub struct Stores {
-    /// Packs, in the namespaces that are looked after.
+    /// Packs, in the namespaces that are watched.
     pub packs: Seen<ConcurrencyPack>,
     /// Orders, in the operator's namespace.
     pub orders: Seen<PackOrder>,
@@ -71,13 +76,13 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// True once everything was seen: before that, an absence means nothing and nothing is decided.
+    /// True once every object was seen. Before that an absence means nothing, and nothing is decided.
     pub fn are_complete(&self) -> bool {
         self.packs.is_complete() && self.orders.is_complete() && self.accounts.is_complete()
     }
 }
 
-/// Objects to be looked at again. An object that is queued twice is looked at once.
+/// Objects to reconcile. An object that is queued twice is reconciled once.
 #[derive(Clone)]
 pub struct Queues {
     /// Packs.
@@ -90,40 +95,40 @@ pub struct Queues {
     pub unreadable: UnboundedSender<ObjectMeta>,
 }
 
-// A queue is closed only when the process stops: then nothing needs to be looked at again.
+// A queue is closed only when the process stops, and then nothing has to be reconciled.
 impl Queues {
-    /// This pack.
+    /// Queues a pack.
     pub fn pack(&self, pack: ObjectRef<ConcurrencyPack>) {
         let _ = self.packs.unbounded_send(pack);
     }
 
-    /// This order.
+    /// Queues an order.
     pub fn order(&self, order: ObjectRef<PackOrder>) {
         let _ = self.orders.unbounded_send(order);
     }
 
-    /// This account.
+    /// Queues an account.
     pub fn account(&self, account: ObjectRef<CarAccount>) {
         let _ = self.accounts.unbounded_send(account);
     }
 
-    /// This pack, of which nothing but its metadata can be read.
+    /// Queues a pack of which only the metadata can be read.
     pub fn unreadable(&self, pack: ObjectMeta) {
         let _ = self.unreadable.unbounded_send(pack);
     }
 }
 
 impl Operator {
-    /// True when this process may act: it leads, has seen everything, and is not stopping.
+    /// True when this process may act: it leads, has seen every object, and is not stopping.
     pub fn may_act(&self) -> bool {
         self.guard.leads() && self.stores.are_complete() && !self.tasks.is_stopping()
     }
 
-    /// An account as decisions see it; none when there is no such CarAccount.
+    /// An account as decisions see it. None when there is no such CarAccount.
     pub fn account(&self, name: &str, snapshot: &Snapshot) -> Option<Account> {
         let key = ObjectRef::new(name).within(&self.settings.namespace);
         let account = self.stores.accounts.store.get(&key)?;
-        // What the store holds of an account that cannot be read is an earlier form: perhaps with a mode or limits of old.
+        // Of an account that cannot be read the store holds an earlier version, perhaps with another mode or other limits.
         let health = if self.stores.accounts.unreadable().contains(name) {
             let message = format!(
                 "CarAccount {name} cannot be read as it is now: run the version of carpack that its CRD is from, or correct what is new in it"
@@ -135,14 +140,14 @@ impl Operator {
         Some(Account { name: account.name_any(), spec: account.spec.clone(), health })
     }
 
-    /// All orders for a namespace and name, whatever UID they were for.
+    /// All orders for a pack of this namespace and name, whatever its UID was.
     pub fn orders_for(&self, namespace: &str, name: &str) -> Vec<Arc<PackOrder>> {
         let wanted = |order: &PackOrder| order.spec.pack_ref.namespace == namespace && order.spec.pack_ref.name == name;
         self.stores.orders.select(wanted)
     }
 
-    /// Ids of orders and instances in the cloud that the orders of other packs have recorded as theirs.
-    pub fn elsewhere(&self, order: &PackOrder) -> BTreeSet<String> {
+    /// Ids of orders and instances in the cloud that are recorded in the orders of other packs.
+    pub fn recorded_by_other_packs(&self, order: &PackOrder) -> BTreeSet<String> {
         let pack = &order.spec.pack_ref;
         let other = |o: &PackOrder| o.spec.pack_ref.namespace != pack.namespace || o.spec.pack_ref.name != pack.name;
         let others = self.stores.orders.store.state_filter(other);
@@ -150,7 +155,7 @@ impl Operator {
         lines.flat_map(|line| line.order_ids.iter().chain(&line.instance_ids)).cloned().collect()
     }
 
-    /// What else holds the instances that a pack wants to take over. An object that cannot be read may hold any.
+    /// What else holds the instances that a pack wants to adopt. An object that cannot be read may hold each of them.
     pub fn holders(&self, pack: &ConcurrencyPack, snapshot: &Snapshot) -> Holders {
         let Some(adopt) = pack.spec.adopt.as_ref().filter(|_| is_pending(pack)) else { return Holders::new() };
         let (packs, orders) = (self.stores.packs.store.state(), self.stores.orders.store.state());
@@ -175,14 +180,14 @@ impl Operator {
         holders
     }
 
-    /// What counts against an account's limits, as far as the watches have seen.
+    /// What counts against an account's limits, by the orders in the store.
     pub fn commitments(&self, account: Option<&Account>) -> Commitments {
         let Some(account) = account.filter(|account| account.has_limits()) else { return Commitments::default() };
         let orders = self.stores.orders.store.state();
         self.commitments_of(account, orders.iter().map(Arc::as_ref))
     }
 
-    /// What counts against an account's limits, given all orders.
+    /// What counts against an account's limits, by these orders.
     pub fn commitments_of<'a>(
         &self,
         account: &Account,
@@ -197,13 +202,13 @@ impl Operator {
         self.stores.orders.select(|other| is_sibling(other, order))
     }
 
-    /// What is known of an account.
+    /// The newest snapshot of an account.
     pub fn snapshot(&self, account: &str) -> Arc<Snapshot> {
-        self.inventories.snapshot(account).unwrap_or_else(|| Arc::new(Snapshot::first()))
+        self.inventories.snapshot(account).unwrap_or_else(|| Arc::new(Snapshot::unknown()))
     }
 }
 
-/// True for another order of the same namespace and name.
+/// True when both orders are for a pack of the same namespace and name, and are not the same order.
 pub fn is_sibling(order: &PackOrder, of: &PackOrder) -> bool {
     let (own, other) = (&of.spec.pack_ref, &order.spec.pack_ref);
     order.metadata.name != of.metadata.name && (&own.namespace, &own.name) == (&other.namespace, &other.name)

@@ -1,21 +1,22 @@
-//! Time. The one place that reads the machine's clock.
+//! Time. Only this file reads the machine's clock.
 //!
-//! Business time (decisions, statuses) comes from [`Clock::now`] and can be rehearsed; signatures use [`wall`], and leases
-//! count by the monotonic clock.
+//! Business time (decisions, statuses) comes from [`Clock::now`] and can be rehearsed. Signatures use [`wall`]. Leases use the
+//! monotonic clock.
 #![allow(clippy::disallowed_methods)] // this is where the disallowed methods are allowed
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use carpack_core::time::plus;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// No wait for a moment is longer: then the clock is looked at again.
+/// The longest wait for a moment. After it the clock is read again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Where nothing is waited for: only in case a change was not seen.
+/// The wait where no moment is waited for, in case a change was not seen.
 const IDLE: Duration = Duration::from_secs(600);
-/// No wait is shorter, so that nothing spins.
+/// The shortest wait, so that nothing spins.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
 /// The machine's time.
@@ -32,18 +33,18 @@ pub struct Clock {
 
 #[derive(Clone)]
 enum Source {
-    /// The machine's clock, or what a simulation has in its place.
+    /// The machine's clock, or that of a simulation.
     Now(Arc<dyn Fn() -> Timestamp + Send + Sync>),
     Rehearsal(Arc<Mutex<Rehearsed>>),
 }
 
-/// Where a rehearsal's clock was last seen, and how fast it runs.
+/// A reading of a rehearsal's clock, and how fast it runs.
 #[derive(Debug)]
 struct Rehearsed {
     seen: Timestamp,
     at: Instant,
     rate: f64,
-    /// The latest time that was given out: between two looks the clock does not go backwards.
+    /// The latest time that was given out. Between two readings the clock does not go backwards.
     given: Timestamp,
 }
 
@@ -59,7 +60,7 @@ impl Rehearsed {
         self.seen.checked_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 
-    /// Takes a new look in; true when the clock was set or its rate changed.
+    /// Takes in a new reading. True when the clock was set, or its rate changed.
     fn see(&mut self, seen: Timestamp, rate: f64, at: Instant) -> bool {
         let off = seen.duration_since(self.interpolated(at)).as_secs_f64().abs();
         let jumped = off > 1.0 + rate.max(self.rate) || (rate - self.rate).abs() > f64::EPSILON;
@@ -77,18 +78,18 @@ impl Clock {
         Self::of(Arc::new(wall))
     }
 
-    /// A clock that is not told when it is set, as the machine's is not.
+    /// A clock that reads the time from this function.
     pub fn of(now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         Self { source: Source::Now(now), jumps: watch::Sender::new(0) }
     }
 
-    /// A rehearsal's clock, as first seen.
+    /// A rehearsal's clock, by its first reading.
     pub fn rehearsal(seen: Timestamp, rate: f64) -> Self {
         let rehearsed = Rehearsed { seen, at: Instant::now(), rate, given: seen };
         Self { source: Source::Rehearsal(Arc::new(Mutex::new(rehearsed))), jumps: watch::Sender::new(0) }
     }
 
-    /// Takes a new look at a rehearsal's clock in.
+    /// Takes in a new reading of a rehearsal's clock.
     pub fn see(&self, seen: Timestamp, rate: f64) {
         let Source::Rehearsal(rehearsal) = &self.source else { return };
         if lock(rehearsal).see(seen, rate, Instant::now()) {
@@ -104,7 +105,7 @@ impl Clock {
         }
     }
 
-    /// Now, in whole seconds as statuses keep it, cut down: what is newer than a recorded moment by this was so in truth.
+    /// Now, cut down to whole seconds as statuses keep them: what is newer than a recorded second really was newer.
     pub fn second(&self) -> Timestamp {
         let now = self.now();
         Timestamp::from_second(now.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(0)).unwrap_or(now)
@@ -115,8 +116,8 @@ impl Clock {
         self.jumps.subscribe()
     }
 
-    /// How long to really wait for a moment of business time: capped, because clocks are set and machines sleep. Without a
-    /// moment there is nothing to wait for but changes.
+    /// The real wait for a moment of business time. It is capped, because clocks are set and machines sleep. Without a moment
+    /// only changes are waited for.
     pub fn wait_for(&self, moment: Option<Timestamp>) -> Duration {
         let left = moment.map(|moment| moment.duration_since(self.now()));
         real_wait(left, self.rate())
@@ -147,6 +148,16 @@ fn real_wait(left: Option<SignedDuration>, rate: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT).clamp(SHORTEST_WAIT, LONGEST_WAIT)
 }
 
+/// A moment of the monotonic clock, in the time of a wall clock that shows `now`.
+pub fn on_the_wall(at: Instant, now: Timestamp) -> Timestamp {
+    let clock = Instant::now();
+    let signed = |span: Duration| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+    match at.checked_duration_since(clock) {
+        Some(ahead) => plus(now, signed(ahead)),
+        None => plus(now, SignedDuration::ZERO.saturating_sub(signed(clock.saturating_duration_since(at)))),
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -165,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn between_two_looks_time_runs_on_at_the_rate() {
+    fn between_two_readings_time_runs_on_at_the_rate() {
         let (mut clock, start) = rehearsed(3600.0);
         assert_eq!(clock.now(start + Duration::from_secs(2)), at("2026-12-01T14:00:00Z"));
     }
 
     #[test]
-    fn a_look_that_lags_behind_does_not_turn_the_clock_back() {
+    fn a_reading_that_lags_behind_does_not_turn_the_clock_back() {
         let (mut clock, start) = rehearsed(1.0);
         let later = start + Duration::from_secs(10);
         assert_eq!(clock.now(later), at("2026-12-01T12:00:10Z"));

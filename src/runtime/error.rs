@@ -1,11 +1,11 @@
-//! What can go wrong in a step of the operator.
+//! Errors of the operator's steps.
 
 use std::time::Duration;
 
-/// A step that did not end well. The object is looked at again; nothing here is final.
+/// A step that failed. The object is reconciled again: no error here is final.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// Somebody else wrote the object in between: normal running.
+    /// Somebody else wrote the object in between. This is normal.
     #[error("{step}: the object has changed in between")]
     Conflict {
         /// What was tried.
@@ -37,13 +37,13 @@ pub enum StepError {
         #[source]
         source: Box<carpack_cloud::CallError>,
     },
-    /// An object with a name that is ours belongs to something else.
+    /// An object with the name of one of ours belongs to something else.
     #[error("{what}: it is left alone, and a person has to look")]
     NotOurs {
         /// Which object, and whose it is.
         what: String,
     },
-    /// The object lacks what the API server always sets.
+    /// The object lacks a field that the API server always sets.
     #[error("{step}: the object has no {part}")]
     Incomplete {
         /// What was tried.
@@ -54,7 +54,7 @@ pub enum StepError {
 }
 
 impl StepError {
-    /// A name from a closed set, for logs and metrics.
+    /// The category, from a closed set: for logs and metrics.
     pub fn category(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "Conflict",

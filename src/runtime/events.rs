@@ -4,8 +4,8 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use crate::error::StepError;
-use crate::kubernetes::{Kube, answer};
+use crate::runtime::error::StepError;
+use crate::runtime::kubernetes::{Kube, answer};
 
 /// The API server refuses longer notes.
 const LONGEST_NOTE: usize = 1000;
@@ -20,10 +20,10 @@ impl Events {
     /// Events in the name of this process.
     pub fn new(kube: &Kube, identity: String) -> Self {
         let reporter = Reporter { controller: "carpack".to_owned(), instance: Some(identity) };
-        Self { recorder: Recorder::new(kube.looks.clone(), reporter) }
+        Self { recorder: Recorder::new(kube.reads.clone(), reporter) }
     }
 
-    /// Publishes events about an object. An event that cannot be published is logged and lost: it is news, not a record.
+    /// Publishes events about an object. An event that cannot be published is logged and lost: the record is in the status.
     pub async fn publish<K: Resource<DynamicType = ()>>(&self, about: &K, events: &[carpack_core::Event]) {
         let reference = about.object_ref(&());
         for event in events {
@@ -38,12 +38,12 @@ impl Events {
         let event = Event { type_, reason: reason.clone(), note: Some(note), action: reason, secondary: None };
         match answer("publishing an event", self.recorder.publish(&event, about)).await {
             Ok(()) => {}
-            // A namespace that is going away takes no more events.
+            // A namespace that is being deleted accepts no more events.
             Err(StepError::Kubernetes { source, .. }) if matches!(source.as_ref(), kube::Error::Api(status) if matches!(status.code, 403 | 404)) =>
             {
-                tracing::debug!(error = %source, "an event was not taken");
+                tracing::debug!(error = %source, "an event was not published");
             }
-            Err(error) => tracing::warn!(%error, reason = event.reason, "an event was not taken"),
+            Err(error) => tracing::warn!(%error, reason = event.reason, "an event was not published"),
         }
     }
 }

@@ -11,19 +11,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::error::StepError;
+use crate::runtime::error::StepError;
 
 /// How long the API server may take for one answer.
 pub const ANSWER: Duration = Duration::from_secs(10);
 /// How long a connection may stay silent: longer than the longest pause of a watch.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// The two clients.
+/// The two clients of the API server.
 #[derive(Clone)]
 pub struct Kube {
-    /// Repeats what may be repeated: for looks.
-    pub looks: Client,
-    /// Sends everything exactly once: for intents, creations and the lease.
+    /// Repeats failed requests: for watches, reads and events.
+    pub reads: Client,
+    /// Sends every request exactly once: for intents, creations and the lease.
     pub once: Client,
     /// The namespace the process runs in, or the one its configuration names.
     pub own_namespace: String,
@@ -33,7 +33,7 @@ impl Kube {
     /// Connects with the configuration of the cluster the process runs in, or with a kubeconfig.
     ///
     /// # Errors
-    /// When there is no usable configuration.
+    /// When there is no usable configuration: in words.
     pub async fn connect() -> Result<Self, String> {
         let mut config = Config::infer().await.map_err(|error| format!("no way to the API server: {error}"))?;
         config.connect_timeout = Some(ANSWER);
@@ -44,11 +44,11 @@ impl Kube {
         let own_namespace = config.default_namespace.clone();
         let client =
             |config| Client::try_from(config).map_err(|error| format!("no client for the API server: {error}"));
-        Ok(Self { looks: client(config)?, once: client(once)?, own_namespace })
+        Ok(Self { reads: client(config)?, once: client(once)?, own_namespace })
     }
 }
 
-/// Waits for an answer of the API server, but not for ever.
+/// Waits for an answer of the API server, for [`ANSWER`] at most.
 ///
 /// # Errors
 /// When the API server refuses, cannot be reached, or does not answer in time.
@@ -61,7 +61,8 @@ pub async fn answer<T>(step: &'static str, call: impl Future<Output = kube::Resu
     }
 }
 
-/// Replaces the status of an object. Sent once, and refused when the object has changed since it was read.
+/// Replaces the status of an object, if the object has not changed since it was read. Sent once. Returns the object as the API
+/// server has it now.
 ///
 /// # Errors
 /// [`StepError::Conflict`] when it has changed; otherwise as [`answer`].
@@ -76,7 +77,7 @@ where
     answer(step, api.replace_status(&object.name_any(), &PostParams::default(), object)).await
 }
 
-/// Puts a finalizer on an object or takes it off, if the object has not changed since it was read.
+/// Adds or removes a finalizer, if the object has not changed since it was read.
 ///
 /// # Errors
 /// [`StepError::Conflict`] when it has changed; otherwise as [`answer`]. An object that is gone is no error.

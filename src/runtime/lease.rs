@@ -1,9 +1,8 @@
 //! Who leads: a Lease in the operator's namespace, taken and renewed by compare-and-swap.
 //!
-//! A lease is not a fence: a process that was frozen may wake after it ran out. So the leader steps down on its own
-//! monotonic clock, counted from before its last successful renewal was sent and well before others may take over, and
-//! the margin is asked for again when a paid call is about to leave ([`LeaseGuard::check`]). The rules of money hold even
-//! with two leaders.
+//! A lease is not a fence: a frozen process may wake up after its lease expired. So the leader steps down by its own monotonic
+//! clock, well before others may take over. It counts from the moment before its last successful renewal was sent. The margin
+//! is checked again when a paid call is about to leave ([`LeaseGuard::check`]). The rules of money hold even with two leaders.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,11 +15,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::wall;
-use crate::error::StepError;
-use crate::kubernetes::{ANSWER, Kube, answer};
+use crate::runtime::clock::wall;
+use crate::runtime::error::StepError;
+use crate::runtime::kubernetes::{ANSWER, Kube, answer};
 
-/// After a failed attempt the next one follows soon.
+/// The wait after a failed attempt, at most.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// How the lease is held.
@@ -30,13 +29,13 @@ pub struct LeaseSettings {
     pub namespace: String,
     /// Name of the Lease.
     pub name: String,
-    /// Who we are; unique to this process.
+    /// The name of this process in the lease: unique to it.
     pub identity: String,
-    /// How long others wait for a silent leader.
+    /// How long others wait for a leader that does not renew.
     pub duration: Duration,
-    /// How often it is renewed.
+    /// How often the leader renews it.
     pub renew_every: Duration,
-    /// A leader that could not renew for so long steps down.
+    /// After how long without a renewal the leader steps down.
     pub step_down: Duration,
 }
 
@@ -49,7 +48,7 @@ pub enum Standing {
     Standby,
     /// This process leads.
     Leading,
-    /// This process led and does not any more. It never leads again.
+    /// This process led, and does not lead any more. It never leads again.
     Lost,
 }
 
@@ -65,7 +64,7 @@ impl LeaseGuard {
         Self { until: Arc::default(), standing: watch::Sender::new(Standing::Unknown) }
     }
 
-    /// A leader for so long.
+    /// The guard of a process that leads for so long.
     #[cfg(test)]
     pub fn leading_for(margin: Duration) -> Self {
         let guard = Self::new();
@@ -74,25 +73,24 @@ impl LeaseGuard {
         guard
     }
 
-    /// As if so much time had gone by.
+    /// Takes so much of the margin away, as if time had passed.
     #[cfg(test)]
     pub fn pass(&self, time: Duration) {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         *until = until.and_then(|until| until.checked_sub(time));
     }
 
-    /// What is left until this process steps down; zero when it does not lead.
-    ///
-    /// Others take over only later, by the difference of the lease's duration and the time of stepping down.
+    /// The time until this process steps down: zero when it does not lead. Others can take over only later, by the lease's
+    /// duration less the time after which the leader steps down.
     pub fn remaining(&self) -> Duration {
         let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
         until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether this process leads long enough for something that takes `needed`.
+    /// Checks that this process leads for at least as long as `needed`.
     ///
     /// # Errors
-    /// When it does not: in words for a trail.
+    /// When it does not: in words for the trail of an order.
     pub fn check(&self, needed: Duration) -> Result<(), String> {
         let remaining = self.remaining();
         if remaining >= needed && self.standing() == Standing::Leading {
@@ -111,15 +109,15 @@ impl LeaseGuard {
         *self.standing.borrow()
     }
 
-    /// Changes whenever this process stands elsewhere.
+    /// Changes whenever [`Self::standing`] changes.
     pub fn changes(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
     }
 
-    /// Resolves when this process led and does not any more.
+    /// Resolves when this process has lost the lease.
     pub async fn lost(&self) {
         let mut changes = self.changes();
-        // The sender lives in this very guard.
+        // The sender is in this guard, so waiting cannot fail.
         let _ = changes.wait_for(|standing| *standing == Standing::Lost).await;
     }
 
@@ -131,45 +129,45 @@ impl LeaseGuard {
         });
     }
 
-    /// This process may act as the leader until then. For the elector, and for simulations that hold the lease without
-    /// renewing it.
+    /// Sets until when this process may act as the leader. Only the elector calls it, and simulations that hold the lease
+    /// without renewing it.
     pub fn extend(&self, until: Option<Instant>) {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }
 
-/// Somebody else's lease.
+/// The lease of another process, as this process saw it last.
 struct Foreign {
     holder: String,
     version: String,
-    /// Since when we have seen this version.
+    /// When this process first saw this version.
     since: Instant,
 }
 
-/// Takes the lease, renews it, and gives it back.
+/// Takes the lease, renews it, and releases it.
 pub struct Elector {
     settings: LeaseSettings,
     api: Api<Lease>,
     guard: LeaseGuard,
-    /// The lease as we wrote it last.
+    /// The lease as this process wrote it last.
     ours: Option<Lease>,
-    /// Somebody else's lease, as we have seen it last.
+    /// The lease of another process.
     foreign: Option<Foreign>,
 }
 
 impl Elector {
-    /// An elector that has not tried yet.
+    /// An elector. Nothing is sent before [`Self::run`].
     pub fn new(kube: &Kube, settings: LeaseSettings) -> Self {
         let api = Api::namespaced(kube.once.clone(), &settings.namespace);
         Self { settings, api, guard: LeaseGuard::new(), ours: None, foreign: None }
     }
 
-    /// Says how long this process may act as the leader.
+    /// The guard that says for how long this process may act as the leader.
     pub fn guard(&self) -> LeaseGuard {
         self.guard.clone()
     }
 
-    /// Stands for election until the lease is lost, or until `release`: then it is given back.
+    /// Takes and renews the lease until it is lost, or until `release`: then it is released.
     pub async fn run(mut self, release: CancellationToken) {
         loop {
             let wait = self.step().await;
@@ -186,7 +184,7 @@ impl Elector {
     async fn step(&mut self) -> Duration {
         let leading = self.guard.standing() == Standing::Leading;
         let before = Instant::now();
-        // A leader waits for an answer no longer than it leads.
+        // A leader waits for an answer only as long as it leads.
         let patience = if leading { ANSWER.min(self.guard.remaining()) } else { ANSWER };
         let attempt = match timeout(patience, self.attempt()).await {
             Ok(attempt) => attempt,
@@ -227,14 +225,14 @@ impl Elector {
         Duration::ZERO
     }
 
-    /// Takes or renews the lease; false when another process holds it.
+    /// Takes or renews the lease. False when another process holds it.
     async fn attempt(&mut self) -> Result<bool, StepError> {
         let known = match self.ours.take() {
             Some(lease) => Some(lease),
             None => answer("reading the lease", self.api.get_opt(&self.settings.name)).await?,
         };
         let written = match known {
-            None => answer("creating the lease", self.api.create(&PostParams::default(), &self.first())).await?,
+            None => answer("creating the lease", self.api.create(&PostParams::default(), &self.new_lease())).await?,
             Some(lease) if self.may_take(&lease) => {
                 let next = self.next(lease);
                 answer("renewing the lease", self.api.replace(&self.settings.name, &PostParams::default(), &next))
@@ -246,7 +244,8 @@ impl Elector {
         Ok(true)
     }
 
-    /// A foreign lease has run out when *we* have seen it unchanged for its whole duration; its stamps are another clock's.
+    /// The lease of another process has expired when *this* process has seen it unchanged for its whole duration. Its timestamps
+    /// are of another clock and say nothing.
     fn may_take(&mut self, lease: &Lease) -> bool {
         let spec = lease.spec.as_ref();
         let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
@@ -266,12 +265,12 @@ impl Elector {
         false
     }
 
-    fn first(&self) -> Lease {
+    fn new_lease(&self) -> Lease {
         let metadata = ObjectMeta { name: Some(self.settings.name.clone()), ..ObjectMeta::default() };
         Lease { metadata, spec: Some(self.spec(None)) }
     }
 
-    /// The lease as we want it, with the version we have seen.
+    /// The lease held by this process, with the version that was read.
     fn next(&self, lease: Lease) -> Lease {
         Lease { spec: Some(self.spec(lease.spec.as_ref())), ..lease }
     }
@@ -294,7 +293,7 @@ impl Elector {
         }
     }
 
-    /// Gives the lease back, so that the next leader need not wait.
+    /// Releases the lease, so that the next leader need not wait.
     async fn release(mut self) {
         self.guard.extend(None);
         self.guard.stand(Standing::Standby);
@@ -306,99 +305,10 @@ impl Elector {
         match answer("releasing the lease", self.api.replace(&self.settings.name, &PostParams::default(), &lease)).await
         {
             Ok(_) => tracing::info!("the lease is released"),
-            Err(error) => tracing::warn!(%error, "the lease was not released: the next leader waits until it runs out"),
+            Err(error) => tracing::warn!(%error, "the lease was not released: the next leader waits until it expires"),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOWHERE: &str = "http://127.0.0.1:1";
-
-    #[test]
-    fn who_does_not_lead_has_no_margin() {
-        let guard = LeaseGuard::new();
-        assert!(guard.remaining().is_zero());
-        assert!(guard.check(Duration::ZERO).is_err());
-    }
-
-    #[test]
-    fn a_call_that_may_outlive_leadership_is_held_back() {
-        let guard = LeaseGuard::leading_for(Duration::from_secs(5));
-        assert!(guard.check(Duration::from_secs(1)).is_ok());
-        assert!(guard.check(Duration::from_secs(6)).is_err());
-        guard.stand(Standing::Lost);
-        assert!(guard.check(Duration::from_secs(1)).is_err());
-    }
-
-    fn elector(api_server: &str, lease: Duration) -> Elector {
-        let client = kube::Client::try_from(kube::Config::new(api_server.parse().unwrap())).unwrap();
-        let kube = Kube { looks: client.clone(), once: client, own_namespace: "carpack-system".to_owned() };
-        let settings = LeaseSettings {
-            namespace: "carpack-system".to_owned(),
-            name: "carpack".to_owned(),
-            identity: "we".to_owned(),
-            duration: lease,
-            renew_every: lease / 3,
-            step_down: lease / 2,
-        };
-        Elector::new(&kube, settings)
-    }
-
-    fn lease(holder: &str, version: &str) -> Lease {
-        let spec = serde_json::json!({"holderIdentity": holder, "leaseDurationSeconds": 15,
-            "renewTime": "2020-01-01T00:00:00.000000Z"});
-        let metadata = serde_json::json!({"name": "carpack", "resourceVersion": version});
-        serde_json::from_value(serde_json::json!({"metadata": metadata, "spec": spec})).unwrap()
-    }
-
-    /// Time goes by without a sign of the other process.
-    fn pass(elector: &mut Elector, seconds: u64) {
-        let foreign = elector.foreign.as_mut().unwrap();
-        foreign.since = foreign.since.checked_sub(Duration::from_secs(seconds)).unwrap();
-    }
-
-    #[tokio::test]
-    async fn anothers_lease_is_taken_only_when_we_have_seen_it_unchanged_for_its_whole_duration() {
-        let mut elector = elector(NOWHERE, Duration::from_secs(15));
-        assert!(!elector.may_take(&lease("they", "1")), "its stamps are of another clock");
-        pass(&mut elector, 14);
-        assert!(!elector.may_take(&lease("they", "1")));
-        assert!(!elector.may_take(&lease("they", "2")), "renewed");
-        pass(&mut elector, 14);
-        assert!(!elector.may_take(&lease("they", "2")));
-        pass(&mut elector, 2);
-        assert!(elector.may_take(&lease("they", "2")));
-        assert!(elector.may_take(&lease("we", "3")) && elector.may_take(&lease("", "4")));
-    }
-
-    #[tokio::test]
-    async fn a_lease_is_written_only_over_the_version_that_was_read() {
-        let next = elector(NOWHERE, Duration::from_secs(15)).next(lease("they", "7"));
-        assert_eq!(next.metadata.resource_version.as_deref(), Some("7"));
-        assert_eq!(next.spec.unwrap().holder_identity.as_deref(), Some("we"));
-    }
-
-    #[tokio::test]
-    async fn leadership_counts_from_before_the_request_however_late_its_answer_comes() {
-        const LATE: Duration = Duration::from_millis(300);
-        let slow = axum::Router::new().fallback(async |method: axum::http::Method, body: String| {
-            sleep(LATE).await;
-            let none = r#"{"metadata":{},"status":"Failure","message":"none","reason":"NotFound","code":404}"#;
-            match method.as_str() {
-                "GET" => (axum::http::StatusCode::NOT_FOUND, none.to_owned()),
-                _ => (axum::http::StatusCode::OK, body),
-            }
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let tasks = crate::tasks::Tasks::default();
-        tasks.spawn_background(async move { axum::serve(listener, slow).await.unwrap() });
-        let mut elector = elector(&address, Duration::from_secs(20));
-        elector.step().await;
-        assert_eq!(elector.guard().standing(), Standing::Leading);
-        assert!(elector.guard().remaining() <= Duration::from_secs(10) - 2 * LATE, "{:?}", elector.guard().remaining());
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! A rehearsal's clock: follows the clock of a simulator on this machine.
+//! The clock of a rehearsal: it follows the clock of a simulator on this machine.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::clock::Clock;
-use crate::tasks::Tasks;
+use crate::runtime::clock::Clock;
+use crate::runtime::tasks::Tasks;
 
 const PATH: &str = "/simulator/clock";
 const POLL: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(5);
-/// Far more than a clock has to say.
+/// Far more than a reading of the clock needs.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 
 #[derive(Debug, Deserialize)]
@@ -24,7 +24,7 @@ struct Reading {
     rate: f64,
 }
 
-/// A clock that follows the simulator's, from its first answer on.
+/// A clock that follows the simulator's from its first answer on.
 ///
 /// # Errors
 /// When the address is not this machine's own, or does not answer with a clock.
@@ -49,7 +49,7 @@ pub async fn follow(url: &str, tasks: &Tasks) -> Result<Clock, String> {
     Ok(clock)
 }
 
-/// `host:port`, when the address is this machine's own.
+/// `host:port`, if the address is of this machine.
 fn loopback(url: &str) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|error| format!("--rehearsal-clock {url}: {error}"))?;
     let host = uri.host().unwrap_or_default();
@@ -62,7 +62,7 @@ fn loopback(url: &str) -> Result<String, String> {
     Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80)))
 }
 
-/// One request in HTTP/1.0: a client with TLS would be much for a clock on the same machine.
+/// One request in HTTP/1.0: a clock on the same machine needs no client with TLS.
 async fn read(address: &str) -> Result<Reading, String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;

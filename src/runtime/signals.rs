@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT.
+//! Waits for SIGTERM and SIGINT.
 
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -1,4 +1,4 @@
-//! Every task of the process is started here, so that shutdown can stop some and wait for others.
+//! Every task of the process is started here, so that a stop can drop some and wait for others.
 #![allow(clippy::disallowed_methods)] // this is where tasks are started
 
 use std::future::Future;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What every task is put into before it is started.
+/// Wraps every task before it is started.
 pub type Wrapper = Arc<dyn Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The tasks of the process.
@@ -26,7 +26,7 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Tasks that are each put into something: a simulation freezes and kills a process by it.
+    /// Tasks with a wrapper, by which a simulation freezes and kills a process.
     pub fn wrapped(wrapper: Wrapper) -> Self {
         Self { wrapper: Some(wrapper), ..Self::default() }
     }
@@ -43,17 +43,17 @@ impl Tasks {
         &self.stop
     }
 
-    /// True once the process is to stop: no new work is begun.
+    /// True once the process is to stop. No new work is begun then.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// Resolves when a task ended that must not.
+    /// Resolves when a vital task has ended that must not end.
     pub async fn failed(&self) {
         self.failed.cancelled().await;
     }
 
-    /// A task that ends by itself once [`Tasks::stop`] is cancelled. If it ends before, the process stops.
+    /// Starts a task that ends by itself once [`Tasks::stop`] is cancelled. If it ends before, the process stops.
     pub fn spawn_vital(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let (stop, failed) = (self.stop.clone(), self.failed.clone());
         self.working.spawn(self.wrap(async move {
@@ -65,7 +65,7 @@ impl Tasks {
         }));
     }
 
-    /// A task that is dropped when the process is to stop.
+    /// Starts a task that is dropped when the process is to stop.
     pub fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         self.working.spawn(self.wrap(async move {
@@ -73,12 +73,12 @@ impl Tasks {
         }));
     }
 
-    /// A task around a paid call. A stop does not drop it, but waits for it ([`Self::wait_for_paid`]).
+    /// Starts a task around a paid call. A stop does not drop it, but waits for it ([`Self::wait_for_paid`]).
     pub fn spawn_paid(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.paid.spawn(self.wrap(task));
     }
 
-    /// A task that outlives the others: whoever starts it ends it, and waits for it.
+    /// Starts a task that outlives the others. The caller ends it, and waits for it.
     pub fn spawn_lasting(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         tokio::task::spawn(self.wrap(task))
     }

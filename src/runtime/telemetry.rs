@@ -1,10 +1,18 @@
 //! The log.
 
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::LogFormat;
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Human,
+}
 
-/// Starts the log.
+/// Starts the log, on standard error.
 ///
 /// # Errors
 /// When the filter cannot be read, or a log was started before.

@@ -1,7 +1,7 @@
-//! One watch per kind for the whole process: it feeds a store and tells the controllers what was touched.
+//! One watch for each kind: it fills a store, and tells a listener what was touched.
 //!
-//! An object that cannot be read (written by a newer version, say) is logged and left out; it cannot stop the watch,
-//! whoever listens is told of it, and its name stays known.
+//! An object that cannot be read (because a newer version wrote it, for example) is logged and left out of the store. It does
+//! not stop the watch, the listener is told of it, and its name stays known.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 /// Shorter than the silence after which a connection counts as dead.
 const WATCH_SECONDS: u32 = 60;
 
-/// All objects of a kind, and whether they were all seen once.
+/// All objects of a kind, and whether all of them were seen once.
 #[derive(Clone)]
 pub struct Seen<K>
 where
@@ -37,12 +37,12 @@ impl<K> Seen<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    /// True once every object was seen: before that, an absence means nothing.
+    /// True once every object was seen. Before that an absence means nothing.
     pub fn is_complete(&self) -> bool {
         self.complete.load(Ordering::Acquire)
     }
 
-    /// The objects that are wanted, in the order of their names, so that the same is done in the same order each time.
+    /// The objects that are wanted, sorted by name: what is done with them is done in the same order each time.
     pub fn select(&self, wanted: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
         let mut objects = self.store.state_filter(wanted);
         let name = |object: &K| (object.meta().namespace.clone(), object.meta().name.clone());
@@ -50,7 +50,7 @@ where
         objects
     }
 
-    /// Names of the objects that are there and cannot be read. The store may still hold an earlier form of one.
+    /// Names of the objects that are there and cannot be read. The store may still hold an earlier version of one.
     pub fn unreadable(&self) -> BTreeSet<String> {
         lock(&self.unreadable).iter().map(|object| object.name.clone()).collect()
     }
@@ -61,25 +61,25 @@ impl<K> Seen<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    /// These objects, and no others.
+    /// A complete store of these objects.
     pub fn of(objects: Vec<K>) -> Self {
         Self::written(objects).0
     }
 
-    /// The same, and what changes them.
+    /// The same, and the writer that changes it.
     pub fn written(objects: Vec<K>) -> (Self, reflector::store::Writer<K>) {
         let (store, mut writer) = store();
         objects.into_iter().for_each(|object| writer.apply_watcher_event(&Event::Apply(object)));
         (Self { store, unreadable: Arc::default(), complete: Arc::new(AtomicBool::new(true)) }, writer)
     }
 
-    /// This object cannot be read any more.
+    /// From now on this object cannot be read.
     pub fn spoil(&self, object: ObjectRef<K>) {
         lock(&self.unreadable).insert(object);
     }
 }
 
-/// A watch that has not begun.
+/// A watch over one or several namespaces.
 pub struct Watch<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
@@ -98,16 +98,16 @@ where
     seen: Seen<K>,
 }
 
-/// Something seen in one of the namespaces (counted from 0) of a watch.
+/// The number of the watched namespace (from 0), and what was seen there.
 type Part<K> = (usize, Result<Event<DeserializeGuard<K>>, watcher::Error>);
 
-/// What became of an object.
+/// What happened to an object.
 pub enum Touched<'a, K> {
-    /// It is there, new or changed; and what was known of it before.
+    /// It is new or changed. The second value is the object as it was known before.
     Present(&'a K, Option<&'a K>),
-    /// It is gone.
+    /// It was deleted.
     Gone(&'a K),
-    /// It is there, new or changed, and cannot be read.
+    /// It is new or changed, and cannot be read.
     Unreadable(&'a ObjectMeta),
 }
 
@@ -140,12 +140,12 @@ where
         Self { streams, feed }
     }
 
-    /// What the watch will have seen.
+    /// The store that the watch fills.
     pub fn seen(&self) -> Seen<K> {
         self.feed.seen()
     }
 
-    /// Watches for ever.
+    /// Watches until it is dropped.
     pub async fn run(mut self, mut touched: impl FnMut(Touched<'_, K>)) {
         let mut stream = select_all(self.streams);
         while let Some((part, event)) = stream.next().await {
@@ -163,7 +163,7 @@ impl<K> Feed<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    /// A feed from so many watches.
+    /// A feed that so many watches fill.
     pub fn new(watches: usize) -> Self {
         let (reader, mut writer) = store();
         writer.apply_watcher_event(&Event::Init);
@@ -174,12 +174,12 @@ where
         }
     }
 
-    /// What it will have seen.
+    /// The store that it fills.
     pub fn seen(&self) -> Seen<K> {
         self.seen.clone()
     }
 
-    /// Takes in what one of the watches has shown, and tells what was touched by it.
+    /// Takes in an event of one of the watches, and tells the listener what was touched.
     pub fn take(&mut self, part: usize, event: Event<DeserializeGuard<K>>, mut touched: impl FnMut(Touched<'_, K>)) {
         match &event {
             Event::Apply(object) | Event::InitApply(object) => match &object.0 {
@@ -230,9 +230,9 @@ where
 }
 
 struct Listing<K: Resource<DynamicType = ()>> {
-    /// What is there, by the last complete list and the changes since.
+    /// The objects that are there, by the last complete list and the changes since.
     present: HashSet<ObjectRef<K>>,
-    /// What the list under way has shown so far.
+    /// The objects that the list under way has shown so far.
     listed: HashSet<ObjectRef<K>>,
     complete: bool,
 }
@@ -247,12 +247,12 @@ where
         Self { parts: (0..count).map(|_| empty()).collect(), complete: false }
     }
 
-    /// What the store holds and no namespace shows: it went while another namespace was still being listed.
+    /// Objects in the store that no namespace shows: deleted while another namespace was still being listed.
     fn stale(&self, store: &Store<K>) -> Vec<Arc<K>> {
         store.state_filter(|object| !self.shows(&ObjectRef::from_obj(object)))
     }
 
-    /// True when a namespace shows the object, or is just being listed and has shown it.
+    /// True when a namespace shows the object, or the list under way has shown it.
     fn shows(&self, object: &ObjectRef<K>) -> bool {
         self.parts.iter().any(|listing| listing.present.contains(object) || listing.listed.contains(object))
     }
@@ -288,7 +288,7 @@ where
             Event::Delete(object) => {
                 let object_ref = reference(&object);
                 listing.present.remove(&object_ref);
-                // The object may have become unreadable since: the store's own copy will do.
+                // The object may have become unreadable since. The copy in the store is good enough.
                 let known = store.get(&object_ref).map(|known| known.as_ref().clone());
                 object.0.ok().or(known).map(Event::Delete).into_iter().collect()
             }

@@ -1,7 +1,7 @@
 //! An API server of a few lines: it keeps objects, compares versions, and refuses and delays as it is told.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -16,9 +16,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::super::lock;
-use crate::kubernetes::Kube;
-use crate::tasks::Tasks;
+use super::objects::TREASURY;
+use crate::runtime::kubernetes::Kube;
+use crate::runtime::tasks::Tasks;
 
 /// What was asked, in its order.
 #[derive(Clone, Default)]
@@ -71,7 +71,7 @@ impl Server {
         let mut config = Config::new(self.address.parse().unwrap());
         config.default_retry = false;
         let client = Client::try_from(config).unwrap();
-        Kube { looks: client.clone(), once: client, own_namespace: super::TREASURY.to_owned() }
+        Kube { reads: client.clone(), once: client, own_namespace: TREASURY.to_owned() }
     }
 
     pub fn put<K: Resource<DynamicType = ()> + Serialize>(&self, object: &K) {
@@ -177,4 +177,8 @@ async fn write(State(server): State<Arc<Server>>, Path((_, _, name)): Path<Name>
     server.log.write(format!("{pack}: {}", line.as_str().unwrap_or_default()));
     next_version(&mut objects, &name);
     Json(objects[&name].clone()).into_response()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,8 @@
-//! Writes `docs/api.md` from the types in `crates/api`. Run by `docs/generate-api`.
+//! `carpack api-page`: the text of `docs/api.md`, made from the types in `crates/api`. `docs/generate-api` runs it.
 
-use std::fmt::Write;
-use std::path::Path;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 use carpack_api::custom_resource_definitions;
 use serde_json::Value;
@@ -14,14 +15,24 @@ Group `carpack.io`, version `v1alpha1`. What the objects are for and how they wo
 [concepts.md](concepts.md). A field is optional unless it is marked **required**.
 ";
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// Prints the page.
+pub fn print() -> ExitCode {
+    match page().and_then(|page| io::stdout().write_all(page.as_bytes())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is no log yet. When standard error is closed too, nobody can be told.
+            let _ = writeln!(io::stderr(), "the page cannot be printed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn page() -> io::Result<String> {
     let mut page = HEAD.to_owned();
     for crd in custom_resource_definitions() {
-        describe(&mut page, &serde_json::to_value(crd)?)?;
+        describe(&mut page, &serde_json::to_value(crd)?).map_err(io::Error::other)?;
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md");
-    std::fs::write(file, page)?;
-    Ok(())
+    Ok(page)
 }
 
 fn describe(page: &mut String, crd: &Value) -> std::fmt::Result {
