@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
-use carpack_cloud::port::{self, ConcurrentPackage, ProjectBinding, RenewableInstance};
+use carpack_cloud::port::{self, ConcurrentPackage, DealStatus, ProjectBinding, RenewableInstance};
 use carpack_core::observation::{Binding, Deal, DealAction, DealState, Instance, Observation, Project};
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -85,6 +85,30 @@ fn instance(renewable: Option<RenewableInstance>, package: Option<ConcurrentPack
     }
 }
 
+/// How far a deal came. Whatever may still be paid, and whatever is not known, counts as in effect.
+fn state(status: Option<DealStatus>) -> DealState {
+    match status {
+        Some(DealStatus::Unpaid) => DealState::Unpaid,
+        Some(
+            DealStatus::Refunded
+            | DealStatus::Closed
+            | DealStatus::Expired
+            | DealStatus::InvalidOrder
+            | DealStatus::InvalidProduct
+            | DealStatus::PaymentRefused,
+        ) => DealState::WithoutEffect,
+        Some(
+            DealStatus::Paid
+            | DealStatus::Shipping
+            | DealStatus::Shipped
+            | DealStatus::ShipmentFailed
+            | DealStatus::Paying
+            | DealStatus::Unknown(_),
+        )
+        | None => DealState::InEffect,
+    }
+}
+
 /// A deal as decisions see it.
 pub fn deal(deal: port::Deal) -> Deal {
     let action = deal.action.as_deref().map(str::to_ascii_lowercase);
@@ -96,16 +120,11 @@ pub fn deal(deal: port::Deal) -> Deal {
             Some("refund") => DealAction::Refund,
             _ => DealAction::Other,
         },
-        cost_cents: deal.cost_cents.filter(|_| !matches!(deal.status, Some(1 | 12))),
+        cost_cents: deal.cost_cents.filter(|_| !matches!(deal.status, Some(DealStatus::Unpaid | DealStatus::Paying))),
         currency: deal.currency,
         instance_ids: deal.resource_ids,
         product_code: deal.product_code,
-        // 6 refunded, 7 closed, 8 expired, 9 and 10 invalid, 11 payment refused; 12 is being paid.
-        state: match deal.status {
-            Some(1) => DealState::Unpaid,
-            Some(6..=11) => DealState::WithoutEffect,
-            _ => DealState::InEffect,
-        },
+        state: state(deal.status),
         created: deal.create_time.as_deref().and_then(carpack_cloud::time::civil),
     }
 }
@@ -175,10 +194,10 @@ mod tests {
 
     #[test]
     fn a_deal_that_may_still_be_paid_is_not_without_effect_and_has_cost_nothing_yet() {
-        let with = |status| {
+        let with = |status: Option<i64>| {
             let blank = port::Deal {
                 order_id: "o".to_owned(),
-                status,
+                status: status.map(DealStatus::of),
                 action: Some("Purchase".to_owned()),
                 cost_cents: Some(100),
                 currency: None,
@@ -193,7 +212,12 @@ mod tests {
         }
         assert_eq!((with(Some(1)).state, with(Some(1)).cost_cents), (DealState::Unpaid, None));
         assert_eq!((with(Some(12)).state, with(Some(12)).cost_cents), (DealState::InEffect, None));
-        assert_eq!(with(Some(6)).state, DealState::WithoutEffect);
+        for status in 6..=11 {
+            assert_eq!(with(Some(status)).state, DealState::WithoutEffect, "{status}");
+        }
+        for status in [0, 13, -1] {
+            assert_eq!(with(Some(status)).state, DealState::InEffect, "{status}");
+        }
         assert_eq!(with(None).action, DealAction::Purchase);
     }
 }

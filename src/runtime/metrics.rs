@@ -1,5 +1,4 @@
-//! Counters. Everybody may count; nothing in here reads anything. What is read from the stores is in
-//! [`crate::http::state_metrics`].
+//! Counters. Everybody may count, and nothing in here reads any state: a collector that does is registered from outside.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
