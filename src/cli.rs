@@ -2,16 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use carpack_api::Mode;
 use carpack_core::Timing;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 
-use crate::{crds, run};
+use crate::runtime::telemetry::LogFormat;
 
 /// Buys, renews and re-assigns concurrency packs of Tencent Cloud Application Rendering.
 #[derive(Debug, Parser)]
@@ -22,23 +21,16 @@ pub struct Cli {
     pub command: Command,
 }
 
-impl Cli {
-    /// Does it.
-    pub fn execute(self) -> ExitCode {
-        match self.command {
-            Command::Run(args) => run::run(*args),
-            Command::Crd(args) => crds::write(&args),
-        }
-    }
-}
-
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the operator.
     Run(Box<RunArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd(CrdArgs),
+    /// Print docs/api.md. Only `docs/generate-api` of the repository needs it.
+    #[command(hide = true)]
+    ApiPage,
 }
 
 /// Where to write the CustomResourceDefinitions.
@@ -58,7 +50,7 @@ pub struct RunArgs {
     /// The pod's namespace, as the downward API tells it.
     #[arg(long, env = "POD_NAMESPACE", hide = true)]
     pub pod_namespace: Option<String>,
-    /// Namespaces whose packs are looked after; repeat it or separate them by commas. Default: every namespace.
+    /// Namespaces whose packs are managed; repeat it or separate them by commas. Default: every namespace.
     #[arg(long, env = "CARPACK_WATCH_NAMESPACE", value_delimiter = ',')]
     pub watch_namespace: Vec<String>,
     /// The installation's step of the ladder: the lowest of installation, account and pack wins.
@@ -94,10 +86,10 @@ pub struct RunArgs {
     /// What is logged: a level, or a filter such as info,carpack=debug.
     #[arg(long, env = "CARPACK_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
-    /// How often each account is looked at as a whole.
+    /// How often each account is swept: every list of it is read.
     #[arg(long, env = "CARPACK_SWEEP_INTERVAL", default_value = "60s", value_parser = duration)]
     pub sweep_interval: Duration,
-    /// A look at the cloud older than this proves nothing about now.
+    /// A sweep that began longer ago than this proves nothing about now.
     #[arg(long, env = "CARPACK_STALE_AFTER", default_value = "10m", value_parser = duration)]
     pub stale_after: Duration,
     /// How long after a paid call of unknown outcome nothing is concluded from an absence.
@@ -117,19 +109,10 @@ pub struct RunArgs {
     pub rehearsal_clock: Option<String>,
 }
 
-/// How long the cloud takes a signed call: `tencent-cloud-facts.md`, "Signature".
+/// How long after its timestamp the cloud accepts a signed call (API 3.0, "Signature v3": `AuthFailure.SignatureExpire`).
 const SIGNATURE_VALID: Duration = Duration::from_secs(5 * 60);
 /// How old an intent may be when its call leaves: see [`Timing::intent_valid`].
 const LEFT_LATE: Duration = Duration::from_secs(10);
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One JSON object per line.
-    Json,
-    /// For a person's eyes.
-    Human,
-}
 
 impl RunArgs {
     /// The intervals that decisions depend on.
@@ -149,10 +132,10 @@ impl RunArgs {
         given.into_iter().flatten().find(|name| !name.is_empty()).map_or("carpack", String::as_str)
     }
 
-    /// Whether the settings fit together.
+    /// Checks whether the settings fit together.
     ///
     /// # Errors
-    /// When they do not: which, and what to change.
+    /// When they do not: names the setting and says what to change.
     pub fn check(&self) -> Result<(), String> {
         if self.lease_step_down >= self.lease_duration {
             return Err(

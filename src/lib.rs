@@ -1,34 +1,21 @@
-//! carpack: a Kubernetes operator that buys and renews concurrency packs. The way in: [`cli`], then [`run`], then
-//! [`wiring`]; one file for each controller ([`packs`], [`orders`], [`accounts`]); money leaves through [`spender`].
+//! carpack: a Kubernetes operator that buys and renews concurrency packs.
 //!
-//! A library so that the simulations (`crates/chaos`) run this very code; its interface is for them alone, and may change
-//! with every version.
+//! [`run`] puts the operator together ([`wiring`]) and runs it. [`controllers`] decide about objects and carry out what was
+//! decided; [`money`] makes the paid calls, and nothing else does; [`operator`] is what these two share. [`account`] observes
+//! the cloud and changes what is free of charge. [`runtime`] is what everything stands on: clock, tasks, lease, API server.
+//! [`http`] serves health and metrics; [`generate`] writes the generated files of the repository.
+//!
+//! This is a library only so that the simulations (`crates/chaos`) run the same code. Its interface may change at any time.
 
-pub mod accounts;
-pub mod changes;
+pub mod account;
 pub mod cli;
-pub mod clock;
 pub mod controllers;
-mod crds;
-pub mod error;
-pub mod events;
-mod http;
-pub mod inventory;
-pub mod kubernetes;
-pub mod lease;
-pub mod merge;
-pub mod metrics;
+pub mod generate;
+pub mod http;
+pub mod money;
 pub mod operator;
-pub mod orders;
-pub mod packs;
-mod rehearsal;
-pub mod request;
-mod run;
-mod signals;
-pub mod spender;
-pub mod sweep;
-pub mod tasks;
-mod telemetry;
-mod unreadable;
-pub mod watches;
+pub mod run;
+pub mod runtime;
+#[cfg(test)]
+mod testing;
 pub mod wiring;

@@ -2,9 +2,14 @@
 
 use std::process::ExitCode;
 
-use carpack::cli::Cli;
+use carpack::cli::{Cli, Command};
+use carpack::{generate, run};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    Cli::parse().execute()
+    match Cli::parse().command {
+        Command::Run(args) => run::run(*args),
+        Command::Crd(args) => generate::crds::write(args.dir.as_deref()),
+        Command::ApiPage => generate::api_page::print(),
+    }
 }

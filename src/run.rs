@@ -1,4 +1,4 @@
-//! `carpack run`: puts everything together, runs it, and takes it down in order.
+//! `carpack run`: puts everything together, runs it, and stops it in order.
 
 use std::hash::{BuildHasher, RandomState};
 use std::process::ExitCode;
@@ -11,23 +11,28 @@ use kube::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::account::connection;
 use crate::cli::RunArgs;
-use crate::clock::Clock;
-use crate::controllers::{account_touched, drive, order_touched, pack_touched, spread_snapshots, spread_turns};
-use crate::kubernetes::Kube;
-use crate::lease::{Elector, LeaseSettings};
+use crate::controllers::driver::drive;
+use crate::controllers::queueing::{account_touched, order_touched, pack_touched, requeue_after_sweeps, requeue_all};
+use crate::controllers::unreadable;
+use crate::http::server;
+use crate::http::state_metrics::StateMetrics;
+use crate::money::payment::RECORDING;
 use crate::operator::{Operator, Settings, Stores};
-use crate::spender::RECORDING;
-use crate::tasks::Tasks;
-use crate::watches::Watch;
+use crate::runtime::clock::Clock;
+use crate::runtime::kubernetes::Kube;
+use crate::runtime::lease::{Elector, LeaseSettings};
+use crate::runtime::tasks::Tasks;
+use crate::runtime::watches::Watch;
+use crate::runtime::{rehearsal, signals, telemetry};
 use crate::wiring::{Assembly, Foundation, assemble};
-use crate::{http, rehearsal, signals, sweep, telemetry, unreadable};
 
-/// The lease was lost: another process leads.
+/// Exit code of a process that lost the lease: another process leads.
 const LEASE_LOST: u8 = 3;
-/// How long looks that are under way may take to end.
+/// How long reconciles that are under way may take to end.
 const WORKING: Duration = Duration::from_secs(30);
-/// How long giving the lease back may take.
+/// How long releasing the lease may take.
 const RELEASING: Duration = Duration::from_secs(12);
 
 /// Why the process stops.
@@ -37,7 +42,7 @@ enum Stop {
     TaskFailed,
 }
 
-/// Runs the operator until it is told to stop.
+/// Runs the operator until it has to stop.
 pub fn run(args: RunArgs) -> ExitCode {
     let begun = telemetry::start(args.log_format, &args.log_level).and_then(|()| args.check());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string());
@@ -53,7 +58,7 @@ pub fn run(args: RunArgs) -> ExitCode {
     }
 }
 
-/// One watch per kind.
+/// One watch for each kind.
 struct Watches {
     packs: Watch<ConcurrencyPack>,
     orders: Watch<PackOrder>,
@@ -70,7 +75,7 @@ impl Watches {
         }
     }
 
-    fn seen(&self) -> Stores {
+    fn stores(&self) -> Stores {
         Stores { packs: self.packs.seen(), orders: self.orders.seen(), accounts: self.accounts.seen() }
     }
 }
@@ -95,8 +100,8 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
         renew_every: args.lease_renew_every,
         step_down: args.lease_step_down,
     };
-    let listener = http::bind(args.health_address).await?;
-    let watches = Watches::new(&kube.looks, &args.watch_namespace, &namespace);
+    let listener = server::bind(args.health_address).await?;
+    let watches = Watches::new(&kube.reads, &args.watch_namespace, &namespace);
     let elector = Elector::new(&kube, lease);
     let assembly = assemble(Foundation {
         settings: Settings { namespace, mode: args.mode, timing: args.timing(), call_timeout: args.call_timeout },
@@ -105,9 +110,9 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
         kube,
         clock,
         guard: elector.guard(),
-        stores: watches.seen(),
+        stores: watches.stores(),
         tasks,
-        dial: sweep::tencent(),
+        dial: connection::tencent(),
     });
     let operator = Arc::clone(&assembly.operator);
     start(assembly, watches, listener);
@@ -116,13 +121,13 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
     Ok(Box::pin(until_stopped(&operator, election, released)).await)
 }
 
-/// Starts the tasks: watches first, then what they feed.
+/// Starts the tasks: first the watches, then the controllers that they feed.
 fn start(assembly: Assembly, watches: Watches, listener: TcpListener) {
-    let looks = assembly.looks();
+    let reconcilers = assembly.reconcilers();
     let Assembly { operator, memories, queued, published, .. } = assembly;
     let tasks = operator.tasks.clone();
     let share = || Arc::clone(&operator);
-    operator.metrics.watch(share());
+    operator.metrics.register(Box::new(StateMetrics(share())));
 
     let (o, stop) = (share(), tasks.stop().clone());
     tasks.spawn_vital("watch of packs", async move {
@@ -138,17 +143,18 @@ fn start(assembly: Assembly, watches: Watches, listener: TcpListener) {
     });
 
     let stores = operator.stores.clone();
-    tasks.spawn_vital("packs", drive("pack", stores.packs, queued.packs, share(), looks.packs));
-    tasks.spawn_vital("orders", drive("order", stores.orders, queued.orders, share(), looks.orders));
-    tasks.spawn_vital("accounts", drive("account", stores.accounts, queued.accounts, share(), looks.accounts));
+    tasks.spawn_vital("packs", drive("pack", stores.packs, queued.packs, share(), reconcilers.packs));
+    tasks.spawn_vital("orders", drive("order", stores.orders, queued.orders, share(), reconcilers.orders));
+    tasks.spawn_vital("accounts", drive("account", stores.accounts, queued.accounts, share(), reconcilers.accounts));
 
-    tasks.spawn_background(spread_snapshots(published, share(), memories));
-    tasks.spawn_background(spread_turns(share()));
-    tasks.spawn_background(unreadable::let_go(queued.unreadable, share()));
-    tasks.spawn_vital("health server", http::serve(listener, share()));
+    tasks.spawn_background(requeue_after_sweeps(published, share(), memories));
+    tasks.spawn_background(requeue_all(share()));
+    tasks.spawn_background(unreadable::release_all(queued.unreadable, share()));
+    tasks.spawn_vital("health server", server::serve(listener, share()));
 }
 
-/// Runs until there is a reason to stop; then: no new work, wait for paid calls while still leading, give the lease back.
+/// Runs until there is a reason to stop. Then it starts no new work, waits for paid calls while this process still leads, and
+/// releases the lease.
 async fn until_stopped(
     operator: &Operator,
     election: impl Future<Output = ()> + Send + 'static,
@@ -171,7 +177,7 @@ async fn until_stopped(
     tasks.wait_for_paid(RECORDING + operator.settings.call_timeout + WORKING).await;
     release.cancel();
     if tokio::time::timeout(RELEASING, election).await.is_err() {
-        tracing::warn!("the lease could not be given back in time");
+        tracing::warn!("the lease could not be released in time");
     }
     tracing::info!("stopped");
     stop

@@ -1,4 +1,4 @@
-//! Puts the parts of the operator together, over whatever API server, cloud and clock it is given.
+//! Puts the parts of the operator together, over the API server, cloud and clock that it is given.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +9,28 @@ use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use kube::core::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::changes::Memories;
-use crate::clock::Clock;
-use crate::controllers::Look;
-use crate::events::Events;
-use crate::inventory::{Inventories, Published, Tools};
-use crate::kubernetes::Kube;
-use crate::lease::LeaseGuard;
-use crate::metrics::Metrics;
+use crate::account::changes::Memories;
+use crate::account::connection::Dial;
+use crate::account::inventory::{Inventories, Published, Tools};
+use crate::controllers::driver::Reconcile;
+use crate::controllers::{accounts, orders, packs};
+use crate::money::desk::PaidDesk;
+use crate::money::spender::Spender;
 use crate::operator::{Operator, Queues, Settings, Stores};
-use crate::spender::{PaidDesk, Spender};
-use crate::sweep::Dial;
-use crate::tasks::Tasks;
-use crate::{accounts, orders, packs};
+use crate::runtime::clock::Clock;
+use crate::runtime::events::Events;
+use crate::runtime::kubernetes::Kube;
+use crate::runtime::lease::LeaseGuard;
+use crate::runtime::metrics::Metrics;
+use crate::runtime::tasks::Tasks;
 
 /// What the operator stands on.
 pub struct Foundation {
     /// Settings that the controllers need.
     pub settings: Settings,
-    /// How often each account is looked at as a whole.
+    /// How often each account is swept.
     pub sweep_interval: Duration,
-    /// Who this process is.
+    /// Who this process is, for the events that it publishes.
     pub identity: String,
     /// The API server.
     pub kube: Kube,
@@ -37,7 +38,7 @@ pub struct Foundation {
     pub clock: Clock,
     /// Whether this process leads.
     pub guard: LeaseGuard,
-    /// What the watches will have seen.
+    /// The stores that the watches fill.
     pub stores: Stores,
     /// The tasks of the process.
     pub tasks: Tasks,
@@ -45,15 +46,15 @@ pub struct Foundation {
     pub dial: Dial,
 }
 
-/// The operator, put together; nothing of it runs yet.
+/// The operator, put together. Nothing of it runs yet.
 pub struct Assembly {
     /// What the controllers share.
     pub operator: Arc<Operator>,
     /// Makes paid calls.
     pub spender: Arc<Spender>,
-    /// What was changed in the cloud.
+    /// What this process changed in the cloud.
     pub memories: Arc<Memories>,
-    /// Objects to be looked at.
+    /// Objects to reconcile.
     pub queued: Queued,
     /// New snapshots of accounts.
     pub published: UnboundedReceiver<Published>,
@@ -71,26 +72,26 @@ pub struct Queued {
     pub unreadable: UnboundedReceiver<ObjectMeta>,
 }
 
-/// The looks of the three controllers.
-pub struct Looks {
-    /// At a pack.
-    pub packs: Look<ConcurrencyPack>,
-    /// At an order.
-    pub orders: Look<PackOrder>,
-    /// At an account.
-    pub accounts: Look<CarAccount>,
+/// The reconcile function of each controller.
+pub struct Reconcilers {
+    /// For packs.
+    pub packs: Reconcile<ConcurrencyPack>,
+    /// For orders.
+    pub orders: Reconcile<PackOrder>,
+    /// For accounts.
+    pub accounts: Reconcile<CarAccount>,
 }
 
 impl Assembly {
-    /// The looks of the three controllers.
-    pub fn looks(&self) -> Looks {
+    /// The reconcile function of each controller.
+    pub fn reconcilers(&self) -> Reconcilers {
         let (operator, memories) = (Arc::clone(&self.operator), Arc::clone(&self.memories));
-        let look_at_pack = move |pack| packs::reconcile(pack, Arc::clone(&operator), Arc::clone(&memories)).boxed();
+        let pack = move |pack| packs::reconcile(pack, Arc::clone(&operator), Arc::clone(&memories)).boxed();
         let (operator, spender) = (Arc::clone(&self.operator), Arc::clone(&self.spender));
-        let look_at_order = move |order| orders::reconcile(order, Arc::clone(&operator), Arc::clone(&spender)).boxed();
+        let order = move |order| orders::reconcile(order, Arc::clone(&operator), Arc::clone(&spender)).boxed();
         let operator = Arc::clone(&self.operator);
-        let look_at_account = move |account| accounts::reconcile(account, Arc::clone(&operator)).boxed();
-        Looks { packs: Arc::new(look_at_pack), orders: Arc::new(look_at_order), accounts: Arc::new(look_at_account) }
+        let account = move |account| accounts::reconcile(account, Arc::clone(&operator)).boxed();
+        Reconcilers { packs: Arc::new(pack), orders: Arc::new(order), accounts: Arc::new(account) }
     }
 }
 

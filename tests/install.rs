@@ -99,7 +99,7 @@ async fn a_second_installation_that_would_buy_every_pack_again_is_refused() {
 async fn every_sample_is_accepted_by_the_api_server() {
     let plane = fresh_control_plane().await;
     plane.apply(&workspace_root().join("crds")).await.unwrap();
-    for sample in std::fs::read_dir(workspace_root().join("deploy/samples")).unwrap() {
+    for sample in std::fs::read_dir(workspace_root().join("examples")).unwrap() {
         let sample = sample.unwrap().path().display().to_string();
         let args = ["apply", "--dry-run=server", "--validate=strict", "-f", &sample];
         let applied = plane.kubectl(&args).await.unwrap();
@@ -362,7 +362,7 @@ fn path(relative: &str) -> String {
 }
 
 fn sample(name: &str) -> String {
-    std::fs::read_to_string(workspace_root().join("deploy/samples").join(name)).unwrap()
+    std::fs::read_to_string(workspace_root().join("examples").join(name)).unwrap()
 }
 
 fn reason(pack: &ConcurrencyPack) -> &str {

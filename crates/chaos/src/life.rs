@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use carpack::tasks::Wrapper;
+use carpack::runtime::tasks::Wrapper;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 

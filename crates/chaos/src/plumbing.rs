@@ -6,9 +6,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack::controllers::{Again, Look, account_touched, look_once, order_touched, pack_touched};
+use carpack::controllers::driver::{Reconcile, Requeue, reconcile_once};
+use carpack::controllers::queueing::{account_touched, order_touched, pack_touched};
 use carpack::operator::{Operator, Stores};
-use carpack::watches::{Feed, Seen, Touched};
+use carpack::runtime::watches::{Feed, Seen, Touched};
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_fake_api_server::{Change, ChangeKind, Object, Resource};
 use futures::StreamExt;
@@ -142,14 +143,14 @@ pub async fn drive<K>(
     seen: Seen<K>,
     mut queue: UnboundedReceiver<ObjectRef<K>>,
     operator: Arc<Operator>,
-    look: Look<K>,
+    look: Reconcile<K>,
 ) where
     K: kube::Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
     let stop = operator.tasks.stop().clone();
     let mut due: BTreeMap<Name, Instant> = BTreeMap::new();
     let mut busy: BTreeSet<Name> = BTreeSet::new();
-    let mut running: FuturesUnordered<BoxFuture<'static, (Name, Again)>> = FuturesUnordered::new();
+    let mut running: FuturesUnordered<BoxFuture<'static, (Name, Requeue)>> = FuturesUnordered::new();
     loop {
         let now = Instant::now();
         let ready: Vec<Name> = due
@@ -162,7 +163,7 @@ pub async fn drive<K>(
             let Some(object) = seen.store.get(&ObjectRef::new(&name.1).within(&name.0)) else { continue };
             busy.insert(name.clone());
             let (operator, look) = (Arc::clone(&operator), Arc::clone(&look));
-            running.push(Box::pin(async move { (name, look_once(controller, object, &operator, &look).await) }));
+            running.push(Box::pin(async move { (name, reconcile_once(controller, object, &operator, &look).await) }));
         }
         let next = due.iter().filter(|(name, _)| !busy.contains(*name)).map(|(_, at)| *at).min();
         tokio::select! {

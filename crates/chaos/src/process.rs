@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack::clock::Clock;
-use carpack::controllers::{spread_snapshots, spread_turns};
-use carpack::kubernetes::Kube;
-use carpack::lease::{Elector, LeaseGuard, LeaseSettings};
+use carpack::account::connection::{Dial, Halves};
+use carpack::controllers::queueing::{requeue_after_sweeps, requeue_all};
+use carpack::money::desk::PaidClient;
 use carpack::operator::{Operator, Settings, Stores};
-use carpack::sweep::{Dial, Halves};
-use carpack::tasks::Tasks;
-use carpack::watches::Feed;
+use carpack::runtime::clock::Clock;
+use carpack::runtime::kubernetes::Kube;
+use carpack::runtime::lease::{Elector, LeaseGuard, LeaseSettings};
+use carpack::runtime::tasks::Tasks;
+use carpack::runtime::watches::Feed;
 use carpack::wiring::{Assembly, Foundation, assemble};
 use carpack_api::Mode;
 use carpack_core::Timing;
@@ -59,15 +60,16 @@ impl Process {
         let tasks = Tasks::wrapped(life.wrapper());
         let link = Link { world: Arc::clone(&world), process: number, life: Arc::clone(&life) };
         let client = Client::new(Wire(link.clone()), TREASURY);
-        let kube = Kube { looks: client.clone(), once: client, own_namespace: TREASURY.to_owned() };
+        let kube = Kube { reads: client.clone(), once: client, own_namespace: TREASURY.to_owned() };
         let identity = identity(number);
         let elector = Elector::new(&kube, lease(&identity));
         let guard = elector.guard();
         let feeds = Feeds { packs: Feed::new(1), orders: Feed::new(1), accounts: Feed::new(1) };
         let time = Arc::clone(&world);
         let cloud = CloudWire(link);
-        let dial: Dial =
-            Arc::new(move |_| Ok(Halves { cloud: Arc::new(cloud.clone()), paid: Arc::new(cloud.clone()) }));
+        let dial: Dial = Arc::new(move |_| {
+            Ok(Halves { cloud: Arc::new(cloud.clone()), paid: PaidClient::new(Arc::new(cloud.clone())) })
+        });
         let assembly = assemble(Foundation {
             settings: Settings {
                 namespace: TREASURY.to_owned(),
@@ -163,17 +165,17 @@ async fn lead_for_ever(guard: &LeaseGuard, life: &Life) {
 }
 
 fn run(assembly: Assembly, feeds: Feeds, world: &Arc<World>) {
-    let looks = assembly.looks();
+    let reconcilers = assembly.reconcilers();
     let Assembly { operator, memories, queued, published, .. } = assembly;
     let tasks = operator.tasks.clone();
     let share = || Arc::clone(&operator);
     let Stores { packs, orders, accounts } = operator.stores.clone();
     tasks.spawn_vital("watches", feeds.run(Arc::clone(world), share()));
-    tasks.spawn_vital("packs", drive("pack", packs, queued.packs, share(), looks.packs));
-    tasks.spawn_vital("orders", drive("order", orders, queued.orders, share(), looks.orders));
-    tasks.spawn_vital("accounts", drive("account", accounts, queued.accounts, share(), looks.accounts));
-    tasks.spawn_background(spread_snapshots(published, share(), memories));
-    tasks.spawn_background(spread_turns(share()));
+    tasks.spawn_vital("packs", drive("pack", packs, queued.packs, share(), reconcilers.packs));
+    tasks.spawn_vital("orders", drive("order", orders, queued.orders, share(), reconcilers.orders));
+    tasks.spawn_vital("accounts", drive("account", accounts, queued.accounts, share(), reconcilers.accounts));
+    tasks.spawn_background(requeue_after_sweeps(published, share(), memories));
+    tasks.spawn_background(requeue_all(share()));
 }
 
 /// How a process ends by itself: as `carpack run` does.

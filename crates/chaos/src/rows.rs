@@ -1,6 +1,6 @@
 //! Rows of the cloud's lists and books, as a client reads them.
 
-use carpack_cloud::port::{ConcurrentPackage, Deal, ProjectBinding, RenewFlag, RenewableInstance};
+use carpack_cloud::port::{ConcurrentPackage, Deal, DealStatus, ProjectBinding, RenewFlag, RenewableInstance};
 use carpack_simulator::state::{self, State, View};
 use carpack_simulator::term::format_time;
 use jiff::{SignedDuration, Timestamp};
@@ -69,7 +69,7 @@ pub fn deal(cloud: &State, row: state::Order) -> Deal {
     let refund = row.action == state::OrderAction::Refund;
     Deal {
         order_id: row.order_id,
-        status: Some(row.status),
+        status: Some(DealStatus::of(row.status)),
         action: Some(row.action.as_str().to_owned()),
         cost_cents: Some(if refund { row.cost_cents.saturating_neg() } else { row.cost_cents }),
         currency: Some("USD".to_owned()),

@@ -1,14 +1,13 @@
-//! The client: both traits of the port over API 3.0.
+//! The client: both traits of the port, over API 3.0.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::SignedDuration;
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -23,29 +22,26 @@ use crate::port::{
     Balance, Cloud, ConcurrentPackage, CreateInstance, Deadline, Deal, DealQuery, PaidCalls, Product, Project, Receipt,
     RefundInstance, RenewFlag, RenewInstance, RenewableInstance,
 };
-use crate::time;
+use crate::time::{self, Clock};
 use crate::transport::{Call, Transport};
 
-/// The wall clock, given from outside so that time can be rehearsed.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// How an account is reached. [`Config::new`] fills in what has a default.
+/// How an account is reached. [`Config::new`] fills in the defaults.
 #[derive(Clone)]
 pub struct Config {
     /// Which cloud.
     pub site: Site,
     /// The account's key.
     pub credentials: Credentials,
-    /// The wall clock: signatures and the skew are made with it.
+    /// The wall clock, for signatures and for the skew.
     pub clock: Clock,
     /// The zone of the cloud's times; UTC+8 by default, which is ASSUMED.
     pub utc_offset: Offset,
-    /// How long a connection may take; 5 s by default.
+    /// How long making a connection may take; 5 s by default.
     pub connect_timeout: Duration,
-    /// How long one try of a call may take, with its connection; 20 s by default.
+    /// How long one attempt of a call may take, with its connection; 20 s by default.
     pub call_timeout: Duration,
-    /// No further try of a look begins once this has gone by; 45 s by default.
-    pub look_budget: Duration,
+    /// A read is not tried again when so much time has passed since its first attempt; 45 s by default.
+    pub read_budget: Duration,
 }
 
 impl Config {
@@ -58,35 +54,35 @@ impl Config {
             utc_offset: time::DEFAULT_OFFSET,
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(20),
-            look_budget: Duration::from_secs(45),
+            read_budget: Duration::from_secs(45),
         }
     }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The site is left out: a custom address that is yet to be checked may hold a password.
+        // Without the site: a custom address that is not checked yet may hold a password.
         f.debug_struct("Config")
             .field("credentials", &self.credentials)
             .field("utc_offset", &self.utc_offset)
             .field("connect_timeout", &self.connect_timeout)
             .field("call_timeout", &self.call_timeout)
-            .field("look_budget", &self.look_budget)
+            .field("read_budget", &self.read_budget)
             .finish_non_exhaustive()
     }
 }
 
 /// One account of Tencent Cloud.
 ///
-/// Implements both [`Cloud`] and [`PaidCalls`]: hand out `Arc<dyn Cloud>`, and `Arc<dyn PaidCalls>` only to the one who
-/// may spend. Make one client for each account: the rate limits are kept in it.
+/// Implements both [`Cloud`] and [`PaidCalls`]. Hand out `Arc<dyn Cloud>`, and `Arc<dyn PaidCalls>` only to the one who may
+/// spend. Make one client for each account: it keeps the account's rate limits.
 #[derive(Debug)]
 pub struct TencentClient {
     transport: Transport,
     limiter: Limiter,
     unknown: UnknownShapes,
     utc_offset: Offset,
-    look_budget: Duration,
+    read_budget: Duration,
 }
 
 const PACKAGES: Shape = Shape {
@@ -118,13 +114,15 @@ const RENEWABLES: Shape = Shape {
     maybe_pages: false,
 };
 
-/// DescribeDealsByCond shows only status 4 unless asked for more. 1 to 12 are documented; the rest is for later ones.
+/// DescribeDealsByCond shows only status 4 unless it is asked for more. 1 to 12 are documented ([`crate::port::DealStatus`]);
+/// the others are for statuses of later versions.
 const DEAL_STATUSES: std::ops::RangeInclusive<u8> = 1..=20;
 
 impl TencentClient {
-    /// Makes a client; nothing is sent.
+    /// Makes a client. Nothing is sent.
     ///
-    /// *Errors*: an address that cannot be used, or no TLS (no root certificates on this machine).
+    /// # Errors
+    /// When the address cannot be used, or TLS cannot be set up because this machine has no root certificates.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let endpoints = Endpoints::new(&config.site)?;
         let transport =
@@ -134,7 +132,7 @@ impl TencentClient {
             limiter: Limiter::default(),
             unknown: UnknownShapes::default(),
             utc_offset: config.utc_offset,
-            look_budget: config.look_budget,
+            read_budget: config.read_budget,
         })
     }
 
@@ -145,8 +143,8 @@ impl TencentClient {
         Ok(decode::read(call.action, answer, self.transport.credentials())?)
     }
 
-    /// Sends what changes nothing, up to three times.
-    async fn look(&self, call: Call, by: Deadline) -> Result<Row, CallError> {
+    /// Sends a call that changes nothing, up to three times.
+    async fn read(&self, call: Call, by: Deadline) -> Result<Row, CallError> {
         let started = Instant::now();
         let policy = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
@@ -155,12 +153,12 @@ impl TencentClient {
             .with_max_times(2);
         (|| self.once(&call, by))
             .retry(policy)
-            .when(|error| error.is_retryable() && started.elapsed() < self.look_budget)
-            .notify(|error, delay| tracing::debug!(%error, ?delay, "a look is repeated"))
+            .when(|error| error.is_retryable() && started.elapsed() < self.read_budget)
+            .notify(|error, delay| tracing::debug!(%error, ?delay, "a read is repeated"))
             .await
     }
 
-    /// Sends a change that costs nothing, exactly once.
+    /// Sends a change that is free of charge, exactly once.
     async fn change(
         &self,
         service: Service,
@@ -172,7 +170,7 @@ impl TencentClient {
     }
 
     fn page(&self, service: Service, shape: Shape, body: Value, by: Deadline) -> BoxFuture<'_, Result<Row, CallError>> {
-        self.look(Call { action: shape.action, service, body }, by).boxed()
+        self.read(Call { action: shape.action, service, body }, by).boxed()
     }
 
     async fn renewables(&self, by: Deadline) -> Result<Vec<RenewableInstance>, CallError> {
@@ -188,7 +186,7 @@ impl TencentClient {
     }
 
     async fn deals(&self, query: DealQuery, by: Deadline) -> Result<Vec<Deal>, CallError> {
-        // The cloud knows whole seconds: the span is widened to them.
+        // The cloud takes whole seconds: the span is widened to them.
         let end = match query.end.subsec_nanosecond() {
             0 => query.end,
             _ => query.end.saturating_add(SignedDuration::from_secs(1)).unwrap_or(query.end),
@@ -218,7 +216,7 @@ impl TencentClient {
 
     async fn account_balance(&self, by: Deadline) -> Result<Balance, CallError> {
         const ACTION: &str = "DescribeAccountBalance";
-        let row = self.look(Call { action: ACTION, service: Service::Billing, body: json!({}) }, by).await?;
+        let row = self.read(Call { action: ACTION, service: Service::Billing, body: json!({}) }, by).await?;
         let cents = row
             .whole(&["Balance", "RealBalance"])
             .ok_or_else(|| CallError::new(ACTION, Category::Garbled, "the answer has no balance"))?;
@@ -234,12 +232,12 @@ impl TencentClient {
             "RenewFlag": decode::renew_flag_text(flag),
         });
         if flag == RenewFlag::Auto {
-            // What the purchase form promises: a month at a time. Left out, it would be the product's default.
+            // A month at a time, as the purchase form says. Without it the cloud would use the product's default.
             body["RenewPeriod"] = "1".into();
             body["RenewPeriodUnit"] = "m".into();
         }
         let row = self.change(Service::Billing, ACTION, body, by).await?;
-        // What is listed has failed; one row, as one instance was asked for.
+        // The answer lists the instances that failed: at most the one that was asked for.
         let List::Rows(failed) = row.list("InstanceList") else { return Ok(()) };
         let Some(first) = failed.first() else { return Ok(()) };
         let scrub = |text: String| self.transport.credentials().scrub(&text);

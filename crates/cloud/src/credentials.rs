@@ -15,14 +15,16 @@ pub struct Credentials {
 impl Credentials {
     /// A pair of long-lived keys. White space around them (a newline at the end of a file) is dropped.
     ///
-    /// *Errors*: a part that is empty, or that cannot stand in a header.
+    /// # Errors
+    /// When a part is empty, or has characters other than printable ASCII.
     pub fn new(secret_id: SecretString, secret_key: SecretString) -> Result<Self, ConfigError> {
         Ok(Self { id: cleaned("SecretId", secret_id)?, key: cleaned("SecretKey", secret_key)?, token: None })
     }
 
     /// The same, with the token of temporary credentials (`X-TC-Token`).
     ///
-    /// *Errors*: as [`Credentials::new`].
+    /// # Errors
+    /// As [`Credentials::new`].
     pub fn with_token(self, token: SecretString) -> Result<Self, ConfigError> {
         Ok(Self { token: Some(cleaned("token", token)?), ..self })
     }

@@ -1,5 +1,5 @@
-//! Reads answers. The documents say that any field may be null, and one list's fields are not documented at all: so
-//! nothing is required here but what is needed to tell success from failure.
+//! Reads answers. Any field may be null by the documents, and the fields of one list are not documented. So only those
+//! fields are required that tell success from failure.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::credentials::Credentials;
 use crate::error::{CallError, Category};
 use crate::outcome::PaidFailure;
-use crate::port::{ConcurrentPackage, Deal, Project, ProjectBinding, Receipt, RenewFlag, RenewableInstance};
+use crate::port::{
+    ConcurrentPackage, Deal, DealStatus, Project, ProjectBinding, Receipt, RenewFlag, RenewableInstance,
+};
 use crate::transport::Answer;
 
 /// An answer that is no success.
@@ -29,7 +31,7 @@ impl From<Refusal> for CallError {
     }
 }
 
-/// Opens the envelope. The content type does not matter: what has the envelope's shape is read for what it says.
+/// Opens the envelope. The content type does not matter: whatever has the shape of an envelope is read.
 pub(crate) fn read(action: &'static str, answer: Answer, credentials: &Credentials) -> Result<Row, Refusal> {
     let status = answer.status;
     let response = match serde_json::from_slice::<Value>(&answer.body) {
@@ -260,7 +262,7 @@ pub(crate) fn project(row: &Row) -> Option<Project> {
 pub(crate) fn deal(row: &Row) -> Option<Deal> {
     Some(Deal {
         order_id: row.text(&["OrderId"])?,
-        status: row.whole(&["Status"]),
+        status: row.whole(&["Status"]).map(DealStatus::of),
         action: row.text(&["Action"]),
         cost_cents: row.whole(&["RealTotalCost"]),
         currency: row.text(&["Currency"]),
@@ -288,11 +290,11 @@ pub(crate) fn renew_flag_text(flag: RenewFlag) -> &'static str {
     }
 }
 
-/// Says once of each shape that rows of it cannot be used.
+/// Logs once for each shape that rows of it cannot be used.
 #[derive(Debug, Default)]
 pub(crate) struct UnknownShapes(Mutex<BTreeSet<(&'static str, String)>>);
 
-/// So many shapes are remembered; after that new ones stay unsaid.
+/// How many shapes are remembered. Further ones are not logged.
 const MOST_SHAPES: usize = 64;
 
 impl UnknownShapes {

@@ -1,4 +1,4 @@
-//! Where the two services live.
+//! The addresses of the two services.
 
 use reqwest::Url;
 
@@ -15,7 +15,7 @@ pub enum Site {
     Custom(String),
 }
 
-/// The services we speak to.
+/// The two services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     Car,

@@ -1,9 +1,9 @@
-//! What can go wrong in a call, in a closed set of categories.
+//! Errors of calls, in a closed set of categories.
 
 use std::error::Error;
 use std::fmt;
 
-/// Closed set of reasons: used as event reasons and metric labels.
+/// Why a call failed: a closed set. Its names are event reasons and metric labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Category {
     /// The key, its signature or its temporary token is refused.
@@ -119,7 +119,7 @@ pub(crate) fn family(code: &str) -> &str {
     code.split_once('.').map_or(code, |(family, _)| family)
 }
 
-/// A call that did not end well: which, why, and what the cloud said.
+/// A failed call: which, why, and what the cloud said.
 #[derive(Debug, thiserror::Error)]
 pub struct CallError {
     action: String,
@@ -131,11 +131,12 @@ pub struct CallError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// More than this of a message is cut off.
+/// Characters of a text that are kept. The rest is cut off and replaced by `...`.
 const LONGEST: usize = 500;
 
 impl CallError {
-    /// An error of our own finding. `message` is lower-case and never holds a secret.
+    /// An error that the client found itself. `message` is lower-case and never holds a secret. It is put on one line and cut
+    /// after 500 characters, as all texts of an error are.
     pub fn new(action: impl Into<String>, category: Category, message: impl AsRef<str>) -> Self {
         Self {
             action: action.into(),
@@ -147,7 +148,7 @@ impl CallError {
         }
     }
 
-    /// An error code of the cloud, with its message; the category follows from the code.
+    /// An error code of the cloud, with its message. The category follows from the code.
     pub fn of_code(action: impl Into<String>, code: impl AsRef<str>, message: impl AsRef<str>) -> Self {
         let code = one_line(code.as_ref());
         let category = Category::of_code(&code);
@@ -179,7 +180,7 @@ impl CallError {
         self.code.as_deref()
     }
 
-    /// The cloud's own message, or ours: one line, cut to a sensible length.
+    /// The message of the cloud or of the client: one line, cut after 500 characters.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -189,7 +190,7 @@ impl CallError {
         self.request_id.as_deref()
     }
 
-    /// Whether the same look may succeed when repeated soon. Says nothing about paid calls: those are never repeated.
+    /// True when the same read may succeed if it is repeated soon. Says nothing about paid calls: those are never repeated.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.category,
@@ -212,7 +213,7 @@ impl fmt::Display for CallError {
     }
 }
 
-/// One line of bounded length: what comes from outside must not break a log.
+/// One line of at most [`LONGEST`] characters: a text from outside must not break a log.
 fn one_line(text: &str) -> String {
     let clean = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());
     let mut line = clean.collect::<Vec<_>>().join(" ");

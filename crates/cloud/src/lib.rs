@@ -1,7 +1,7 @@
 //! What carpack asks of the cloud: the port, and the Tencent Cloud API 3.0 client behind it.
 //!
-//! [`port`] is what the operator is written against; [`TencentClient`] is what it runs with. Money leaves through
-//! [`PaidCalls`] and nowhere else; [`outcome`] says what is known once such a call is over.
+//! The operator is written against [`port`] and runs with [`TencentClient`]. Money leaves through [`PaidCalls`] only, and
+//! [`outcome`] says what is known when such a call is over.
 
 pub mod client;
 pub mod credentials;
@@ -17,9 +17,10 @@ pub mod time;
 mod tls;
 mod transport;
 
-pub use client::{Clock, Config, TencentClient};
+pub use client::{Config, TencentClient};
 pub use credentials::Credentials;
 pub use endpoint::Site;
 pub use error::{CallError, Category, ConfigError};
 pub use outcome::{BeforeSend, Outcome};
 pub use port::{Cloud, PaidCalls};
+pub use time::Clock;

@@ -1,4 +1,4 @@
-//! Keeps every action below the cloud's rate limit. Calls that have to wait go in order of their deadline.
+//! Keeps every action below the cloud's rate limit. Waiting calls are sent in the order of their deadlines.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::port::Deadline;
 
-/// The cloud allows 20 calls a second of each action; we leave room for a person's own console.
+/// The cloud allows 20 calls a second of each action. The rest is left to people who use the console.
 const PER_SECOND: u32 = 18;
 
 /// One account's limits: a queue for each action. Calls leave evenly spaced, so no second ever sees more than the rate.
@@ -59,9 +59,9 @@ struct Waiter<'a> {
 }
 
 enum Wait {
-    /// First in line: until the next call may leave.
+    /// This call is the first in line: until then.
     Until(Instant),
-    /// Somebody is before us.
+    /// Other calls are before this one.
     ForOthers,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Waiter<'a> {
         Self { queue, place, woken }
     }
 
-    /// `None` when it is our turn, which is then taken.
+    /// Takes the turn if it has come, and returns `None` then.
     fn try_leave(&self) -> Option<Wait> {
         let mut state = lock(&self.queue.state);
         if state.waiting.first_key_value().is_some_and(|(first, _)| *first != self.place) {
@@ -100,7 +100,7 @@ impl Drop for Waiter<'_> {
     }
 }
 
-/// A poisoned queue is as good as any: its state is whole between statements.
+/// A poisoned queue can be used: its state is consistent between statements.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

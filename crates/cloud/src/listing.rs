@@ -1,8 +1,8 @@
 //! Reads a list page by page, so that a complete listing is really complete.
 //!
-//! A pack that is missing from a list by accident may be bought a second time. So a list that moved while it was read
-//! is read again from the start, and one that is seen to be incomplete is an error, never a shorter list. What no total
-//! tells is left to decisions: they never take one list that misses a pack for proof.
+//! A pack that is missing from a list by accident may be bought a second time. So a list that changed while it was read is
+//! read again from the start, and an incomplete list is an error, never a shorter list. A list without a total may still miss
+//! rows: decisions never take a single list without a pack for proof.
 
 use std::collections::HashSet;
 
@@ -13,12 +13,12 @@ use crate::error::{CallError, Category};
 
 /// Rows of one page.
 pub(crate) const PAGE: usize = 100;
-/// A list is started over so many times.
+/// How often a list is started over.
 const START_OVERS: usize = 3;
-/// A list of more pages than this is not read.
+/// A list of more pages is not read.
 const MOST_PAGES: usize = 1000;
 
-/// How an offset counts. DescribeDealsByCond documents its own as "page number", ASSUMED to be rows like all others.
+/// What an offset counts. DescribeDealsByCond documents its own as "page number". It is ASSUMED to count rows, like all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Rows,
@@ -143,7 +143,7 @@ where
     Err(garbled(shape.action, "the list does not end").into())
 }
 
-/// The rows so far, and whose they are.
+/// The rows so far, and their identities.
 struct Collected {
     identity: Identity,
     rows: Vec<Row>,
@@ -155,7 +155,7 @@ impl Collected {
         Self { identity, rows: Vec::new(), seen: HashSet::new() }
     }
 
-    /// An id that an earlier page had means that the list moved. (Within one page it is the cloud's own affair.)
+    /// An id that was on an earlier page means that the list changed. An id that is twice on one page does not.
     fn add(&mut self, rows: Vec<Row>) -> Result<(), Stop> {
         let ids: HashSet<String> = rows.iter().filter_map(self.identity).collect();
         if !self.seen.is_disjoint(&ids) {

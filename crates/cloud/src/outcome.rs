@@ -1,4 +1,4 @@
-//! The outcome of a paid call: Committed, Rejected or Unknown; never "failed".
+//! The outcome of a paid call: Committed, Rejected, Unknown or PaidNotDelivered. There is no "failed".
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ pub enum Outcome<T> {
     Committed(T),
     /// Proven not executed: a code of the allow-list, or a failure before the request was sent.
     Rejected(CallError),
-    /// Anything else: the money may be gone. Never to be read as a failure.
+    /// Anything else: the money may be spent. This is never a failure.
     Unknown(CallError),
     /// Paid and not delivered (`FailedOperation.PaySuccDeliverFailed`): never buy again.
     PaidNotDelivered(CallError),
 }
 
 impl<T> Outcome<T> {
-    /// The error's category, for reasons and labels; none when committed.
+    /// The category of the error, for reasons and labels. None when committed.
     pub fn category(&self) -> Option<Category> {
         match self {
             Self::Committed(_) => None,
@@ -33,15 +33,15 @@ impl<T> Outcome<T> {
 /// How far a paid call came when it failed.
 #[derive(Debug)]
 pub enum PaidFailure {
-    /// Nothing of it left: refused by ourselves, or no connection was made.
+    /// Nothing of it left: the client held it back, or no connection was made.
     NotSent(CallError),
     /// The cloud answered in its own shape: HTTP 200, an error code, a RequestId.
     Answered(CallError),
-    /// It may have arrived, and no answer of the cloud tells.
+    /// It may have arrived, and no answer of the cloud says so.
     NoVerdict(CallError),
 }
 
-/// What is known after a paid call.
+/// The outcome of a paid call.
 pub fn classify<T>(result: Result<T, PaidFailure>) -> Outcome<T> {
     match result {
         Ok(receipt) => Outcome::Committed(receipt),

@@ -1,8 +1,8 @@
-//! The port: what the operator asks of the cloud, in the cloud's own words and nothing of Kubernetes.
+//! The port: what the operator asks of the cloud, in the cloud's own words. It knows nothing of Kubernetes.
 //!
-//! Two traits, because they are two powers. [`Cloud`] looks and makes changes that cost nothing. [`PaidCalls`] spends or
-//! returns money; only the operator's spender may hold one. Facts named here come from `tencent-cloud-facts.md`
-//! ("Actions", "API 3.0 wire format").
+//! There are two traits, because there are two powers. [`Cloud`] reads, and makes changes that are free of charge. [`PaidCalls`]
+//! spends or returns money; only the operator's spender may use it. The actions are those of the public API documents of
+//! `car` 2022-01-10 and `billing` 2018-07-09. What these documents do not say is in `docs/real-cloud.md`.
 
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::CallError;
 use crate::outcome::{BeforeSend, Outcome};
 
-/// How urgent a call is: among calls waiting for the rate limit of one action the earliest deadline goes first.
+/// How urgent a call is. Of the calls that wait for the rate limit of an action, the one with the earliest deadline goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(pub Timestamp);
 
@@ -29,15 +29,15 @@ pub struct RenewableInstance {
     pub region: Option<String>,
     /// Expiry as the cloud wrote it: `yyyy-MM-dd HH:mm:ss`, without a zone.
     pub expire_time: Option<String>,
-    /// The cloud's own renewal switch; `None` when null or a value we do not know.
+    /// The cloud's own renewal switch. `None` when it is null or a value that is not known here.
     pub renew_flag: Option<RenewFlag>,
-    /// True when the cloud says ISOLATED.
+    /// True when the status is `ISOLATED`.
     pub isolated: bool,
 }
 
 /// One instance as CAR's own list shows it (`car` DescribeConcurrentPackages).
 ///
-/// The element's fields are not documented: every field but the id may be missing, and the expiry is a string without a zone.
+/// The fields of an element are not documented. Every field but the id may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConcurrentPackage {
     /// The instance's id.
@@ -52,11 +52,11 @@ pub struct ConcurrentPackage {
     pub region: Option<String>,
     /// Number of concurrencies in this instance.
     pub concurrencies: Option<u32>,
-    /// Expiry as the cloud wrote it.
+    /// Expiry as the cloud wrote it: `yyyy-MM-dd HH:mm:ss`, without a zone.
     pub expire_time: Option<String>,
 }
 
-/// What a look tells of an instance's project.
+/// The project of an instance, as far as the answer tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProjectBinding {
     /// The answer has no field that we know as the project's.
@@ -80,7 +80,7 @@ pub struct Project {
     pub amount: Option<u32>,
 }
 
-/// RenewFlag values.
+/// Values of the cloud's own renewal switch (`RenewFlag`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenewFlag {
     /// NOTIFY_AND_AUTO_RENEW
@@ -96,23 +96,75 @@ pub enum RenewFlag {
 pub struct Deal {
     /// The order's id.
     pub order_id: String,
-    /// 1 unpaid .. 4 shipped, 5 shipment failed, 6 refunded, 12 paying.
-    pub status: Option<i64>,
-    /// purchase, renew, refund ...
+    /// Its status. `None` when the answer has none, or something else than a whole number.
+    pub status: Option<DealStatus>,
+    /// `purchase`, `renew`, `refund` or another word, in any case of letters.
     pub action: Option<String>,
-    /// What it cost, in cents.
+    /// What it cost (`RealTotalCost`), in cents of the currency.
     pub cost_cents: Option<i64>,
     /// Currency.
     pub currency: Option<String>,
-    /// Instances it made or changed; empty when null.
+    /// Ids of the instances that it made or changed. Empty when null.
     pub resource_ids: Vec<String>,
     /// Product code.
     pub product_code: Option<String>,
-    /// Creation time as the cloud wrote it.
+    /// Creation time as the cloud wrote it: `yyyy-MM-dd HH:mm:ss`, without a zone.
     pub create_time: Option<String>,
 }
 
-/// A span of time in which to look for deals.
+/// The status of an order in the cloud's books (`billing` 2018-07-09, DescribeDealsByCond, `Status`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DealStatus {
+    /// 1: made, and not paid.
+    Unpaid,
+    /// 2: paid.
+    Paid,
+    /// 3: being shipped.
+    Shipping,
+    /// 4: shipped.
+    Shipped,
+    /// 5: the shipment failed.
+    ShipmentFailed,
+    /// 6: refunded.
+    Refunded,
+    /// 7: closed.
+    Closed,
+    /// 8: expired without a payment.
+    Expired,
+    /// 9: the order is invalid.
+    InvalidOrder,
+    /// 10: the product is invalid.
+    InvalidProduct,
+    /// 11: the payment was refused.
+    PaymentRefused,
+    /// 12: being paid.
+    Paying,
+    /// A number that the document does not name.
+    Unknown(i64),
+}
+
+impl DealStatus {
+    /// The status that the cloud writes as this number.
+    pub fn of(number: i64) -> Self {
+        match number {
+            1 => Self::Unpaid,
+            2 => Self::Paid,
+            3 => Self::Shipping,
+            4 => Self::Shipped,
+            5 => Self::ShipmentFailed,
+            6 => Self::Refunded,
+            7 => Self::Closed,
+            8 => Self::Expired,
+            9 => Self::InvalidOrder,
+            10 => Self::InvalidProduct,
+            11 => Self::PaymentRefused,
+            12 => Self::Paying,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// The span of time of the deals to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DealQuery {
     /// From this instant on.
@@ -124,20 +176,24 @@ pub struct DealQuery {
 /// Account balance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
-    /// In cents.
+    /// The real balance, in cents of the account's currency. Negative when money is owed.
     pub cents: i64,
-    /// The number of the cloud account that the key belongs to (Uin), where the answer has one.
+    /// The number of the cloud account that the key belongs to (Uin), if the answer has one.
     pub uin: Option<String>,
 }
 
-/// Which product an instance belongs to: renewal calls want it spelled out.
+/// The product of an instance. Paid calls and the renewal switch have to name it.
+///
+/// The codes are sent as they are, whatever their length: nothing here checks them. The cloud answers wrong codes with an
+/// error, and a paid call with such an error is rejected only if the code of the error is on the allow-list
+/// ([`crate::outcome::proves_nothing_was_executed`]). Empty codes are sent as empty texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
-    /// ProductCode.
+    /// `ProductCode`, such as `p_car`. No public document has the one of CAR: it comes from the account.
     pub product_code: String,
-    /// SubProductCode.
+    /// `SubProductCode`, from the account. [`Cloud::set_renew_flag`] does not send it.
     pub sub_product_code: String,
-    /// RegionCode.
+    /// `RegionCode`, such as `ap-singapore`.
     pub region: String,
 }
 
@@ -146,24 +202,24 @@ pub struct Product {
 pub struct Period {
     /// How many units.
     pub count: u32,
-    /// The account's unit for it (`m`, `y`; ASSUMED `d` for days).
+    /// The unit, from the account: `m`, `y`, or `d` for days, which is ASSUMED. It is sent as it is.
     pub unit: String,
 }
 
 /// A purchase (`billing` CreateInstance).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateInstance {
-    /// At most 64 ASCII characters.
+    /// 1 to 64 ASCII characters. With another token nothing is sent: [`Outcome::Rejected`] with `InvalidRequest`.
     pub client_token: String,
     /// Product and region.
     pub product: Product,
-    /// ZoneCode.
+    /// `ZoneCode`. It is sent as it is.
     pub zone: String,
-    /// Product detail: a JSON text, filled in from the account's template.
+    /// `Parameter`: a JSON text, filled in from the account's template. It is sent as it is.
     pub parameter: String,
-    /// Number of concurrencies.
+    /// Number of concurrencies, at least 1.
     pub quantity: u32,
-    /// Billing project.
+    /// `ProjectId` of billing: a number, not a project of CAR. 0 is the default project.
     pub billing_project: i64,
     /// Term.
     pub period: Period,
@@ -174,7 +230,7 @@ pub struct CreateInstance {
 /// A renewal of one instance (`billing` RenewInstance).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenewInstance {
-    /// At most 64 ASCII characters.
+    /// 1 to 64 ASCII characters. With another token nothing is sent: [`Outcome::Rejected`] with `InvalidRequest`.
     pub client_token: String,
     /// Product and region.
     pub product: Product,
@@ -187,7 +243,7 @@ pub struct RenewInstance {
 /// A refund of one instance (`billing` RefundInstance).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundInstance {
-    /// At most 64 ASCII characters.
+    /// 1 to 64 ASCII characters. With another token nothing is sent: [`Outcome::Rejected`] with `InvalidRequest`.
     pub client_token: String,
     /// Product and region.
     pub product: Product,
@@ -195,31 +251,31 @@ pub struct RefundInstance {
     pub instance_id: String,
 }
 
-/// What a paid call left behind.
+/// The answer of a paid call that succeeded. At least one of the two lists has an element.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
-    /// Order ids (one for a purchase, a list for renewals and refunds).
+    /// Order ids: one for a purchase, a list for renewals and refunds.
     pub order_ids: Vec<String>,
-    /// Instances delivered at once; **may be empty when delivery is delayed**.
+    /// Instances that were delivered at once. **Empty when delivery is delayed.**
     pub instance_ids: Vec<String>,
     /// RequestId of the answer.
     pub request_id: String,
 }
 
-/// Looks, and changes that cost nothing.
+/// Reads, and changes that are free of charge.
 ///
 /// *Guarantees*: every call has a timeout; a call that changes nothing is retried a few times on transport failures and
 /// rate limits, a call that changes something is sent once. *Cancellation*: dropping a future may leave a change made.
 /// *Errors*: [`CallError`], whose category is closed.
 pub trait Cloud: Send + Sync {
-    /// How far the cloud's clock was ahead of ours at the last answer: at least so much, as its times are whole seconds.
-    /// More than 5 minutes either way, and signatures are refused. `None` before the first answer.
+    /// How far the cloud's clock was ahead of ours at the last answer, at least: its times are whole seconds. The cloud refuses
+    /// signatures when it is more than 5 minutes either way. `None` before the first answer.
     fn clock_skew(&self) -> Option<SignedDuration>;
-    /// All instances the renewal page knows, every page of it.
+    /// All instances of the renewal list, every page of it. An element without an id is left out and logged.
     fn list_renewable_instances(&self, by: Deadline) -> BoxFuture<'_, Result<Vec<RenewableInstance>, CallError>>;
-    /// All concurrent packages of CAR's own list, every page of it.
+    /// All concurrent packages of CAR's own list, every page of it. An element without an id is left out and logged.
     fn list_concurrent_packages(&self, by: Deadline) -> BoxFuture<'_, Result<Vec<ConcurrentPackage>, CallError>>;
-    /// All projects.
+    /// All projects, every page.
     fn list_projects(&self, by: Deadline) -> BoxFuture<'_, Result<Vec<Project>, CallError>>;
     /// Deals in a span of time, of every status, every page of it.
     fn list_deals(&self, query: DealQuery, by: Deadline) -> BoxFuture<'_, Result<Vec<Deal>, CallError>>;

@@ -1,8 +1,13 @@
-//! Times as the cloud writes them: `yyyy-MM-dd HH:mm:ss`, without a zone.
+//! Times as the cloud writes them, `yyyy-MM-dd HH:mm:ss` without a zone; and the wall clock.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+
+/// The wall clock. It is given from outside, so that time can be rehearsed.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 const FORMAT: &str = "%Y-%m-%d %H:%M:%S";
 const LENGTH: usize = "yyyy-MM-dd HH:mm:ss".len();
@@ -10,23 +15,23 @@ const LENGTH: usize = "yyyy-MM-dd HH:mm:ss".len();
 /// UTC+8, the cloud's home zone: ASSUMED, so configurable for each account.
 pub const DEFAULT_OFFSET: Offset = Offset::constant(8);
 
-/// Reads a time of the cloud in the zone given; `None` when it is not such a time (`0000-00-00 00:00:00` is none).
+/// Reads a time of the cloud in the zone given. `None` when the text is not such a time; `0000-00-00 00:00:00` is none.
 pub fn parse(text: &str, offset: Offset) -> Option<Timestamp> {
     offset.to_timestamp(civil(text)?).ok()
 }
 
-/// Reads a time of the cloud as it stands, without a zone; `None` when it is not such a time.
+/// Reads a time of the cloud without a zone. `None` when the text is not such a time.
 pub fn civil(text: &str) -> Option<DateTime> {
     let text = text.trim();
     if text.len() != LENGTH {
         return None;
     }
     let civil = DateTime::strptime(FORMAT, text).ok()?;
-    // Year 0 is how some databases write "never".
+    // Some databases write "never" as a time in year 0.
     (civil.year() >= 1).then_some(civil)
 }
 
-/// Writes an instant as the cloud wants it, in the zone given; fractions of a second are dropped.
+/// Writes an instant as the cloud wants it, in the zone given. Fractions of a second are dropped.
 pub fn format(instant: Timestamp, offset: Offset) -> String {
     offset.to_datetime(instant).strftime(FORMAT).to_string()
 }

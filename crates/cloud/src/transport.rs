@@ -1,4 +1,4 @@
-//! One signed POST: what leaves, when it leaves, and what is known when no answer comes.
+//! Sends one signed POST, and says what is known when no answer comes.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -14,11 +14,11 @@ use serde_json::Value;
 use tower_layer::Layer;
 use tower_service::Service as TowerService;
 
-use crate::client::Clock;
 use crate::credentials::Credentials;
 use crate::endpoint::{Endpoints, Service};
 use crate::error::{CallError, Category, ConfigError};
 use crate::outcome::{BeforeSend, PaidFailure};
+use crate::time::Clock;
 use crate::{tc3, tls};
 
 /// An answer larger than this is not read.
@@ -26,7 +26,7 @@ pub(crate) const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What is asked of the cloud.
+/// A call before it is signed.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) action: &'static str,
@@ -34,7 +34,7 @@ pub(crate) struct Call {
     pub(crate) body: Value,
 }
 
-/// What came back, unread.
+/// An answer, before it is decoded.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -42,7 +42,7 @@ pub(crate) struct Answer {
 }
 
 pub(crate) struct Transport {
-    /// For everything but paid calls: keeps its connections.
+    /// For everything but paid calls. It keeps its connections.
     pooled: Client,
     tls: ClientConfig,
     connect_timeout: Duration,
@@ -74,15 +74,15 @@ impl Transport {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a call that costs nothing.
+    /// Sends a call that is free of charge.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, CallError> {
         let sent = (self.clock)();
         self.answer(call.action, sent, self.request(&self.pooled, call, sent)?).await
     }
 
-    /// Sends a paid call, on a connection of its own: a connection kept from earlier may be dead, and a request lost on
-    /// it is one more outcome that nobody knows. `before_send` is asked when the connection is up and the request is
-    /// signed; until it has said yes, nothing of the request can have left.
+    /// Sends a paid call on a new connection: a kept connection may be dead, and a request that is lost on it is one more
+    /// unknown outcome. `before_send` is asked when the connection is up and the request is signed. Nothing of the request
+    /// leaves before it has said yes.
     pub(crate) async fn send_paid(&self, call: &Call, before_send: BeforeSend) -> Result<Answer, PaidFailure> {
         let departure = Departure { ask: before_send, verdict: Arc::default() };
         let client = builder(&self.tls, &self.endpoints, self.connect_timeout, self.call_timeout)
@@ -97,7 +97,7 @@ impl Transport {
         let request = self.request(&client, call, sent).map_err(PaidFailure::NotSent)?;
         self.answer(call.action, sent, request).await.map_err(|error| match departure.verdict.get() {
             None => {
-                // Without a connection nothing can have left, whichever time-out came first.
+                // Without a connection nothing can have left, whichever timeout came first.
                 let message = "no connection was made";
                 PaidFailure::NotSent(CallError::new(call.action, Category::Unreachable, message).with_source(error))
             }
@@ -172,7 +172,7 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// How far the cloud's clock is ahead of ours, at least: it wrote `date`, in whole seconds, some time between our
+/// How far the cloud's clock is ahead of ours, at least. The cloud wrote `date`, in whole seconds, at some time between our
 /// `sent` and our `received`.
 fn skew(sent: Timestamp, received: Timestamp, date: Timestamp) -> SignedDuration {
     let latest = date.saturating_add(SignedDuration::from_millis(999)).unwrap_or(date);
@@ -200,11 +200,11 @@ fn builder(
         .user_agent(concat!("carpack/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connect_timeout)
         .timeout(call_timeout);
-    // The environment's proxy is for the way to the internet; a plain address is a simulator nearby.
+    // The proxy of the environment is for the internet. A plain address is a simulator nearby.
     if endpoints.is_plain() { builder.no_proxy() } else { builder }
 }
 
-/// A header value that no log shows. The parts of a key are known to be printable, so this does not fail.
+/// A header value that no log shows. It does not fail in practice: the parts of a key are checked to be printable.
 fn sensitive(action: &'static str, text: &str) -> Result<HeaderValue, CallError> {
     let mut value = HeaderValue::from_str(text)
         .map_err(|_| CallError::new(action, Category::InvalidRequest, "the key cannot stand in a header"))?;

@@ -77,7 +77,10 @@ fn a_renew_flag_that_we_do_not_know_is_none() {
 fn numbers_come_as_strings_and_strings_as_numbers() {
     let read = deal(&row(json!({"OrderId": 20260102, "Status": "4", "RealTotalCost": "525.0", "ResourceId": null})));
     let read = read.unwrap();
-    assert_eq!((read.order_id.as_str(), read.status, read.cost_cents), ("20260102", Some(4), Some(525)));
+    assert_eq!(
+        (read.order_id.as_str(), read.status, read.cost_cents),
+        ("20260102", Some(DealStatus::Shipped), Some(525))
+    );
     assert!(read.resource_ids.is_empty());
     assert_eq!(deal(&row(json!({"OrderId": "o", "RealTotalCost": 0.5}))).unwrap().cost_cents, None);
     assert_eq!(deal(&row(json!({"OrderId": "o", "RealTotalCost": 1e300}))).unwrap().cost_cents, None);

@@ -123,9 +123,9 @@ impl Demo {
     }
 
     async fn tour(&self) -> Result<(), Error> {
-        let sample = workspace_root().join("deploy/samples/pack-daily.yaml");
+        let sample = workspace_root().join("examples/pack-daily.yaml");
         step(
-            "Applying the sample deploy/samples/pack-daily.yaml: 5 concurrencies of scale L1 for one day, renewed by the operator",
+            "Applying the manifest examples/pack-daily.yaml: 5 concurrencies of scale L1 for one day, renewed by the operator",
         );
         self.plane.kubectl(&["apply", "-n", TENANT, "-f", &sample.to_string_lossy()]).await?.success()?;
 

@@ -1,0 +1,4 @@
+//! Serves health and metrics over HTTP.
+
+pub mod server;
+pub mod state_metrics;

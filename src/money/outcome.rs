@@ -1,0 +1,46 @@
+//! What the cloud's answer to a paid call means for the order.
+
+use carpack_cloud::port::Receipt;
+use carpack_cloud::{CallError, Category};
+use carpack_core::order::Outcome;
+
+use crate::runtime::reason::reason_of;
+
+/// The outcome as orders record it.
+pub(super) fn translate(outcome: carpack_cloud::Outcome<Receipt>) -> Outcome {
+    let words = |error: &CallError| error.to_string();
+    match outcome {
+        carpack_cloud::Outcome::Committed(receipt) => Outcome::Committed {
+            order_ids: receipt.order_ids,
+            instance_ids: receipt.instance_ids,
+            request_id: Some(receipt.request_id).filter(|id| !id.is_empty()),
+        },
+        carpack_cloud::Outcome::Rejected(error) => Outcome::Rejected {
+            category: reason_of(error.category()),
+            message: words(&error),
+            may_pass: may_pass(error.category()),
+        },
+        carpack_cloud::Outcome::Unknown(error) => {
+            Outcome::Unknown { category: reason_of(error.category()), message: words(&error) }
+        }
+        carpack_cloud::Outcome::PaidNotDelivered(error) => Outcome::PaidNotDelivered { message: words(&error) },
+    }
+}
+
+/// Whether the same call may succeed later, once it is proven that this one was not executed.
+fn may_pass(category: Category) -> bool {
+    matches!(
+        category,
+        Category::BalanceInsufficient
+            | Category::RateLimited
+            | Category::WrongCredentials
+            | Category::ClockSkew
+            | Category::NotSignedUp
+            | Category::NotApproved
+            | Category::PermissionDenied
+            | Category::Unreachable
+            | Category::HeldBack
+            | Category::Locked
+            | Category::CloudInternal
+    )
+}

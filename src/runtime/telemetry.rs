@@ -1,0 +1,27 @@
+//! The log.
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Human,
+}
+
+/// Starts the log, on standard error.
+///
+/// # Errors
+/// When the filter cannot be read, or a log was started before.
+pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(level).map_err(|error| format!("--log-level {level}: {error}"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Human => log.try_init(),
+    }
+    .map_err(|error| error.to_string())
+}
