@@ -123,6 +123,7 @@ fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let named = [Rule::DoubleCharge, Rule::Overpaid, Rule::LostPack, Rule::MissedRenewal, Rule::RepeatedRenewal];
     let others = tally.broken.iter().filter(|(rule, _)| !named.contains(rule)).map(|(_, count)| count).sum::<usize>();
     writeln!(out, "\nbreaches of all other rules: {others}")?;
+    writeln!(out, "digest of all schedules: {:016x}", tally.digest)?;
     writeln!(
         out,
         "\nschedules {} | double charges {} | lost packs {} | missed renewals {} | repeated renewals {} | ended asking a human {}{why} | mutants killed {killed}/{all}",

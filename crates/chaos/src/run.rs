@@ -1,6 +1,7 @@
 //! Runs schedules: one, or as many as there are.
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -50,6 +51,8 @@ pub struct Tally {
     pub asked: BTreeMap<String, Vec<(Schedule, String)>>,
     /// What happened in those whose faults all came, in numbers: no two courses of events have the same.
     pub courses: HashSet<u64>,
+    /// The digests of all schedules, folded into one number. It does not depend on the order in which they ran.
+    pub digest: u64,
 }
 
 /// More failures than these are counted, not kept.
@@ -72,6 +75,7 @@ impl Tally {
     }
 
     fn add(&mut self, schedule: &Schedule, ending: Ending) {
+        self.digest = self.digest.wrapping_add(digest_of(schedule, &ending));
         match schedule.faults.get(ending.reached) {
             None => {
                 self.reached = self.reached.saturating_add(1);
@@ -104,6 +108,15 @@ impl Tally {
             self.failures.push((schedule.clone(), ending.breaches));
         }
     }
+}
+
+/// What happened in one schedule, in a number. A sum of these tells two whole runs apart.
+fn digest_of(schedule: &Schedule, ending: &Ending) -> u64 {
+    let mut digest = DefaultHasher::new();
+    let rules: Vec<Rule> = ending.breaches.iter().map(|breach| breach.rule).collect();
+    (schedule.to_string(), ending.reached, ending.charges, ending.digest, ending.asked.is_some(), rules)
+        .hash(&mut digest);
+    digest.finish()
 }
 
 /// Runs all of them on so many threads, until `enough`, which hears of each, says so.
