@@ -1,4 +1,4 @@
-//! Which effect a write to the API server is.
+//! Classifies a write to the API server: which effect of the operator it is.
 
 use std::cmp::Ordering;
 
@@ -8,8 +8,8 @@ use http::Method;
 
 use crate::fault::Site;
 
-/// The effect that a write is, if it is one that faults wait for. `stored` is the status that the object has before, as
-/// JSON without blanks.
+/// The effect that a write is; none for a write at which no fault happens. `stored` is the status that the object has before the
+/// write, as JSON without blanks.
 pub fn effect_of(key: &Key, method: &Method, body: &str, stored: &str) -> Option<Site> {
     match (key.resource, method) {
         (Resource::Leases, _) => Some(Site::Lease),
@@ -46,7 +46,7 @@ fn of_pack(body: &str, stored: &str) -> Site {
     }
 }
 
-/// Looked for as text: no need to parse what is asked so often.
+/// Searches the text instead of parsing it, because this runs for every write.
 fn bound_project(status: &str) -> Option<&str> {
     let (_, rest) = status.split_once(r#""boundProject":""#)?;
     rest.split('"').next()

@@ -1,40 +1,40 @@
-//! Faults: at which effect, at which point of it, and what happens there.
+//! Faults: at which effect of the operator, at which point of that effect, and what happens there.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An effect of the operator on the world outside.
+/// An effect of the operator: a call to the API server or to the cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Site {
-    /// Our finalizer is put on a pack.
+    /// The operator adds its finalizer to a pack.
     FinalizerAdd,
-    /// Our finalizer is taken off a pack or an order.
+    /// The operator removes its finalizer from a pack or an order.
     FinalizerRemove,
-    /// The intent to buy is written.
+    /// The intent of a purchase is written.
     IntentBuy,
-    /// The intent to renew is written.
+    /// The intent of a renewal is written.
     IntentRenew,
-    /// That a project is about to be ours is written.
+    /// A pack's status names the project that the pack is about to be bound to.
     IntentRebind,
-    /// What came of a purchase is written.
+    /// The outcome of a purchase is written.
     ReceiptBuy,
-    /// What came of a renewal is written.
+    /// The outcome of a renewal is written.
     ReceiptRenew,
-    /// That a pack has arrived in its project is written.
+    /// A pack's status says that the pack is bound to its project.
     ReceiptRebind,
     /// Instances are bound to a project.
     Bind,
     /// Instances are unbound from a project.
     Unbind,
-    /// Money leaves for a purchase.
+    /// The paid call of a purchase.
     Buy,
-    /// Money leaves for a renewal.
+    /// The paid call of a renewal.
     Renew,
     /// CAR's own list is read.
     Describe,
     /// The renewal list is read.
     List,
-    /// The cloud's books are read.
+    /// The cloud's list of deals is read.
     OrderQuery,
     /// Any other status is written.
     Status,
@@ -42,51 +42,51 @@ pub enum Site {
     Lease,
 }
 
-/// How far an effect has come.
+/// The point of an effect at which a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Point {
-    /// It does not leave the process.
+    /// The call does not leave the process.
     NotSent,
-    /// It leaves, and nobody carries it out.
+    /// The call leaves, but the server does not execute it.
     NotExecuted,
-    /// It is carried out, and the answer is lost.
+    /// The server executes the call, but the answer is lost.
     ReplyLost,
-    /// The answer arrives; what follows is that the next write to the API server fails.
+    /// The answer arrives, but the next write to the API server fails.
     NotPersisted,
 }
 
-/// What happens there.
+/// What happens at that point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// The process is killed; another one is started.
+    /// The process is killed, and another one is started.
     Crash,
-    /// The process is frozen; another one is started, and the first wakes up later.
+    /// The process is frozen and another one is started; the first one wakes up later.
     Zombie,
     /// No answer comes.
     Timeout,
     /// The connection breaks.
     Reset,
-    /// A gateway answers 5xx.
+    /// A gateway answers with a 5xx status.
     ServerError,
-    /// 429.
+    /// The server answers with status 429.
     TooManyRequests,
-    /// The answer is no answer.
+    /// The answer cannot be parsed.
     Garbage,
 }
 
 /// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fault {
-    /// Where.
+    /// The effect.
     pub site: Site,
-    /// When.
+    /// The point of the effect.
     pub point: Point,
-    /// What.
+    /// What happens.
     pub outcome: Outcome,
 }
 
 impl Site {
-    /// All of them.
+    /// All effects.
     pub const ALL: [Self; 17] = [
         Self::FinalizerAdd,
         Self::FinalizerRemove,
@@ -107,16 +107,16 @@ impl Site {
         Self::Lease,
     ];
 
-    /// How many occasions of a life a fault may let pass, and there is still one left.
-    pub fn spare(self) -> u32 {
+    /// How many occasions a fault may skip so that a pack's life still has one left.
+    pub fn max_skipped(self) -> u32 {
         match self {
             Self::Describe | Self::List | Self::OrderQuery | Self::Status | Self::Lease => 3,
             _ => 0,
         }
     }
 
-    /// True for what happens only where packs have a project.
-    pub fn is_about_moves(self) -> bool {
+    /// True for effects that happen only when packs have a project.
+    pub fn is_about_projects(self) -> bool {
         matches!(self, Self::IntentRebind | Self::ReceiptRebind | Self::Bind | Self::Unbind)
     }
 
@@ -144,7 +144,7 @@ impl Site {
 }
 
 impl Point {
-    /// All of them.
+    /// All points.
     pub const ALL: [Self; 4] = [Self::NotSent, Self::NotExecuted, Self::ReplyLost, Self::NotPersisted];
 
     fn name(self) -> &'static str {
@@ -158,7 +158,7 @@ impl Point {
 }
 
 impl Outcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: [Self; 7] = [
         Self::Crash,
         Self::Zombie,
@@ -183,7 +183,7 @@ impl Outcome {
 }
 
 impl Fault {
-    /// All 476 of them.
+    /// All 476 faults.
     pub fn all() -> Vec<Self> {
         let points = |site| Point::ALL.into_iter().map(move |point| (site, point));
         let outcomes = |(site, point)| Outcome::ALL.into_iter().map(move |outcome| Self { site, point, outcome });
@@ -215,7 +215,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What may be written, in words.
+/// The names that a text may use, for an error message.
 pub(crate) fn names<T: fmt::Display>(all: &[T]) -> String {
     all.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
 }
@@ -229,13 +229,13 @@ pub(crate) fn names<T: fmt::Display>(all: &[T]) -> String {
     names(&Point::ALL),
     names(&Outcome::ALL)
 )]
-pub struct NoFault(String);
+pub struct UnknownFault(String);
 
 impl FromStr for Fault {
-    type Err = NoFault;
+    type Err = UnknownFault;
 
-    fn from_str(text: &str) -> Result<Self, NoFault> {
-        Self::all().into_iter().find(|fault| fault.to_string() == text).ok_or_else(|| NoFault(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
+        Self::all().into_iter().find(|fault| fault.to_string() == text).ok_or_else(|| UnknownFault(text.to_owned()))
     }
 }
 

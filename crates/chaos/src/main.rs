@@ -1,5 +1,5 @@
-//! Runs schedules of faults, and prints what came of them. Exit code 1 when a rule is broken or a mistake goes unnoticed.
-#![allow(clippy::disallowed_methods)] // how long it takes is told in real time
+//! Runs schedules of faults and prints what came of them. The exit code is 1 when a rule is broken or a mutant is not detected.
+#![allow(clippy::disallowed_methods)] // the duration of a run is real time
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -7,66 +7,65 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use carpack_chaos::circumstance::Circumstance;
 use carpack_chaos::matrix;
-use carpack_chaos::oracle::Rule;
-use carpack_chaos::plan::Schedule;
-use carpack_chaos::run::{Tally, run, run_all};
-use carpack_chaos::sabotage::Sabotage;
-use carpack_chaos::trouble::Trouble;
+use carpack_chaos::mutant::Mutant;
+use carpack_chaos::rule::Rule;
+use carpack_chaos::runner::{run_schedule, run_schedules};
+use carpack_chaos::schedule::Schedule;
+use carpack_chaos::tally::Tally;
 use clap::Parser;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// So many schedules with a question to a person are allowed, of so many.
+/// At most so many schedules, of so many, may end with a question to a person.
 const QUESTIONS: (usize, usize) = (1, 1000);
-/// A mistake that so many schedules do not show is not noticed.
-const TRIES: usize = 20_000;
-
-/// A seed by which all packs are of three concurrencies.
-const OF_THREE: u64 = 2;
+/// A mutant that so many schedules do not detect is not detected.
+const MAX_TRIES: usize = 20_000;
+/// With this seed all packs have a quantity of 3. Schedules with this or a lower seed run in any case; `--minutes` limits the others.
+const QUANTITY_3: u64 = 2;
 
 /// Runs carpack's own controllers and spender in virtual time, with faults at every effect.
 #[derive(Parser)]
 struct Arguments {
-    /// Run this one schedule, and show everything that happens in it: as it is printed for a failure.
+    /// Run only this schedule, written as in the output of a run, and show everything that happens in it.
     #[arg(long)]
     replay: Option<Schedule>,
-    /// What is shown of a replay.
+    /// Log filter for --replay.
     #[arg(long, default_value = "info,carpack=debug,carpack_chaos=debug")]
     log: String,
-    /// Every fault alone is run with so many seeds; with any, also beside everything else that may be different, with one of quantity 3.
+    /// Seeds for every fault alone. With at least one, every fault also runs once in each circumstance, with quantity 3.
     #[arg(long, default_value_t = 20)]
     seeds: u64,
-    /// Every ordered pair of faults is run with so many seeds: with the first, of quantity 3, all of them; with others as long as
-    /// there is time.
+    /// Seeds for every ordered pair of faults. The first has quantity 3 and always runs completely; the others stop after --minutes.
     #[arg(long, default_value_t = 3)]
     pair_seeds: u64,
-    /// How many minutes there are for the other seeds, from the beginning.
+    /// Minutes from the start after which no other seed of a pair is run.
     #[arg(long, default_value_t = 27)]
     minutes: u64,
-    /// Of the pairs only each so-and-so-many-th.
+    /// Run only each n-th pair.
     #[arg(long, default_value_t = 1)]
     every: usize,
-    /// Every fault is run beside this, or beside all of these at once, and nothing else is run.
+    /// Run only every fault in all of these circumstances at once.
     #[arg(long, value_delimiter = ',')]
-    beside: Vec<Trouble>,
-    /// How many threads.
+    beside: Vec<Circumstance>,
+    /// Number of threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Leave out the mistakes that are made on purpose.
+    /// Do not run the mutants.
     #[arg(long)]
-    no_sabotage: bool,
+    no_mutants: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = io::stdout().lock();
-    let done = match &arguments.replay {
+    let good = match &arguments.replay {
         Some(schedule) => replay(schedule, &arguments.log, &mut out),
-        None => everything(&arguments, &mut out),
+        None => run_all(&arguments, &mut out),
     };
-    match done {
+    match good {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,
     }
@@ -75,74 +74,60 @@ fn main() -> ExitCode {
 fn replay(schedule: &Schedule, log: &str, out: &mut impl Write) -> io::Result<bool> {
     tracing_subscriber::fmt().with_env_filter(log).with_target(false).without_time().init();
     let began = Instant::now();
-    let ending = run(schedule).map_err(io::Error::other)?;
-    let (reached, all, took) = (ending.reached, schedule.faults.len(), began.elapsed());
-    let (charges, digest) = (ending.charges, ending.digest);
+    let report = run_schedule(schedule).map_err(io::Error::other)?;
+    let (happened, all, took) = (report.faults, schedule.faults.len(), began.elapsed());
+    let (charges, digest) = (report.charges, report.digest);
     writeln!(
         out,
-        "\n{schedule}: {reached} of {all} faults came, {charges} charges, {took:.0?}; what happened has the digest {digest:016x}"
+        "\n{schedule}: {happened} of {all} faults happened, {charges} charges, {took:.0?}, digest {digest:016x}"
     )?;
-    for breach in &ending.breaches {
+    for breach in &report.breaches {
         writeln!(out, "BROKEN {breach}")?;
     }
-    if let Some((reason, words)) = &ending.asked {
-        writeln!(out, "asks a person ({reason}): {words}")?;
+    if let Some(question) = &report.asked {
+        writeln!(out, "asks a person ({}): {}", question.reason, question.message)?;
     }
-    if reached < all {
-        writeln!(out, "a fault had no occasion: what else is different leaves none")?;
+    if happened < all {
+        writeln!(out, "a fault had no occasion in these circumstances")?;
     }
-    Ok(ending.breaches.is_empty() && reached == all)
+    Ok(report.breaches.is_empty() && happened == all)
 }
 
-fn everything(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
+fn run_all(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let began = Instant::now();
-    let mistakes = if arguments.no_sabotage { None } else { Some(make_mistakes(arguments.threads, out)?) };
-    let seeds = arguments.seeds;
-    let alone = (0..seeds).flat_map(matrix::atomic);
-    let crossed = (seeds > 0).then_some(OF_THREE).into_iter().flat_map(matrix::beside_troubles);
-    let budget = Duration::from_secs(arguments.minutes.saturating_mul(60));
-    let in_time = |schedule: &Schedule| schedule.seed <= OF_THREE || began.elapsed() < budget;
-    let pair_seeds = OF_THREE..OF_THREE.saturating_add(arguments.pair_seeds);
-    let paired = pair_seeds.flat_map(matrix::pairs).step_by(arguments.every.max(1)).take_while(in_time);
-    let schedules = alone.chain(crossed).chain(paired);
-    let told = AtomicUsize::new(0);
+    let mutants = if arguments.no_mutants { (0, 0) } else { run_mutants(arguments.threads, out)? };
     let schedules: Box<dyn Iterator<Item = Schedule> + Send> = match arguments.beside.as_slice() {
-        [] => Box::new(schedules),
-        these => Box::new(matrix::beside(these).into_iter()),
+        [] => Box::new(all_schedules(arguments, began)),
+        circumstances => Box::new(matrix::in_circumstances(circumstances).into_iter()),
     };
-    let tally = run_all(schedules, arguments.threads, |tally| {
-        tell_progress(tally, began, &told);
+    let failures = AtomicUsize::new(0);
+    let tally = run_schedules(schedules, arguments.threads, |tally| {
+        print_progress(tally, began, &failures);
         false
     });
-    tell(&tally, out)?;
-    let good = tally.failures.is_empty();
-    let few = tally.questions().saturating_mul(QUESTIONS.1) <= tally.schedules().saturating_mul(QUESTIONS.0);
-    let reasons: Vec<String> = tally.asked.iter().map(|(reason, all)| format!("{} {reason}", all.len())).collect();
-    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
-    let (killed, all) = mistakes.unwrap_or((0, 0));
-    let named = [Rule::DoubleCharge, Rule::Overpaid, Rule::LostPack, Rule::MissedRenewal, Rule::RepeatedRenewal];
-    let others = tally.broken.iter().filter(|(rule, _)| !named.contains(rule)).map(|(_, count)| count).sum::<usize>();
-    writeln!(out, "\nbreaches of all other rules: {others}")?;
-    writeln!(
-        out,
-        "\nschedules {} | double charges {} | lost packs {} | missed renewals {} | repeated renewals {} | ended asking a human {}{why} | mutants killed {killed}/{all}",
-        tally.reached,
-        tally.count(Rule::DoubleCharge).saturating_add(tally.count(Rule::Overpaid)),
-        tally.count(Rule::LostPack),
-        tally.count(Rule::MissedRenewal),
-        tally.count(Rule::RepeatedRenewal),
-        tally.questions(),
-    )?;
-    if tally.schedules() == 0 {
-        writeln!(out, "nothing was run: leave out --every, --seeds and --pair-seeds, or raise them")?;
-    }
-    Ok(good && few && killed == all && tally.schedules() > 0)
+    print_details(&tally, out)?;
+    print_summary(&tally, mutants, out)?;
+    let few_questions = tally.questions().saturating_mul(QUESTIONS.1) <= tally.schedules().saturating_mul(QUESTIONS.0);
+    let (detected, all) = mutants;
+    Ok(tally.failures.is_empty() && few_questions && detected == all && tally.schedules() > 0)
 }
 
-/// Progress goes to standard error: it is not part of the result. A failure is told at once.
-fn tell_progress(tally: &Tally, began: Instant, told: &AtomicUsize) {
+fn all_schedules(arguments: &Arguments, began: Instant) -> impl Iterator<Item = Schedule> + Send {
+    let seeds = arguments.seeds;
+    let single = (0..seeds).flat_map(matrix::single_faults);
+    let crossed = (seeds > 0).then_some(QUANTITY_3).into_iter().flat_map(matrix::in_each_circumstance);
+    let budget = Duration::from_secs(arguments.minutes.saturating_mul(60));
+    let in_time = move |schedule: &Schedule| schedule.seed <= QUANTITY_3 || began.elapsed() < budget;
+    let pair_seeds = QUANTITY_3..QUANTITY_3.saturating_add(arguments.pair_seeds);
+    let pairs = pair_seeds.flat_map(matrix::pairs).step_by(arguments.every.max(1)).take_while(in_time);
+    single.chain(crossed).chain(pairs)
+}
+
+/// Prints progress to standard error, because it is not part of the result. A failure is printed at once.
+fn print_progress(tally: &Tally, began: Instant, printed: &AtomicUsize) {
     let failures = tally.failures.len();
-    if told.swap(failures, Ordering::Relaxed) < failures
+    // An error here loses only progress.
+    if printed.swap(failures, Ordering::Relaxed) < failures
         && let Some((schedule, _)) = tally.failures.last()
     {
         let _ = writeln!(io::stderr(), "\rBROKEN: make chaos ARGS='--replay {schedule}'");
@@ -150,13 +135,12 @@ fn tell_progress(tally: &Tally, began: Instant, told: &AtomicUsize) {
     if !tally.schedules().is_multiple_of(1000) {
         return;
     }
-    let (minutes, count, broken) = (began.elapsed().as_secs() / 60, tally.schedules(), tally.failures.len());
-    let seconds = began.elapsed().as_secs() % 60;
-    // Nothing is lost when it cannot be told.
-    let _ = write!(io::stderr(), "\r{minutes:>3}:{seconds:02}  {count:>7} schedules, {broken} with a broken rule ");
+    let (minutes, seconds) = (began.elapsed().as_secs() / 60, began.elapsed().as_secs() % 60);
+    let count = tally.schedules();
+    let _ = write!(io::stderr(), "\r{minutes:>3}:{seconds:02}  {count:>7} schedules, {failures} with a broken rule ");
 }
 
-fn tell(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
+fn print_details(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)?;
     for (schedule, breaches) in &tally.failures {
         writeln!(out, "\nBROKEN: make chaos ARGS='--replay {schedule}'")?;
@@ -164,71 +148,96 @@ fn tell(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "  {breach}")?;
         }
     }
-    let unreached: usize = tally.unreached.values().sum();
+    let incomplete: usize = tally.incomplete.values().sum();
     writeln!(
         out,
-        "\n{} schedules whose faults all came, {} of them different in what happened; {unreached} in which one had no occasion:",
-        tally.reached,
+        "\n{} schedules in which every fault happened, with {} different courses of events; {incomplete} in which a fault had no occasion:",
+        tally.complete,
         tally.courses.len()
     )?;
-    for (what, count) in &tally.unreached {
-        writeln!(out, "  {count:>6}  {what}")?;
+    for (site, count) in &tally.incomplete {
+        writeln!(out, "  {count:>6}  {site}")?;
     }
     if !tally.asked.is_empty() {
         writeln!(out, "\nended with a question to a person:")?;
     }
     for (reason, all) in &tally.asked {
         writeln!(out, "  {:>6}  {reason}", all.len())?;
-        for (schedule, words) in all {
-            writeln!(out, "          {schedule}: {words}")?;
+        for (schedule, message) in all {
+            writeln!(out, "          {schedule}: {message}")?;
         }
     }
-    for ((rule, beside), count) in &tally.broken_beside {
-        writeln!(out, "  {count:>6}  {rule:?} broken beside: {beside}")?;
+    for ((rule, circumstances), count) in &tally.broken_by_circumstances {
+        writeln!(out, "  {count:>6}  {rule:?} broken in: {circumstances}")?;
     }
     Ok(())
 }
 
-/// Makes every mistake on purpose until it is noticed: how many were, of how many.
-fn make_mistakes(threads: usize, out: &mut impl Write) -> io::Result<(usize, usize)> {
-    writeln!(out, "mistakes made on purpose:")?;
-    let mut killed = 0;
-    for sabotage in Sabotage::ALL {
-        let (began, examined, noticed) = (Instant::now(), AtomicUsize::new(0), Mutex::new(None));
-        let tally = run_all(matrix::against(sabotage).take(TRIES), threads, |tally| {
+/// Prints the last lines. `mutants` says how many were detected, of how many.
+fn print_summary(tally: &Tally, mutants: (usize, usize), out: &mut impl Write) -> io::Result<()> {
+    let named = [Rule::DoubleCharge, Rule::Overpaid, Rule::LostPack, Rule::MissedRenewal, Rule::RepeatedRenewal];
+    let others: usize = tally.broken.iter().filter(|(rule, _)| !named.contains(rule)).map(|(_, count)| count).sum();
+    let reasons: Vec<String> = tally.asked.iter().map(|(reason, all)| format!("{} {reason}", all.len())).collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let (detected, all) = mutants;
+    writeln!(out, "\nbreaches of all other rules: {others}")?;
+    writeln!(out, "digest of all schedules: {:016x}", tally.digest)?;
+    writeln!(
+        out,
+        "\nschedules {} | double charges {} | lost packs {} | missed renewals {} | repeated renewals {} | ended asking a human {}{reasons} | mutants killed {detected}/{all}",
+        tally.complete,
+        tally.count(Rule::DoubleCharge).saturating_add(tally.count(Rule::Overpaid)),
+        tally.count(Rule::LostPack),
+        tally.count(Rule::MissedRenewal),
+        tally.count(Rule::RepeatedRenewal),
+        tally.questions(),
+    )?;
+    if tally.schedules() == 0 {
+        writeln!(out, "no schedule was run: leave out --every, --seeds and --pair-seeds, or raise them")?;
+    }
+    Ok(())
+}
+
+/// Runs every mutant until it is detected. Returns how many were detected, of how many.
+fn run_mutants(threads: usize, out: &mut impl Write) -> io::Result<(usize, usize)> {
+    writeln!(out, "mutants:")?;
+    let mut detected = 0;
+    for mutant in Mutant::ALL {
+        let (began, examined, evidence) = (Instant::now(), AtomicUsize::new(0), Mutex::new(None));
+        let tally = run_schedules(matrix::against(mutant).take(MAX_TRIES), threads, |tally| {
             let signs = tally.failures.len().saturating_add(tally.asked.len());
             if examined.swap(signs, Ordering::Relaxed) == signs {
                 return false;
             }
-            let mut noticed = noticed.lock().unwrap_or_else(PoisonError::into_inner);
-            *noticed = noticed.take().or_else(|| notice(tally));
-            noticed.is_some()
+            let mut evidence = evidence.lock().unwrap_or_else(PoisonError::into_inner);
+            *evidence = evidence.take().or_else(|| find_evidence(tally));
+            evidence.is_some()
         });
         let (took, tried) = (began.elapsed(), tally.schedules());
-        match noticed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some((schedule, words)) => {
-                killed += 1;
-                writeln!(out, "  noticed   {sabotage:24} {tried:>5} schedules {took:>6.1?}  {schedule}  {words}")?;
+        match evidence.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((schedule, what)) => {
+                detected += 1;
+                writeln!(out, "  detected     {mutant:24} {tried:>5} schedules {took:>6.1?}  {schedule}  {what}")?;
             }
-            None => writeln!(out, "  UNNOTICED {sabotage:24} {tried:>5} schedules {took:>6.1?}")?,
+            None => writeln!(out, "  NOT DETECTED {mutant:24} {tried:>5} schedules {took:>6.1?}")?,
         }
         out.flush()?;
     }
-    Ok((killed, Sabotage::ALL.len()))
+    Ok((detected, Mutant::ALL.len()))
 }
 
-/// What has shown a mistake: a broken rule, or a question that nobody would have to ask. Neither is there without it.
-fn notice(tally: &Tally) -> Option<(Schedule, String)> {
+/// A schedule that shows the mutant: a rule is broken or a person is asked, and neither happens without the mutant.
+fn find_evidence(tally: &Tally) -> Option<(Schedule, String)> {
     let breach = tally
         .failures
         .last()
         .map(|(schedule, breaches)| (schedule.clone(), breaches.first().map(ToString::to_string).unwrap_or_default()));
     let asked =
         tally.asked.iter().filter_map(|(reason, all)| Some((all.first()?.0.clone(), format!("asks: {reason}"))));
-    let honest = |schedule: &Schedule| Schedule { sabotage: None, ..schedule.clone() };
-    let is_well = |(schedule, _): &(Schedule, String)| {
-        run(&honest(schedule)).is_ok_and(|ending| ending.breaches.is_empty() && ending.asked.is_none())
+    let without_mutant = |schedule: &Schedule| Schedule { mutant: None, ..schedule.clone() };
+    let is_good_without = |(schedule, _): &(Schedule, String)| {
+        run_schedule(&without_mutant(schedule)).is_ok_and(|report| report.breaches.is_empty() && report.asked.is_none())
     };
-    let (schedule, words) = breach.into_iter().chain(asked).find(is_well)?;
-    Some((schedule, words.chars().take(120).collect()))
+    let (schedule, what) = breach.into_iter().chain(asked).find(is_good_without)?;
+    Some((schedule, what.chars().take(120).collect()))
 }

@@ -1,34 +1,35 @@
-//! Every fault by itself, the same way each time; and mistakes made on purpose, which must be noticed.
+//! Every fault alone; every schedule happens the same way each time; and mutants are detected.
 #![allow(clippy::unwrap_used)]
 
-use carpack_chaos::matrix::{against, atomic, beside_troubles, pairs};
-use carpack_chaos::plan::Schedule;
-use carpack_chaos::run::{run, run_all};
-use carpack_chaos::sabotage::Sabotage;
-use carpack_chaos::trouble::Trouble;
+use carpack_chaos::circumstance::Circumstance;
+use carpack_chaos::matrix::{against, in_each_circumstance, pairs, single_faults};
+use carpack_chaos::mutant::Mutant;
+use carpack_chaos::runner::{run_schedule, run_schedules};
+use carpack_chaos::schedule::Schedule;
+use carpack_chaos::tally::Tally;
 
 #[test]
 fn whatever_fails_once_every_pack_is_bought_once_moved_and_renewed_in_time_and_nobody_is_asked() {
-    let tally = run_all(atomic(0).into_iter(), 2, |_| false);
+    let tally = run_schedules(single_faults(0).into_iter(), 2, |_| false);
     assert_eq!(tally.failures, []);
-    assert_eq!((tally.reached, tally.questions(), &tally.unreached), (476, 0, &Default::default()));
+    assert_eq!((tally.complete, tally.questions(), &tally.incomplete), (476, 0, &Default::default()));
 }
 
 #[test]
 fn a_schedule_happens_the_same_way_each_time() {
-    let crossed = beside_troubles(3);
-    let beside = Trouble::ALL
+    let all = in_each_circumstance(3);
+    let one_of_each = Circumstance::ALL
         .into_iter()
-        .filter_map(|trouble| crossed.iter().find(|schedule| schedule.troubles.contains(&trouble)).cloned());
-    for schedule in pairs(3).step_by(17_011).chain(beside) {
-        let (first, again) = (run(&schedule).unwrap(), run(&schedule).unwrap());
+        .filter_map(|circumstance| all.iter().find(|schedule| schedule.circumstances.contains(&circumstance)).cloned());
+    for schedule in pairs(3).step_by(17_011).chain(one_of_each) {
+        let (first, again) = (run_schedule(&schedule).unwrap(), run_schedule(&schedule).unwrap());
         assert_eq!(first, again, "{schedule}");
         let other = Schedule { seed: 4, ..schedule.clone() };
-        assert_ne!(first.digest, run(&other).unwrap().digest, "{schedule}");
+        assert_ne!(first.digest, run_schedule(&other).unwrap().digest, "{schedule}");
     }
 }
 
-/// Each of these has broken a rule: docs/safety.md tells which.
+/// Each of these schedules has found a bug: docs/safety.md says which.
 const FOUND: [&str; 17] = [
     "intent-rebind/not-sent/timeout~orders-deleted@1",
     "order-query/not-executed/timeout~wrong-clock@1",
@@ -52,25 +53,25 @@ const FOUND: [&str; 17] = [
 #[test]
 fn what_has_broken_a_rule_once_breaks_none_any_more() {
     for schedule in FOUND {
-        let ending = run(&schedule.parse().unwrap()).unwrap();
-        assert_eq!((ending.breaches, ending.asked), (vec![], None), "{schedule}");
+        let report = run_schedule(&schedule.parse().unwrap()).unwrap();
+        assert_eq!((report.breaches, report.asked), (vec![], None), "{schedule}");
     }
 }
 
 #[test]
-fn mistakes_made_on_purpose_are_noticed() {
-    for sabotage in [
-        Sabotage::IntentUnwritten,
-        Sabotage::SecondInstanceSkipped,
-        Sabotage::FirstRowOnly,
-        Sabotage::WrongZone,
-        Sabotage::BindUnmade,
-        Sabotage::OneTooMany,
-        Sabotage::TwiceTheTerm,
-        Sabotage::SilenceIsSuccess,
+fn seeded_bugs_are_detected() {
+    for mutant in [
+        Mutant::IntentUnwritten,
+        Mutant::SecondInstanceSkipped,
+        Mutant::FirstRowOnly,
+        Mutant::WrongZone,
+        Mutant::BindUnmade,
+        Mutant::OneTooMany,
+        Mutant::TwiceTheTerm,
+        Mutant::SilenceIsSuccess,
     ] {
-        let noticed = |tally: &carpack_chaos::run::Tally| !tally.failures.is_empty() || tally.questions() > 0;
-        let tally = run_all(against(sabotage).take(300), 2, noticed);
-        assert!(noticed(&tally), "{sabotage}");
+        let is_detected = |tally: &Tally| !tally.failures.is_empty() || tally.questions() > 0;
+        let tally = run_schedules(against(mutant).take(300), 2, is_detected);
+        assert!(is_detected(&tally), "{mutant}");
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use carpack_api::order::{OrderAction, OrderLine};
 use carpack_api::pack::{ExpirationTimeSource, RenewFlag};
-use carpack_api::{PackOrder, PackOrderSpec};
+use carpack_api::{PackOrder, PackOrderSpec, Reason};
 use carpack_core::names::instance_name;
-use carpack_core::observation::{Binding, Deal, DealAction, DealState, DealsLook, Instance, Observation};
+use carpack_core::observation::{Binding, Deal, DealAction, DealList, DealState, Instance, Observation};
 use carpack_core::order::Outcome;
 
 use crate::config::{PRODUCT, SIGNATURE, Tokens, World, at};
@@ -40,7 +40,7 @@ impl State {
     }
 
     /// What the books show now.
-    pub fn books(&self, world: &World) -> DealsLook {
+    pub fn books(&self, world: &World) -> DealList {
         let shown = self.charges.iter().enumerate().filter(|(_, charge)| self.now >= shown_at(world, charge));
         let deals = shown.map(|(index, charge)| Deal {
             order_id: deal_id(index),
@@ -56,7 +56,7 @@ impl State {
             state: DealState::InEffect,
             created: None,
         });
-        DealsLook { started: at(self.now), deals: deals.collect() }
+        DealList { started: at(self.now), deals: deals.collect() }
     }
 
     /// What was bought for a pack, its successors too, and what became of it.
@@ -83,7 +83,7 @@ impl State {
     fn answer(&mut self, world: &World, call: &Call) -> Outcome {
         if self.now.saturating_sub(call.signed) > SIGNATURE {
             self.reach(SAW_STALE_SIGNATURE);
-            return refused("ClockSkew");
+            return refused(Reason::ClockSkew);
         }
         let known =
             self.charges.iter().position(|charge| charge.token == call.token && honoured(world, charge, self.now));
@@ -93,15 +93,15 @@ impl State {
         }
         let spec = &call.order.object.spec;
         let Some(line) = spec.lines.iter().find(|line| line.index == call.line) else {
-            return refused("InvalidRequest");
+            return refused(Reason::InvalidRequest);
         };
         let charge = match spec.action {
             OrderAction::Buy => self.deliver(world, spec),
             OrderAction::Renew => match self.renew(world, spec, line) {
                 Some(charge) => charge,
-                None => return refused("NotFound"),
+                None => return refused(Reason::NotFound),
             },
-            OrderAction::Return => return refused("Unsupported"),
+            OrderAction::Return => return refused(Reason::Unsupported),
         };
         self.book(Charge { token: call.token.clone(), ..charge }, &call.order.object, line);
         self.committed(self.charges.len().saturating_sub(1))
@@ -204,8 +204,8 @@ fn charge(now: i64, spec: &PackOrderSpec, line: i32, instances: Vec<String>) -> 
 }
 
 /// A refusal that may pass, as far as the operator can know.
-pub fn refused(category: &'static str) -> Outcome {
-    let may_pass = !matches!(category, "NotFound" | "InvalidRequest" | "Unsupported");
+pub fn refused(category: Reason) -> Outcome {
+    let may_pass = !matches!(category, Reason::NotFound | Reason::InvalidRequest | Reason::Unsupported);
     Outcome::Rejected { category, message: "refused".to_owned(), may_pass }
 }
 

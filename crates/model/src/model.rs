@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use carpack_api::Reason;
 use carpack_api::order::{Approval, ApprovalScope, Decision};
 use stateright::{Model, Property};
 
@@ -224,7 +225,7 @@ impl CarpackModel {
             Action::GiveUp(operator, name) => next = state.give_up(scene, *operator, name)?,
             Action::Record(operator, name) => return state.record(scene, *operator, name),
             Action::Execute(index) => next.execute(&scene.world, *index),
-            Action::Refuse(index) => next.calls.get_mut(*index)?.leg = Leg::Answered(refused("CloudInternal")),
+            Action::Refuse(index) => next.calls.get_mut(*index)?.leg = Leg::Answered(refused(Reason::CloudInternal)),
             Action::Sweep(operator) => next.operators.get_mut(*operator)?.sweep = Some(state.sweep()),
             Action::Freeze => next = self.freeze(state)?,
             Action::Kill(operator) => {

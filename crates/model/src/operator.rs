@@ -7,9 +7,9 @@ use std::sync::Arc;
 use carpack_api::{ConcurrencyPack, Mode, PACK_FINALIZER, PackOrder};
 use carpack_core::Timing;
 use carpack_core::account::Account;
-use carpack_core::adoption::Holders;
-use carpack_core::limits::Commitments;
-use carpack_core::observation::DealsLook;
+use carpack_core::facts::takeover::Holders;
+use carpack_core::observation::DealList;
+use carpack_core::rules::limits::Commitments;
 use carpack_core::{order, pack};
 use jiff::SignedDuration;
 
@@ -46,7 +46,7 @@ pub struct OrderTurn {
     /// The decision; its status is as the model keeps it.
     pub decision: order::Decision,
     /// The look into the books that it was made on.
-    pub deals: Option<DealsLook>,
+    pub deals: Option<DealList>,
     /// The order with the decided status, when it is not recorded like this yet.
     pub written: Option<Rec<PackOrder>>,
 }
@@ -150,7 +150,7 @@ impl State {
         let packs = self.packs_of(operator);
         let turn = self.order_turn_on(scene, operator, read, packs, None);
         match turn.decision.effect {
-            Some(order::Effect::LookAtDeals { .. }) => {
+            Some(order::Effect::ReadDeals { .. }) => {
                 self.order_turn_on(scene, operator, read, packs, Some(self.books(&scene.world)))
             }
             _ => turn,
@@ -164,7 +164,7 @@ impl State {
         operator: usize,
         read: &Rec<PackOrder>,
         packs: &[Option<Rec<ConcurrencyPack>>],
-        deals: Option<DealsLook>,
+        deals: Option<DealList>,
     ) -> Arc<OrderTurn> {
         let spec = &read.object.spec;
         let alive =
@@ -185,7 +185,7 @@ impl State {
             let siblings: Vec<&PackOrder> = siblings.map(|o| o.object.as_ref()).collect();
             let strangers = others.iter().filter(|o| !same(o)).filter_map(|o| o.object.status.as_ref());
             let lines = strangers.flat_map(|status| &status.lines);
-            let elsewhere: BTreeSet<String> =
+            let ids_of_others: BTreeSet<String> =
                 lines.flat_map(|line| line.order_ids.iter().chain(&line.instance_ids)).cloned().collect();
             let sweep = self.operators.get(operator).and_then(|o| o.sweep.as_ref());
             let all = others.iter().copied().chain([read]).map(|o| o.object.as_ref());
@@ -198,7 +198,7 @@ impl State {
                 account: scene.account.as_ref(),
                 observation: sweep.map(|sweep| sweep.observation.as_ref()),
                 deals: deals.as_ref(),
-                elsewhere: &elsewhere,
+                ids_of_others: &ids_of_others,
                 unreadable: &BTreeSet::new(),
                 commitments: &commitments.unwrap_or_default(),
                 installation_mode: Mode::Automatic,
@@ -304,7 +304,7 @@ impl State {
                 (current && !deleting).then_some(next)
             }
             // Orders are created with the finalizer, and the books were looked into above.
-            order::Effect::AddFinalizer | order::Effect::LookAtDeals { .. } => None,
+            order::Effect::AddFinalizer | order::Effect::ReadDeals { .. } => None,
         }
     }
 

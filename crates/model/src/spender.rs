@@ -1,6 +1,7 @@
 //! The spender of an operator, step by step as in `src/spender.rs` of the operator: look, intend, sign, send, record.
 
-use carpack_core::observation::DealsLook;
+use carpack_api::Reason;
+use carpack_core::observation::DealList;
 use carpack_core::order::{self, Effect, Outcome};
 
 use crate::api::{lean_order, line_of, with_status};
@@ -28,7 +29,7 @@ impl State {
         operator: usize,
         name: &str,
         index: i32,
-        deals: Option<DealsLook>,
+        deals: Option<DealList>,
     ) -> Option<Self> {
         let world = &scene.world;
         let live = self.orders.get(name)?.clone();
@@ -88,7 +89,7 @@ impl State {
         let unasked = world.is(Mutant::UnaskedAfterSigning) || world.is(Mutant::IntentAfterCall);
         let in_time = unasked || order::may_leave(&task.order.object, task.line, at(self.now), &world.timing);
         let held_back = !self.leads(world, operator) || !in_time;
-        let stage = if held_back { Stage::Over(refused("HeldBack")) } else { Stage::Sent };
+        let stage = if held_back { Stage::Over(refused(Reason::HeldBack)) } else { Stage::Sent };
         if held_back {
             next.reach(SAW_HELD_BACK);
         } else {
@@ -155,8 +156,8 @@ impl State {
         let mut next = self.clone();
         next.forget_call(index);
         let unknown = match scene.world.mutant {
-            Some(Mutant::TimeoutIsRefusal) => refused("NoAnswer"),
-            _ => Outcome::Unknown { category: "NoAnswer", message: "no answer in time".to_owned() },
+            Some(Mutant::TimeoutIsRefusal) => refused(Reason::NoAnswer),
+            _ => Outcome::Unknown { category: Reason::NoAnswer, message: "no answer in time".to_owned() },
         };
         next.operators.get_mut(operator)?.tasks.get_mut(name)?.stage = Stage::Over(unknown);
         Some(next)

@@ -1,4 +1,4 @@
-//! Paid calls as a process makes them: one attempt each, at the end of a way with faults.
+//! The paid calls of a process to the cloud: one attempt each.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +14,15 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::cloud::{ACCOUNT, CloudWire, EXPIRED, PATIENCE, SIGNATURE, TOO_MANY};
 use crate::fault::{Outcome, Point, Site};
-use crate::journey::Call;
-use crate::sabotage::Sabotage;
+use crate::mutant::Mutant;
+use crate::oracle::calls;
+use crate::process::cloud::{CloudConnection, cloud_call};
 use crate::world::World;
+use crate::world::cloud::{ACCOUNT, SIGNATURE_EXPIRED, SIGNATURE_LIFETIME, TOO_MANY_REQUESTS};
 
-impl CloudWire {
-    /// A call that spends, or returns money. Sent once.
+impl CloudConnection {
+    /// Makes a call that spends or returns money. It is sent once.
     fn paid(
         &self,
         action: &'static str,
@@ -31,36 +32,35 @@ impl CloudWire {
     ) -> BoxFuture<'_, carpack_cloud::Outcome<Receipt>> {
         async move {
             let world = &self.0.world;
-            let signed = world.operators_time(self.0.process);
+            let signed = world.process_time(self.0.process);
             if let Err(why) = before_send()
-                && !world.plan.is(Sabotage::NoMargin)
+                && !world.plan.is(Mutant::NoMargin)
             {
                 let error = CallError::new(action, Category::HeldBack, why);
                 return carpack_cloud::Outcome::Rejected(error);
             }
-            world.oracle().leaves(world, self.0.process, &parameters, signed);
-            world.go_blind();
+            calls::paid_call_leaves(world, self.0.process, &parameters, signed);
+            world.paid_call_left();
             let request = PaidRequest { action, parameters, signed, process: self.0.process };
-            let carry_out = || request.carry_out(world);
-            let astray = AtomicBool::new(false);
-            let stray = || astray.store(request.clone().go_astray(Arc::clone(world)), Ordering::Relaxed);
-            let call = Call { site, persists: false, patience: PATIENCE };
-            let spoilt = |point, outcome| Err(paid_failure(action, point, outcome));
-            let mut result = self.0.travel(call, carry_out, stray, spoilt).await;
-            // What is astray is under way until it arrives, or its signature is too old.
-            if !astray.into_inner() {
-                world.oracle().is_over(self.0.process, &request.parameters);
+            let execute = || request.execute(world);
+            let arrives_later = AtomicBool::new(false);
+            let lost = || arrives_later.store(request.clone().arrive_later(Arc::clone(world)), Ordering::Relaxed);
+            let failed = |point, outcome| Err(paid_failure(action, point, outcome));
+            let mut result = self.0.call(cloud_call(site), execute, lost, failed).await;
+            // A call that arrives later is in flight until then, or until its signature is too old.
+            if !arrives_later.into_inner() {
+                calls::paid_call_is_over(world, self.0.process, &request.parameters);
             }
-            if world.plan.is(Sabotage::TransportRetries) && matches!(result, Err(PaidFailure::NoVerdict(_))) {
-                result = request.carry_out(world);
+            if world.plan.is(Mutant::TransportRetries) && matches!(result, Err(PaidFailure::NoVerdict(_))) {
+                result = request.execute(world);
             }
-            misread(world, classify(result))
+            mutate(world, classify(result))
         }
         .boxed()
     }
 }
 
-impl PaidCalls for CloudWire {
+impl PaidCalls for CloudConnection {
     fn create_instance(
         &self,
         request: CreateInstance,
@@ -110,26 +110,26 @@ impl PaidCalls for CloudWire {
     }
 }
 
-/// Mistakes in reading what came of a paid call.
-fn misread(world: &World, outcome: carpack_cloud::Outcome<Receipt>) -> carpack_cloud::Outcome<Receipt> {
+/// Mutants that read the outcome of a paid call wrongly.
+fn mutate(world: &World, outcome: carpack_cloud::Outcome<Receipt>) -> carpack_cloud::Outcome<Receipt> {
     use carpack_cloud::Outcome::{Committed, Rejected, Unknown};
-    match (world.plan.sabotage, outcome) {
-        (Some(Sabotage::SilenceIsRefusal), Unknown(error)) if error.category() == Category::NoAnswer => Rejected(error),
-        (Some(Sabotage::SilenceIsSuccess), Unknown(_)) => Committed(Receipt::default()),
-        (Some(Sabotage::AnyErrorIsRefusal), Unknown(error)) if error.category() == Category::Garbled => {
+    match (world.plan.mutant, outcome) {
+        (Some(Mutant::SilenceIsRefusal), Unknown(error)) if error.category() == Category::NoAnswer => Rejected(error),
+        (Some(Mutant::SilenceIsSuccess), Unknown(_)) => Committed(Receipt::default()),
+        (Some(Mutant::AnyErrorIsRefusal), Unknown(error)) if error.category() == Category::Garbled => {
             Rejected(CallError::new(error.action(), Category::CloudInternal, error.message()))
         }
         (_, outcome) => outcome,
     }
 }
 
-/// What a paid call that did not come through is to the caller, as the real client sees it.
+/// The error of a paid call that failed, as the real client reports it.
 fn paid_failure(action: &'static str, point: Point, outcome: Outcome) -> PaidFailure {
     let error = |category, message| CallError::new(action, category, message);
     match (point, outcome) {
         (Point::NotSent, _) => PaidFailure::NotSent(error(Category::Unreachable, "no connection was made")),
         (Point::NotExecuted, Outcome::TooManyRequests) => {
-            PaidFailure::Answered(CallError::of_code(action, TOO_MANY, "too many requests"))
+            PaidFailure::Answered(CallError::of_code(action, TOO_MANY_REQUESTS, "too many requests"))
         }
         (_, Outcome::ServerError | Outcome::TooManyRequests | Outcome::Garbage) => {
             PaidFailure::NoVerdict(error(Category::Garbled, "the answer is not the cloud's"))
@@ -140,7 +140,7 @@ fn paid_failure(action: &'static str, point: Point, outcome: Outcome) -> PaidFai
     }
 }
 
-/// A paid call on its way.
+/// A paid call that has left a process.
 #[derive(Clone)]
 struct PaidRequest {
     action: &'static str,
@@ -150,32 +150,32 @@ struct PaidRequest {
 }
 
 impl PaidRequest {
-    /// The cloud carries it out, or refuses it.
-    fn carry_out(&self, world: &World) -> Result<Receipt, PaidFailure> {
+    /// The cloud executes it, or refuses it.
+    fn execute(&self, world: &World) -> Result<Receipt, PaidFailure> {
         let now = world.clock.now();
         let refused = |error: ApiError| {
             tracing::info!(action = self.action, code = error.code, "the cloud refuses a paid call");
             PaidFailure::Answered(CallError::of_code(self.action, error.code, error.message))
         };
-        if now.duration_since(self.signed).abs() > SIGNATURE {
-            return Err(refused(ApiError::new(EXPIRED, "the signature has expired")));
+        if now.duration_since(self.signed).abs() > SIGNATURE_LIFETIME {
+            return Err(refused(ApiError::new(SIGNATURE_EXPIRED, "the signature has expired")));
         }
-        // It has arrived: whatever else happens to its sender, it is not under way any more.
-        world.oracle().is_over(self.process, &self.parameters);
-        if world.is_stormy() {
-            return Err(refused(ApiError::new(TOO_MANY, "too many requests")));
+        // It has arrived, so it is no longer in flight, whatever happens to its sender.
+        calls::paid_call_is_over(world, self.process, &self.parameters);
+        if world.is_refused_by_storm() {
+            return Err(refused(ApiError::new(TOO_MANY_REQUESTS, "too many requests")));
         }
         let mut cloud = world.cloud();
         let before = cloud.ledger().len();
-        if world.plan.is(Sabotage::SentTwice) {
-            // Nobody hears of the first answer.
+        if world.plan.is(Mutant::SentTwice) {
+            // The first answer is dropped.
             let _ = self.run(world, &mut cloud);
         }
         let answer = self.run(world, &mut cloud);
         let charged: Vec<_> = cloud.ledger().iter().skip(before).cloned().collect();
         for entry in &charged {
             tracing::info!(action = self.action, cents = entry.amount_cents, ids = ?entry.instance_ids, "CHARGED");
-            world.oracle().charged(world, &self.parameters, entry, &cloud);
+            calls::charged(world, &self.parameters, entry, &cloud);
         }
         if !charged.is_empty() {
             world.disturb();
@@ -195,25 +195,25 @@ impl PaidRequest {
             .ok_or_else(|| ApiError::new("InvalidAction", "there is no such action"))?;
         let call = state::Call { account: ACCOUNT.to_owned(), ..state::Call::default() };
         let mut parameters: Map<String, Value> = self.parameters.as_object().cloned().unwrap_or_default();
-        if let Some(answer) = self.sabotaged(world, cloud, &mut parameters) {
+        if let Some(answer) = self.mutated(world, cloud, &mut parameters) {
             return Ok(answer);
         }
         let conduct = Conduct { delivery: world.delivery(), ..Conduct::default() };
         action.run(cloud, call, parameters, conduct)
     }
 
-    /// Mistakes in what is sent that are made on purpose; an answer where nothing is sent.
-    fn sabotaged(&self, world: &World, cloud: &State, parameters: &mut Map<String, Value>) -> Option<Value> {
+    /// Mutants that send something else. They change the parameters, or return an answer without sending anything.
+    fn mutated(&self, world: &World, cloud: &State, parameters: &mut Map<String, Value>) -> Option<Value> {
         let mut set = |field: &str, value: Value| drop(parameters.insert(field.to_owned(), value));
         let more = |field: &str, by: i64| Value::from(self.parameters[field].as_i64().unwrap_or(0).saturating_add(by));
-        match world.plan.sabotage? {
-            Sabotage::TokenPerCall => set("ClientToken", format!("call-{}", world.oracle().counts().1).into()),
-            Sabotage::TokenPerProcess => {
+        match world.plan.mutant? {
+            Mutant::TokenPerCall => set("ClientToken", format!("call-{}", world.journal().paid_calls).into()),
+            Mutant::TokenPerProcess => {
                 set("ClientToken", format!("{}-{}", self.process, self.parameters["InstanceId"]).into());
             }
-            Sabotage::OneTooMany if self.action == "CreateInstance" => set("Quantity", more("Quantity", 1)),
-            Sabotage::TwiceTheTerm if self.action == "RenewInstance" => set("Period", more("Period", 1)),
-            Sabotage::SecondInstanceSkipped if self.action == "RenewInstance" => {
+            Mutant::OneTooMany if self.action == "CreateInstance" => set("Quantity", more("Quantity", 1)),
+            Mutant::TwiceTheTerm if self.action == "RenewInstance" => set("Period", more("Period", 1)),
+            Mutant::SecondInstanceSkipped if self.action == "RenewInstance" => {
                 let first = cloud.instances().into_iter().next().map(|instance| instance.id);
                 let skipped = first.is_some_and(|first| self.parameters["InstanceId"] != first);
                 return skipped.then(|| json!({"OrderIdList": ["skipped"]}));
@@ -223,15 +223,16 @@ impl PaidRequest {
         None
     }
 
-    /// Nobody waits for it any more: it arrives later, while its signature is young enough or not, or never.
-    fn go_astray(self, world: Arc<World>) -> bool {
-        let Some(late) = world.straying() else { return false };
-        let place = Arc::clone(&world);
-        place.spawn_trouble(async move {
+    /// The call was lost and nobody waits for its answer. It may arrive later, with a signature that is still valid or not. False
+    /// when it never arrives.
+    fn arrive_later(self, world: Arc<World>) -> bool {
+        let Some(late) = world.late_arrival() else { return false };
+        let world_then = Arc::clone(&world);
+        world.spawn_incident(async move {
             tokio::time::sleep(late).await;
-            tracing::info!(action = self.action, "a stray call arrives");
-            // Whatever comes of it, nobody hears of it.
-            let _ = self.carry_out(&world);
+            tracing::info!(action = self.action, "a lost call arrives");
+            // Nobody gets its answer.
+            let _ = self.execute(&world_then);
         });
         true
     }

@@ -1,4 +1,4 @@
-//! The cloud as a process sees it: the simulator's model, at the end of a way with faults. Here what costs nothing.
+//! The connection of a process to the cloud, which is the simulator's state. Here: the calls that cost nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,30 +14,25 @@ use futures::future::BoxFuture;
 use jiff::SignedDuration;
 
 use crate::fault::{Outcome, Point, Site};
-use crate::journey::{Call, Link};
-use crate::rows::{date, deal, package, renewable, spoil, view};
-use crate::sabotage::Sabotage;
+use crate::mutant::Mutant;
+use crate::process::connection::{Call, Connection};
+use crate::process::rows::{deal, mutate, package, renewable, shift_expiries, view};
 use crate::world::World;
+use crate::world::cloud::{ACCOUNT, SIGNATURE_EXPIRED, TOO_MANY_REQUESTS};
 
-/// The account that pays.
-pub const ACCOUNT: &str = "default";
-/// How long the cloud accepts a signature (tencent-cloud-facts.md).
-pub const SIGNATURE: SignedDuration = SignedDuration::from_mins(5);
-/// The code for a signature that is too old.
-pub(crate) const EXPIRED: &str = "AuthFailure.SignatureExpire";
-/// The code for too many requests.
-pub(crate) const TOO_MANY: &str = "RequestLimitExceeded";
-/// How long the operator waits for a connection, and for an answer.
-pub(crate) const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(10)];
+/// How long the operator waits for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the operator waits for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection of a process to the cloud.
+/// The cloud client of a process.
 #[derive(Clone)]
-pub struct CloudWire(pub Link);
+pub struct CloudConnection(pub Connection);
 
-/// What comes of a call that costs nothing.
+/// The answer to a call that costs nothing.
 pub type Answer<T> = Result<T, CallError>;
 
-impl CloudWire {
+impl CloudConnection {
     /// A call that costs nothing.
     fn free<T: Send + 'static>(
         &self,
@@ -46,21 +41,21 @@ impl CloudWire {
         execute: impl FnOnce(&World, &mut State) -> Answer<T> + Send + 'static,
     ) -> BoxFuture<'_, Answer<T>> {
         let world = Arc::clone(&self.0.world);
-        let is_look = matches!(site, Some(Site::List | Site::Describe | Site::OrderQuery));
-        let carry_out = move || {
-            let answer = if world.is_stormy() {
-                Err(CallError::of_code(action, TOO_MANY, "too many requests"))
-            } else if is_look && world.is_blind() {
+        let is_list = matches!(site, Some(Site::List | Site::Describe | Site::OrderQuery));
+        let execute_call = move || {
+            let answer = if world.is_refused_by_storm() {
+                Err(CallError::of_code(action, TOO_MANY_REQUESTS, "too many requests"))
+            } else if is_list && world.lists_fail() {
                 Err(CallError::new(action, Category::CloudInternal, "HTTP 503"))
-            } else if world.is_too_far_off() {
-                Err(CallError::of_code(action, EXPIRED, "the signature has expired"))
+            } else if world.clock_is_refused() {
+                Err(CallError::of_code(action, SIGNATURE_EXPIRED, "the signature has expired"))
             } else {
                 execute(&world, &mut world.cloud())
             };
             tracing::debug!(action, error = ?answer.as_ref().err().map(ToString::to_string), "cloud");
             answer
         };
-        let spoilt = move |_: Point, outcome: Outcome| {
+        let failed = move |_: Point, outcome: Outcome| {
             let (category, message) = match outcome {
                 Outcome::ServerError => (Category::CloudInternal, "HTTP 503"),
                 Outcome::TooManyRequests => (Category::RateLimited, "too many requests"),
@@ -71,11 +66,11 @@ impl CloudWire {
             };
             Err(CallError::new(action, category, message))
         };
-        let call = Call { site, persists: false, patience: PATIENCE };
-        async move { self.0.travel(call, carry_out, || (), spoilt).await }.boxed()
+        let call = cloud_call(site);
+        async move { self.0.call(call, execute_call, || (), failed).await }.boxed()
     }
 
-    /// A list.
+    /// A call that reads a list.
     fn list<T: Send + 'static>(
         &self,
         action: &'static str,
@@ -83,11 +78,16 @@ impl CloudWire {
         execute: impl FnOnce(&World, &mut State) -> Answer<Vec<T>> + Send + 'static,
     ) -> BoxFuture<'_, Answer<Vec<T>>> {
         let list = self.free(action, site, execute);
-        if !self.0.world.plan.is(Sabotage::UnreadIsEmpty) {
+        if !self.0.world.plan.is(Mutant::UnreadIsEmpty) {
             return list;
         }
         async move { Ok(list.await.unwrap_or_default()) }.boxed()
     }
+}
+
+/// A call to the cloud, as far as faults care.
+pub fn cloud_call(site: Option<Site>) -> Call {
+    Call { site, stores: false, connect_timeout: CONNECT_TIMEOUT, answer_timeout: ANSWER_TIMEOUT }
 }
 
 fn refused(action: &'static str, error: ApiError) -> CallError {
@@ -98,15 +98,15 @@ fn call() -> state::Call {
     state::Call { account: ACCOUNT.to_owned(), ..state::Call::default() }
 }
 
-impl Cloud for CloudWire {
+impl Cloud for CloudConnection {
     fn clock_skew(&self) -> Option<SignedDuration> {
         self.0.world.skew(self.0.process).checked_neg()
     }
 
     fn list_renewable_instances(&self, _: Deadline) -> BoxFuture<'_, Answer<Vec<RenewableInstance>>> {
         self.list("DescribeRenewInstances", Some(Site::List), |world, cloud| {
-            let mut rows = world.shifting(cloud.renew_instances(ACCOUNT, &RenewQuery::default(), view(world, cloud)));
-            spoil(world, &mut rows);
+            let mut rows = world.miss_a_row(cloud.renew_instances(ACCOUNT, &RenewQuery::default(), view(world, cloud)));
+            mutate(world, &mut rows);
             Ok(rows.iter().map(|row| renewable(cloud, row)).collect())
         })
     }
@@ -114,8 +114,8 @@ impl Cloud for CloudWire {
     fn list_concurrent_packages(&self, _: Deadline) -> BoxFuture<'_, Answer<Vec<ConcurrentPackage>>> {
         self.list("DescribeConcurrentPackages", Some(Site::Describe), |world, cloud| {
             let mut rows = cloud.packages(ACCOUNT, &[], view(world, cloud)).unwrap_or_default();
-            spoil(world, &mut rows);
-            date(&mut rows, world.plan.between_lists);
+            mutate(world, &mut rows);
+            shift_expiries(&mut rows, world.plan.between_lists);
             Ok(rows.iter().map(|row| package(world, cloud, row)).collect())
         })
     }
@@ -143,7 +143,7 @@ impl Cloud for CloudWire {
                 instance_id: None,
             };
             let mut rows = cloud.deals(ACCOUNT, &query, view(world, cloud));
-            if world.plan.is(Sabotage::NoBooks) {
+            if world.plan.is(Mutant::NoDeals) {
                 rows.clear();
             }
             Ok(rows.into_iter().map(|row| deal(cloud, row)).collect())
@@ -159,14 +159,14 @@ impl Cloud for CloudWire {
 
     fn bind(&self, ids: Vec<String>, project: String, _: Deadline) -> BoxFuture<'_, Answer<()>> {
         self.free("BindConcurrentPackagesToProject", Some(Site::Bind), move |world, cloud| {
-            if world.plan.is(Sabotage::BindUnmade) {
+            if world.plan.is(Mutant::BindUnmade) {
                 return Ok(());
             }
             let action = "BindConcurrentPackagesToProject";
             let bind = |cloud: &mut State, ids: &[String]| {
                 cloud.bind(&call(), ids, &project).map_err(|error| refused(action, error))
             };
-            in_part(world, cloud, action, &ids, bind)
+            change_in_part(world, cloud, action, &ids, bind)
         })
     }
 
@@ -176,7 +176,7 @@ impl Cloud for CloudWire {
             let unbind = |cloud: &mut State, ids: &[String]| {
                 cloud.unbind(&call(), ids, Some(&project)).map_err(|error| refused(action, error))
             };
-            in_part(world, cloud, action, &ids, unbind)
+            change_in_part(world, cloud, action, &ids, unbind)
         })
     }
 
@@ -208,8 +208,8 @@ impl Cloud for CloudWire {
     }
 }
 
-/// Changes these instances, or only the first of them, and then reports an error.
-fn in_part(
+/// Changes these instances. With a partial change, it changes only the first of them and reports an error.
+fn change_in_part(
     world: &World,
     cloud: &mut State,
     action: &'static str,
@@ -217,7 +217,7 @@ fn in_part(
     change: impl Fn(&mut State, &[String]) -> Answer<()>,
 ) -> Answer<()> {
     match ids {
-        [first, _, ..] if world.is_half_done() => {
+        [first, _, ..] if world.is_partial() => {
             change(cloud, std::slice::from_ref(first))?;
             Err(CallError::of_code(action, "InternalError", "only some of the instances were changed"))
         }

@@ -1,34 +1,34 @@
-//! Rows of the cloud's lists and books, as a client reads them.
+//! Rows of the cloud's lists, as a client decodes them.
 
 use carpack_cloud::port::{ConcurrentPackage, Deal, DealStatus, ProjectBinding, RenewFlag, RenewableInstance};
 use carpack_simulator::state::{self, State, View};
 use carpack_simulator::term::format_time;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::sabotage::Sabotage;
-use crate::trouble::Trouble;
+use crate::circumstance::Circumstance;
+use crate::mutant::Mutant;
 use crate::world::World;
 
-/// Mistakes in reading lists.
-pub fn spoil(world: &World, rows: &mut Vec<state::Instance>) {
-    match world.plan.sabotage {
-        Some(Sabotage::FirstRowOnly) => rows.truncate(1),
-        Some(Sabotage::NoNames) => rows.iter_mut().for_each(|row| row.name.clear()),
-        Some(Sabotage::WrongZone) => date(rows, SignedDuration::from_hours(8)),
+/// Mutants that read lists wrongly.
+pub fn mutate(world: &World, rows: &mut Vec<state::Instance>) {
+    match world.plan.mutant {
+        Some(Mutant::FirstRowOnly) => rows.truncate(1),
+        Some(Mutant::NoNames) => rows.iter_mut().for_each(|row| row.name.clear()),
+        Some(Mutant::WrongZone) => shift_expiries(rows, SignedDuration::from_hours(8)),
         _ => {}
     }
 }
 
-/// The list dates every expiry so much later.
-pub fn date(rows: &mut [state::Instance], later: SignedDuration) {
+/// Makes every expiry later by this.
+pub fn shift_expiries(rows: &mut [state::Instance], later: SignedDuration) {
     for row in rows {
         row.expires = row.expires.saturating_add(later).unwrap_or(row.expires);
     }
 }
 
-/// Lists and books show what was a while ago, and not always the same while.
+/// The state that a list shows: that of some time ago.
 pub fn view(world: &World, cloud: &State) -> View {
-    let lag = if world.plan.is(Sabotage::OldLooks) { SignedDuration::from_mins(15) } else { world.lag() };
+    let lag = if world.plan.is(Mutant::StaleLists) { SignedDuration::from_mins(15) } else { world.lag() };
     let as_of = (!lag.is_zero()).then(|| cloud.now().saturating_sub(lag).unwrap_or(Timestamp::MIN));
     View { as_of, rotate: 0 }
 }
@@ -59,12 +59,13 @@ pub fn package(world: &World, cloud: &State, row: &state::Instance) -> Concurren
         project: row.project_id.clone().map_or(ProjectBinding::Unbound, ProjectBinding::Bound),
         scale: Some(row.scale.clone()),
         region: Some(row.region.clone()),
-        concurrencies: (world.is_calm() || !world.plan.has(Trouble::FewCounts) || world.chance(2)).then_some(1),
+        concurrencies: (world.is_calm() || !world.plan.has(Circumstance::FewCounts) || world.random.chance(2))
+            .then_some(1),
         expire_time: Some(format_time(row.expires, &cloud.rules().zone)),
     }
 }
 
-/// A row of the books.
+/// A row of the list of deals.
 pub fn deal(cloud: &State, row: state::Order) -> Deal {
     let refund = row.action == state::OrderAction::Refund;
     Deal {

@@ -1,14 +1,16 @@
-//! The life of a process: its tasks run, stand still, or are gone.
+//! Whether a process runs, is frozen, or is dead. All tasks of a process share it.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use carpack::runtime::tasks::Wrapper;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+
+use super::lock::lock;
 
 const RUNNING: u8 = 0;
 const FROZEN: u8 = 1;
@@ -16,91 +18,87 @@ const DEAD: u8 = 2;
 
 /// Whether a process runs.
 #[derive(Debug, Default)]
-pub struct Life {
+pub struct RunState {
     state: AtomicU8,
-    /// Of every task that was ever polled, and of whoever waits for a change.
+    /// The wakers of every task that was ever polled, and of everybody who waits for the process to run.
     wakers: Mutex<Vec<Waker>>,
 }
 
-impl Life {
-    /// What tasks are put into, so that they share this life.
+impl RunState {
+    /// Wraps a task so that it is only polled while the process runs.
     pub fn wrapper(self: &Arc<Self>) -> Wrapper {
-        let life = Arc::clone(self);
-        Arc::new(move |task| Living { life: Arc::clone(&life), task: Some(task), known: false }.boxed())
+        let state = Arc::clone(self);
+        Arc::new(move |task| ProcessTask { state: Arc::clone(&state), task: Some(task), registered: false }.boxed())
     }
 
-    /// Stops every task where it stands.
+    /// Stops every task where it is.
     pub fn freeze(&self) {
         let _ = self.state.compare_exchange(RUNNING, FROZEN, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// Lets the tasks go on.
+    /// Lets the tasks of a frozen process go on.
     pub fn thaw(&self) {
         let _ = self.state.compare_exchange(FROZEN, RUNNING, Ordering::SeqCst, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Ends every task where it stands: nothing of it is polled again.
+    /// Ends every task where it is. None is polled again.
     pub fn kill(&self) {
         self.state.store(DEAD, Ordering::SeqCst);
         self.wake();
     }
 
-    /// True while tasks run.
+    /// True while the process runs.
     pub fn is_running(&self) -> bool {
         self.state.load(Ordering::SeqCst) == RUNNING
     }
 
-    /// True while they stand still.
+    /// True while the process is frozen.
     pub fn is_frozen(&self) -> bool {
         self.state.load(Ordering::SeqCst) == FROZEN
     }
 
-    /// True once it is over.
-    pub fn is_over(&self) -> bool {
+    /// True when the process is dead.
+    pub fn is_dead(&self) -> bool {
         self.state.load(Ordering::SeqCst) == DEAD
     }
 
-    /// Resolves when the process runs; never when it is dead.
+    /// Waits until the process runs; for ever when it is dead.
     pub async fn running(&self) {
         futures::future::poll_fn(|context| {
             if self.is_running() {
                 return Poll::Ready(());
             }
-            self.lock().push(context.waker().clone());
+            lock(&self.wakers).push(context.waker().clone());
             Poll::Pending
         })
         .await;
     }
 
     fn wake(&self) {
-        // Outside of the lock: a task that is dropped may wake others.
-        let wakers: Vec<Waker> = self.lock().clone();
+        // The lock is released first: a task that is dropped may wake others.
+        let wakers: Vec<Waker> = lock(&self.wakers).clone();
         wakers.iter().for_each(Waker::wake_by_ref);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A task of a process.
-struct Living {
-    life: Arc<Life>,
+struct ProcessTask {
+    state: Arc<RunState>,
     task: Option<BoxFuture<'static, ()>>,
-    known: bool,
+    registered: bool,
 }
 
-impl Future for Living {
+impl Future for ProcessTask {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if !self.known {
-            // The waker of a spawned task stays the same.
-            self.life.lock().push(context.waker().clone());
-            self.known = true;
+        if !self.registered {
+            // The waker of a spawned task stays the same, so once is enough.
+            lock(&self.state.wakers).push(context.waker().clone());
+            self.registered = true;
         }
-        match self.life.state.load(Ordering::SeqCst) {
+        match self.state.state.load(Ordering::SeqCst) {
             FROZEN => return Poll::Pending,
             DEAD => self.task = None,
             _ => {}

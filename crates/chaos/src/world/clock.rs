@@ -1,14 +1,13 @@
-//! Business time in a simulation: it runs with tokio's paused clock, and can be set.
+//! The cloud's clock: it runs with tokio's paused clock, and can be set.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// When every simulation begins, unless it says otherwise.
-pub const BEGIN: &str = "2026-12-01T02:00:00Z";
+use super::lock::lock;
 
-/// The clock on the wall.
+/// A clock that shows the date and the time.
 #[derive(Debug)]
 pub struct WallClock {
     begin: Timestamp,
@@ -17,21 +16,21 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// A clock that shows this moment now.
+    /// A clock that shows this time now.
     pub fn new(begin: Timestamp) -> Self {
         Self { begin, began: Instant::now(), ahead: Mutex::new(SignedDuration::ZERO) }
     }
 
-    /// What it shows.
+    /// The time that it shows.
     pub fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.began.elapsed()).unwrap_or(SignedDuration::MAX);
-        let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let ahead = *lock(&self.ahead);
         self.begin.checked_add(elapsed).and_then(|at| at.checked_add(ahead)).unwrap_or(Timestamp::MAX)
     }
 
-    /// Sets it forward, or back. Nobody is told.
+    /// Sets the clock forward, or back. Timers do not notice.
     pub fn shift(&self, by: SignedDuration) {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = lock(&self.ahead);
         *ahead = ahead.saturating_add(by);
     }
 }

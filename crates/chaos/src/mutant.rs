@@ -1,75 +1,75 @@
-//! Mistakes that operators of this kind have made, made here on purpose, in what stands around carpack's own code: in the
-//! client of the API server, the client of the cloud, the clock, the lease, the settings. None of them is in anything
-//! that is built or shipped. Each must be found out: rules that nothing can break say nothing.
+//! Mutants: bugs that operators of this kind have had. Each is seeded into what stands around carpack's own code: the client of
+//! the API server, the client of the cloud, the clock, the lease, the settings. None of them is in anything that is built or
+//! shipped. Each must be detected: an oracle that detects nothing proves nothing.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::fault::names;
 
-/// A mistake that is made on purpose.
+/// A seeded bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sabotage {
-    /// The token is made anew for each call.
+pub enum Mutant {
+    /// Each call has a token of its own.
     TokenPerCall,
-    /// The token is a function of the process, not of the order.
+    /// The token is derived from the process, not from the order.
     TokenPerProcess,
-    /// An intent is acknowledged, and not written.
+    /// The write of an intent is acknowledged, but nothing is stored.
     IntentUnwritten,
-    /// The intent is written only once the call is over.
+    /// The intent is stored only after the call.
     IntentAfterCall,
-    /// Whoever writes last is right: versions are not looked at.
+    /// The last write wins: resource versions are not compared.
     NoVersions,
-    /// Orders are read from a cache before money moves.
+    /// The read of an order before money moves is answered from a cache.
     CachedReads,
-    /// A call without an answer counts as refused.
+    /// A call without an answer counts as rejected.
     SilenceIsRefusal,
-    /// A call without an answer counts as carried out.
+    /// A call without an answer counts as executed.
     SilenceIsSuccess,
-    /// Every error of a paid call counts as a proof that nothing was spent.
+    /// Every error of a paid call counts as a proof that nothing was charged.
     AnyErrorIsRefusal,
-    /// A paid call is sent again by the transport when no answer came.
+    /// The transport sends a paid call again when no answer came.
     TransportRetries,
     /// Each paid call is sent twice.
     SentTwice,
-    /// An absence is believed at once.
+    /// There is no quarantine: an absence is believed at once.
     NoQuarantine,
-    /// The lease is not looked at once a call is signed.
+    /// The lease is not checked after a call is signed.
     NoMargin,
     /// A process that has led once leads for ever.
     NeverStepsDown,
-    /// Of the lists only the first row is read.
+    /// Only the first row of a list is read.
     FirstRowOnly,
     /// A list that cannot be read counts as empty.
     UnreadIsEmpty,
-    /// Looks show what was a quarter of an hour ago.
-    OldLooks,
-    /// The cloud's books are taken for empty.
-    NoBooks,
-    /// Instances have no names, so that nothing is recognised.
+    /// Lists show the state of 15 minutes ago.
+    StaleLists,
+    /// The cloud's list of deals is always empty.
+    NoDeals,
+    /// Instances have no names, so no purchase is recognised by its name.
     NoNames,
-    /// Of the instances of a pack only the first is renewed; the others are said to be.
+    /// Only the first instance of a pack is renewed; the renewal of the others is only acknowledged.
     SecondInstanceSkipped,
-    /// Expiries are read eight hours late.
+    /// Expiries are read eight hours too late.
     WrongZone,
     /// The operator's clock stands still.
     ClockStands,
-    /// A process hears nothing of changes after its first list.
+    /// The watches of a process report nothing after their first list.
     Deaf,
-    /// A binding is acknowledged, and not made.
+    /// A binding is acknowledged, but not made.
     BindUnmade,
-    /// Finalizers are not put on.
+    /// The write of a finalizer is acknowledged, but nothing is stored.
     NoFinalizer,
-    /// What is deleted is gone at once, whatever finalizers hold it.
+    /// A deleted object is removed at once, whatever finalizers it has.
     CarelessFinalizer,
-    /// A purchase is of one concurrency more than ordered.
+    /// A purchase buys one concurrency more than ordered.
     OneTooMany,
-    /// A renewal is of twice the term.
+    /// A renewal is for twice the term.
     TwiceTheTerm,
 }
 
-impl Sabotage {
-    /// All of them.
+impl Mutant {
+    /// All mutants.
     pub const ALL: [Self; 28] = [
         Self::TokenPerCall,
         Self::TokenPerProcess,
@@ -87,8 +87,8 @@ impl Sabotage {
         Self::NeverStepsDown,
         Self::FirstRowOnly,
         Self::UnreadIsEmpty,
-        Self::OldLooks,
-        Self::NoBooks,
+        Self::StaleLists,
+        Self::NoDeals,
         Self::NoNames,
         Self::SecondInstanceSkipped,
         Self::WrongZone,
@@ -119,8 +119,8 @@ impl Sabotage {
             Self::NeverStepsDown => "never-steps-down",
             Self::FirstRowOnly => "first-row-only",
             Self::UnreadIsEmpty => "unread-is-empty",
-            Self::OldLooks => "old-looks",
-            Self::NoBooks => "no-books",
+            Self::StaleLists => "stale-lists",
+            Self::NoDeals => "no-deals",
             Self::NoNames => "no-names",
             Self::SecondInstanceSkipped => "second-instance-skipped",
             Self::WrongZone => "wrong-zone",
@@ -135,21 +135,21 @@ impl Sabotage {
     }
 }
 
-impl fmt::Display for Sabotage {
+impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A text that names no sabotage.
+/// A text that names no mutant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{:?} is no sabotage; there are: {}", .0, names(&Sabotage::ALL))]
-pub struct NoSabotage(String);
+#[error("{:?} is no mutant; there are: {}", .0, names(&Mutant::ALL))]
+pub struct UnknownMutant(String);
 
-impl FromStr for Sabotage {
-    type Err = NoSabotage;
+impl FromStr for Mutant {
+    type Err = UnknownMutant;
 
-    fn from_str(text: &str) -> Result<Self, NoSabotage> {
-        Self::ALL.into_iter().find(|act| act.name() == text).ok_or_else(|| NoSabotage(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, UnknownMutant> {
+        Self::ALL.into_iter().find(|mutant| mutant.name() == text).ok_or_else(|| UnknownMutant(text.to_owned()))
     }
 }
