@@ -44,12 +44,12 @@ lint: ## Check the format and the lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-generate: ## Write all generated files anew: crds/, the chart's copy, deploy/, docs/api.md
+generate: ## Write all generated files anew: crds/, the chart's copy, deploy/, docs/api.md, the table of reasons
 	cargo run --quiet --locked --bin carpack -- crd --dir crds
 	cp crds/*.yaml charts/carpack/crds/
 	deploy/generate
-	docs/generate-api
+	cargo run --quiet --locked --bin carpack -- docs --dir docs
 
 check-generated: generate ## Check that the generated files are up to date
-	@git diff --exit-code --stat -- crds charts/carpack/crds deploy docs/api.md || { echo "generated files are out of date: run make generate and commit the result"; exit 1; }
+	@git diff --exit-code --stat -- crds charts/carpack/crds deploy docs/api.md docs/life-of-a-pack.md || { echo "generated files are out of date: run make generate and commit the result"; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard -- crds charts/carpack/crds deploy docs)" || { echo "generated files are not committed: git add them"; exit 1; }

@@ -28,9 +28,9 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd(CrdArgs),
-    /// Print docs/api.md. Only `docs/generate-api` of the repository needs it.
+    /// Write what is generated in the repository's docs. Only `make generate` needs it.
     #[command(hide = true)]
-    ApiPage,
+    Docs(DocsArgs),
 }
 
 /// Where to write the CustomResourceDefinitions.
@@ -39,6 +39,14 @@ pub struct CrdArgs {
     /// Write one file per definition into this directory instead of printing them.
     #[arg(long, env = "CARPACK_CRD_DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// Where the docs of the repository are.
+#[derive(Debug, Args)]
+pub struct DocsArgs {
+    /// The folder of the docs.
+    #[arg(long)]
+    pub dir: PathBuf,
 }
 
 /// Settings of the operator.

@@ -10,6 +10,6 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(*args),
         Command::Crd(args) => generate::crds::write(args.dir.as_deref()),
-        Command::ApiPage => generate::api_page::print(),
+        Command::Docs(args) => generate::docs::write(&args.dir),
     }
 }

@@ -1,33 +1,24 @@
-//! `carpack api-page`: the text of `docs/api.md`, made from the types in `crates/api`. `docs/generate-api` runs it.
+//! The text of `docs/api.md`, made from the types in `crates/api`.
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::fmt::Write;
+use std::io;
 
 use carpack_api::custom_resource_definitions;
 use serde_json::Value;
 
 const HEAD: &str = "# API reference
 
-<!-- Made by docs/generate-api from crates/api: change the types, not this file. -->
+<!-- Made by `make generate` from crates/api: change the types, not this file. -->
 
 Group `carpack.io`, version `v1alpha1`. What the objects are for and how they work together stands in
 [concepts.md](concepts.md). A field is optional unless it is marked **required**.
 ";
 
-/// Prints the page.
-pub fn print() -> ExitCode {
-    match page().and_then(|page| io::stdout().write_all(page.as_bytes())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // There is no log yet. When standard error is closed too, nobody can be told.
-            let _ = writeln!(io::stderr(), "the page cannot be printed: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn page() -> io::Result<String> {
+/// The text of the page.
+///
+/// # Errors
+/// When a definition cannot be written as JSON.
+pub fn page() -> io::Result<String> {
     let mut page = HEAD.to_owned();
     for crd in custom_resource_definitions() {
         describe(&mut page, &serde_json::to_value(crd)?).map_err(io::Error::other)?;

@@ -1,4 +1,6 @@
 //! The files of the repository that are generated from the types of the API.
 
-pub mod api_page;
+mod api_page;
 pub mod crds;
+pub mod docs;
+mod reasons;
