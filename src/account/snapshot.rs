@@ -36,7 +36,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The snapshot before the first sweep.
     pub fn unknown() -> Self {
-        let message = "the account has not been looked at yet".to_owned();
+        let message = "the first sweep of the account has not ended yet".to_owned();
         let health = Health::NotReady { reason: NOT_SWEPT_YET, message };
         Self { observation: None, balance: None, cloud_account: None, health, skew: None, zone: None, cloud: None }
     }
