@@ -33,7 +33,7 @@ pub fn health(error: &CallError) -> Health {
         // says so: hence the second way out.
         (Some("OperationDenied"), _) => (
             Reason::NotSignedUp,
-            "sign up for Cloud Application Rendering in the cloud's console; if that is done, ask the cloud's support why it denies this look",
+            "sign up for Cloud Application Rendering in the cloud's console; if that is done, ask the cloud's support why it denies this call",
         ),
         (Some("UnauthorizedOperation"), _) => (
             Reason::NotApproved,

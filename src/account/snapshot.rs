@@ -35,7 +35,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The snapshot before the first sweep.
     pub fn unknown() -> Self {
-        let message = "the account has not been looked at yet".to_owned();
+        let message = "the first sweep of the account has not ended yet".to_owned();
         let health = Health::NotReady { reason: Reason::NotLookedYet, message };
         Self { observation: None, balance: None, cloud_account: None, health, skew: None, zone: None, cloud: None }
     }
