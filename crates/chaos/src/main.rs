@@ -1,6 +1,7 @@
 //! Runs schedules of faults and prints what came of them. The exit code is 1 when a rule is broken or a mutant is not detected.
 #![allow(clippy::disallowed_methods)] // the duration of a run is real time
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -163,7 +164,9 @@ fn print_details(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
     }
     for (reason, all) in &tally.asked {
         writeln!(out, "  {:>6}  {reason}", all.len())?;
-        for (schedule, message) in all {
+        // Sorted, because threads finish in any order.
+        let sorted: BTreeMap<&Schedule, &String> = all.iter().map(|(schedule, message)| (schedule, message)).collect();
+        for (schedule, message) in sorted {
             writeln!(out, "          {schedule}: {message}")?;
         }
     }

@@ -1,22 +1,22 @@
-//! Time: it goes from one moment of interest to the next. Between two of them nothing changes its mind, so nothing is
-//! lost by not looking there.
+//! Time goes from one moment of interest to the next. No decision and no answer of the cloud changes between two of them.
 
 use carpack_api::PackOrder;
 use carpack_api::order::{LineState, LineStatus, OrderState};
 use carpack_core::Timing;
 use carpack_core::time::next_renewal;
 
-use crate::cloud::shown_at;
+use crate::at_rest::asks_a_person;
+use crate::cloud::{DAY, shown_at};
 use crate::config::{SIGNATURE, at};
-use crate::operator::Scene;
-use crate::properties::{LATE, asks_for};
-use crate::state::{Leg, State};
+use crate::marks::LATE;
+use crate::scene::Scene;
+use crate::state::{CallState, State};
 
-/// Within so many seconds of its moment a renewal is begun.
+/// A renewal must be begun within so many seconds of the moment it is due.
 const PROMPT: i64 = 60;
 
 impl State {
-    /// The next moment at which something may be different; none when there is none.
+    /// The next moment at which a decision or an answer may change; none when there is none.
     pub fn next_moment(&self, scene: &Scene) -> Option<i64> {
         let mut moments: Vec<i64> = Vec::new();
         for order in self.orders.values() {
@@ -33,36 +33,36 @@ impl State {
         moments.extend(self.instances.values().map(|item| item.seen_at));
         moments.extend(self.charges.iter().map(|charge| shown_at(&scene.world, charge)));
         // The last moment at which a signature is accepted, and the first at which it is not.
-        let travelling = self.calls.iter().filter(|call| call.leg == Leg::Travelling);
-        moments.extend(travelling.flat_map(|call| [SIGNATURE, SIGNATURE + 1].map(|s| call.signed.saturating_add(s))));
+        let in_flight = self.calls.iter().filter(|call| call.state == CallState::InFlight);
+        moments.extend(in_flight.flat_map(|call| [SIGNATURE, SIGNATURE + 1].map(|s| call.signed.saturating_add(s))));
         moments.into_iter().filter(|moment| *moment > self.now).min()
     }
 
-    /// Time passes until this moment. What nobody waits for and the cloud will refuse is forgotten.
+    /// Time passes until this moment. A call that nobody waits for is dropped when its signature becomes too old.
     pub fn advance(&self, to: i64) -> Self {
         let mut next = self.clone();
         next.now = to;
         next.calls.retain(|call| !call.abandoned || to.saturating_sub(call.signed) <= SIGNATURE);
-        if self.oversleeps(to) {
+        if self.misses_renewal(to) {
             next.broken.set(LATE);
         }
         next
     }
 
-    /// True when a renewal that is due stays undone until then: nobody has begun it, and no order of its pack asks a
-    /// person. Time passes only while the leader has nothing to do, so it is not merely slow.
-    fn oversleeps(&self, to: i64) -> bool {
+    /// True when a due renewal is not begun by then, and no order of its pack asks a person. Time passes only while the leader has
+    /// nothing to do, so the leader is not merely slow.
+    fn misses_renewal(&self, to: i64) -> bool {
         self.packs.iter().flatten().any(|pack| {
             let uid = pack.object.metadata.uid.as_deref().unwrap_or_default();
             let mut overdue = self.bought_for(uid).filter(|(_, item)| {
                 let due = next_renewal(&pack.object.spec, at(item.expires)).map(|due| due.as_second());
                 item.expires > self.now && due.is_some_and(|due| to > due.saturating_add(PROMPT))
             });
-            overdue.any(|(id, item)| !self.is_begun(uid, id, item.expires)) && !asks_for(self, uid)
+            overdue.any(|(id, item)| !self.is_begun(uid, id, item.expires)) && !asks_a_person(self, uid)
         })
     }
 
-    /// True when there is an order that renews an instance from this expiry, or replaces it, and that has not failed.
+    /// True when an order that has not failed renews the instance from this expiry, or replaces it.
     fn is_begun(&self, uid: &str, id: &str, from: i64) -> bool {
         let state = |order: &PackOrder| order.status.as_ref().and_then(|status| status.state);
         let counts = |order: &&PackOrder| order.spec.pack_ref.uid == uid && state(order) != Some(OrderState::Failed);
@@ -89,18 +89,18 @@ fn of_order(order: &PackOrder, timing: &Timing, now: i64) -> Vec<i64> {
     if lines.is_empty() {
         moments.push(decided.saturating_add(1));
     }
-    // The sweep of the moment at which an order is let go is not new enough for it: the next one is.
+    // An order needs a sweep that is newer than the moment at which it was cleared.
     if lines.iter().any(|line| line.state == LineState::Pending) {
         let cleared = order.status.as_ref().and_then(|status| status.cleared_time.as_ref());
         moments.extend(cleared.map(|at| at.0.as_second().saturating_add(1)));
     }
     let retention = decided.saturating_add(timing.order_retention.as_secs()).saturating_add(1);
-    // Ninety days are beyond the horizon; a short retention is looked at.
-    moments.extend(Some(retention).filter(|at| at.saturating_sub(now) < 3 * crate::cloud::DAY));
+    // The default retention of ninety days is never reached; only a short one matters.
+    moments.extend(Some(retention).filter(|at| at.saturating_sub(now) < 3 * DAY));
     moments
 }
 
-/// A sweep must be newer than what it is to prove something about: hence one second more.
+/// A sweep proves something about a call only when it is newer than the call: hence the additional second.
 fn of_line(line: &LineStatus, decided: i64, timing: &Timing) -> Vec<i64> {
     let submitted = line.submit_time.as_ref().map(|t| t.0.as_second());
     let after = |seconds: i64| submitted.map(|at| at.saturating_add(seconds));

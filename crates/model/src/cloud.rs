@@ -1,4 +1,4 @@
-//! The cloud: instances, a ledger, and what it makes of a paid call.
+//! The cloud: its instances, its ledger, its lists, and how it answers a paid call.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,21 +11,19 @@ use carpack_core::observation::{Binding, Deal, DealAction, DealList, DealState, 
 use carpack_core::order::Outcome;
 
 use crate::config::{PRODUCT, SIGNATURE, Tokens, World, at};
-use crate::properties::{
-    CHARGED_TWICE, RENEWED_TWICE, SAW_SAME_TOKEN, SAW_STALE_SIGNATURE, SAW_ZOMBIE_CALL, UNREACHABLE,
-};
-use crate::state::{Call, Charge, Item, Leg, State, Sweep, digest};
+use crate::marks::{CHARGED_TWICE, RENEWED_TWICE, SAW_SAME_TOKEN, SAW_STALE_SIGNATURE, SAW_ZOMBIE_CALL, UNREACHABLE};
+use crate::state::{Call, CallState, Charge, CloudInstance, State, Sweep, digest};
 
-/// A day in seconds: the one term that is sold here.
+/// A day in seconds, the only term that this cloud sells.
 pub const DAY: i64 = 24 * 3600;
 
-/// The cloud's id of the order that made a charge.
+/// The id of the cloud's order for a charge.
 pub fn deal_id(index: usize) -> String {
     format!("deal-{index}")
 }
 
 impl State {
-    /// What the lists show now.
+    /// A sweep: what the lists show now.
     pub fn sweep(&self) -> Sweep {
         let listed = self.instances.iter().filter_map(|(id, item)| {
             let expires = if self.now >= item.seen_at { Some(item.expires) } else { item.before };
@@ -39,8 +37,8 @@ impl State {
         Sweep { started: self.now, observation: Arc::new(observation), key }
     }
 
-    /// What the books show now.
-    pub fn books(&self, world: &World) -> DealList {
+    /// The list of deals as it is now.
+    pub fn deals(&self, world: &World) -> DealList {
         let shown = self.charges.iter().enumerate().filter(|(_, charge)| self.now >= shown_at(world, charge));
         let deals = shown.map(|(index, charge)| Deal {
             order_id: deal_id(index),
@@ -59,36 +57,36 @@ impl State {
         DealList { started: at(self.now), deals: deals.collect() }
     }
 
-    /// What was bought for a pack, its successors too, and what became of it.
-    pub fn bought_for(&self, uid: &str) -> impl Iterator<Item = (&str, &Item)> {
+    /// The instances that were bought for a pack, successors included, by id.
+    pub fn bought_for(&self, uid: &str) -> impl Iterator<Item = (&str, &CloudInstance)> {
         let purchases = self.charges.iter().filter(move |c| c.action == OrderAction::Buy && c.uid == uid);
         let bought = purchases.flat_map(|charge| &charge.instances);
         bought.filter_map(move |id| Some((id.as_str(), self.instances.get(id)?)))
     }
 
-    /// A paid call arrives.
+    /// A paid call arrives, and the cloud answers it.
     pub fn execute(&mut self, world: &World, index: usize) {
         let Some(call) = self.calls.get(index).cloned() else { return };
         if call.by != self.leader {
-            self.reach(SAW_ZOMBIE_CALL);
+            self.saw(SAW_ZOMBIE_CALL);
         }
         let outcome = self.answer(world, &call);
         if call.abandoned {
             self.calls.remove(index);
         } else if let Some(call) = self.calls.get_mut(index) {
-            call.leg = Leg::Answered(outcome);
+            call.state = CallState::Answered(outcome);
         }
     }
 
     fn answer(&mut self, world: &World, call: &Call) -> Outcome {
         if self.now.saturating_sub(call.signed) > SIGNATURE {
-            self.reach(SAW_STALE_SIGNATURE);
+            self.saw(SAW_STALE_SIGNATURE);
             return refused(Reason::ClockSkew);
         }
         let known =
             self.charges.iter().position(|charge| charge.token == call.token && honoured(world, charge, self.now));
         if let Some(index) = known {
-            self.reach(SAW_SAME_TOKEN);
+            self.saw(SAW_SAME_TOKEN);
             return self.committed(index);
         }
         let spec = &call.order.object.spec;
@@ -117,7 +115,7 @@ impl State {
         let instances: Vec<String> = (1..=spec.terms.quantity).map(|n| format!("i-{number}-{n}")).collect();
         for (id, n) in instances.iter().zip(1..) {
             let appended = (spec.terms.quantity > 1).then(|| format!("{n}"));
-            let item = Item {
+            let item = CloudInstance {
                 name: instance_name(&spec.pack_name, appended.as_deref()),
                 expires: self.now.saturating_add(DAY),
                 before: None,
@@ -135,13 +133,13 @@ impl State {
         let id = line.instance_id.clone()?;
         let (now, seen_at) = (self.now, self.now.saturating_add(world.lag));
         let item = self.instances.get_mut(&id).filter(|item| item.expires > now)?;
-        let found = item.expires;
-        *item = Item { expires: found.saturating_add(DAY), before: Some(found), seen_at, ..item.clone() };
+        let before = item.expires;
+        *item = CloudInstance { expires: before.saturating_add(DAY), before: Some(before), seen_at, ..item.clone() };
         let renews_from = line.renews_from.as_ref().map(|t| t.0.as_second());
-        Some(Charge { renews_from, found: Some(found), ..charge(now, spec, line.index, vec![id]) })
+        Some(Charge { renews_from, expired_before: Some(before), ..charge(now, spec, line.index, vec![id]) })
     }
 
-    /// Puts a charge into the ledger, and watches the rules of money while it does.
+    /// Adds a charge to the ledger, and marks the rules that it breaks.
     fn book(&mut self, charge: Charge, order: &PackOrder, line: &OrderLine) {
         let same_line = |c: &&Charge| {
             (&c.uid, c.action, c.ordinal, c.line) == (&charge.uid, charge.action, charge.ordinal, charge.line)
@@ -150,12 +148,12 @@ impl State {
         if self.charges.iter().any(|c| same_line(&c) || same_pack(&c)) {
             self.broken.set(CHARGED_TWICE);
         }
-        // A renewal extends the expiry that its line names, or an instance is renewed twice for the same expiry.
+        // A renewal must extend the expiry that its line names, and only once.
         let again = |c: &&Charge| {
             c.action == OrderAction::Renew && c.instances == charge.instances && c.renews_from == charge.renews_from
         };
         let renews = charge.action == OrderAction::Renew;
-        if renews && (charge.found != charge.renews_from || self.charges.iter().any(|c| again(&c))) {
+        if renews && (charge.expired_before != charge.renews_from || self.charges.iter().any(|c| again(&c))) {
             self.broken.set(RENEWED_TWICE);
         }
         let name = order.metadata.name.as_deref().unwrap_or_default();
@@ -176,7 +174,7 @@ fn honoured(world: &World, charge: &Charge, now: i64) -> bool {
     }
 }
 
-/// When a charge shows in the books.
+/// When the list of deals shows a charge.
 pub fn shown_at(world: &World, charge: &Charge) -> i64 {
     charge.at.saturating_add(world.lag)
 }
@@ -196,20 +194,20 @@ fn charge(now: i64, spec: &PackOrderSpec, line: i32, instances: Vec<String>) -> 
         ordinal: spec.ordinal,
         line,
         renews_from: None,
-        found: None,
+        expired_before: None,
         instances,
         first: false,
-        filed: false,
+        recorded: false,
     }
 }
 
-/// A refusal that may pass, as far as the operator can know.
+/// A refusal. It may pass, unless the category says that it never will.
 pub fn refused(category: Reason) -> Outcome {
     let may_pass = !matches!(category, Reason::NotFound | Reason::InvalidRequest | Reason::Unsupported);
     Outcome::Rejected { category, message: "refused".to_owned(), may_pass }
 }
 
-fn instance(id: &str, item: &Item, expires: i64, now: i64) -> Instance {
+fn instance(id: &str, item: &CloudInstance, expires: i64, now: i64) -> Instance {
     Instance {
         id: id.to_owned(),
         name: Some(item.name.clone()),

@@ -6,74 +6,74 @@ use carpack_core::account::{Account, Health};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-/// Namespace of the packs.
+/// The namespace of the packs.
 pub const NAMESPACE: &str = "events";
-/// Namespace of the orders.
+/// The namespace of the orders.
 pub const TREASURY: &str = "carpack-system";
 /// When every world begins: 2026-12-01T00:00:00Z.
 pub const BEGIN: i64 = 1_796_083_200;
-/// How long the cloud accepts a signature.
+/// How long the cloud accepts a signature, in seconds.
 pub const SIGNATURE: i64 = 300;
-/// Product code of the packs.
+/// The product code of the packs.
 pub const PRODUCT: &str = "p_car";
 
 /// What the cloud does with the token of a paid call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tokens {
-    /// A second call with the same token is answered with the first one's order.
+    /// The cloud answers a second call with the same token with the first one's order.
     Honoured,
-    /// Tokens mean nothing.
+    /// The cloud ignores tokens.
     Ignored,
-    /// Honoured for so many seconds.
+    /// The cloud honours a token for so many seconds.
     Expire(i64),
-    /// Honoured for so many minutes, and the account says so.
+    /// The cloud honours a token for so many minutes, and the account says so.
     Known(i32),
 }
 
-/// A driver that is broken on purpose: the model must find out.
+/// A bug that is seeded into the driver of the decisions. The model must detect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
     /// The intent is written after the call was sent.
     IntentAfterCall,
-    /// The token is made anew for each attempt.
+    /// Each attempt has a token of its own.
     TokenPerAttempt,
-    /// Statuses are written without the resource version.
+    /// Statuses are written without comparing resource versions.
     NoVersionCheck,
-    /// A call that was not answered counts as refused.
+    /// A call without an answer counts as refused.
     TimeoutIsRefusal,
-    /// Once it is signed, a call leaves: nobody looks at the lease, or at how old the intent is.
-    UnaskedAfterSigning,
-    /// Absence is believed at once.
+    /// A signed call is sent without checking the lease or the age of the intent.
+    UncheckedAfterSigning,
+    /// There is no quarantine: an absence is believed at once.
     NoQuarantine,
-    /// A finished order that is being deleted is let go whatever its lines say.
+    /// A deleted order is released whatever its lines say.
     CarelessFinalizer,
-    /// A pack is not looked at once its renewal is due.
-    Overslept,
+    /// A pack is not reconciled once its renewal is due.
+    MissedRenewal,
 }
 
-/// A pack of a world.
+/// A pack of a world, and when it is bought and renewed.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Its name.
     pub name: &'static str,
-    /// Concurrencies, each an instance of its own.
+    /// The number of concurrencies. Each is an instance of its own.
     pub quantity: i32,
     /// Until how many hours after the beginning the operator renews it; none: it is not renewed.
     pub until: Option<i64>,
-    /// Renewed by a successor instead of an extension.
+    /// True when it is renewed by successors; false: by extensions.
     pub replace: bool,
     /// How many seconds after the beginning its purchase window opens; none: it is open.
     pub opens: Option<i64>,
 }
 
-/// What people do in a world. Each deed is done at most as often as [`World::deeds`] says, all together.
+/// What people may do in a world. [`World::deeds`] limits how often, all together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct People {
     /// They approve or deny orders.
     pub approve: bool,
     /// They delete orders.
     pub delete_orders: bool,
-    /// They delete the pack and create it again.
+    /// They delete packs and create them again.
     pub recreate_packs: bool,
 }
 
@@ -88,23 +88,23 @@ pub struct World {
     pub packs: Vec<Plan>,
     /// What the cloud does with tokens.
     pub tokens: Tokens,
-    /// After so many seconds a purchase or renewal shows in the cloud's lists and books.
+    /// After so many seconds the cloud's lists show a purchase or a renewal.
     pub lag: i64,
-    /// Faults in one run: a process frozen, a process killed, an answer not waited for, a call refused.
+    /// The number of faults in one run: a process frozen or killed, an answer given up, a call refused.
     pub faults: u8,
-    /// Deeds of people in one run.
+    /// How often people do something in one run.
     pub deeds: u8,
-    /// What these are.
+    /// What people may do.
     pub people: People,
-    /// True when leadership is checked after signing; false: two leaders that know nothing of each other.
+    /// True when the lease is checked after signing. False: two leaders that know nothing of each other.
     pub fenced: bool,
-    /// Intervals of the decisions.
+    /// The intervals of the decisions.
     pub timing: Timing,
-    /// What is broken on purpose.
+    /// The bug that is seeded, if any.
     pub mutant: Option<Mutant>,
-    /// The rule that is known not to hold in this world, by the beginning of its name.
+    /// The rule that is known to be broken in this world, by the beginning of its name.
     pub known: Option<&'static str>,
-    /// The rule that is not asked for in this world, by the beginning of its name.
+    /// The rule that is not checked in this world, by the beginning of its name.
     pub waived: Option<String>,
 }
 
@@ -180,19 +180,19 @@ impl World {
         self.packs.get(index).map(|plan| format!("{}-{incarnation}", plan.name))
     }
 
-    /// True when this is broken in this world.
+    /// True when this bug is seeded in this world.
     pub fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
     }
 
-    /// The intervals of the decisions, as a broken driver may set them.
+    /// The intervals of the decisions, changed by [`Mutant::NoQuarantine`].
     pub fn intervals(&self) -> Timing {
         let quarantine = if self.is(Mutant::NoQuarantine) { SignedDuration::ZERO } else { self.timing.quarantine };
         Timing { quarantine, ..self.timing }
     }
 }
 
-/// A moment of the model's clock.
+/// A second of the model's clock as a timestamp.
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
 }

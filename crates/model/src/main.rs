@@ -1,30 +1,30 @@
-//! Explores the worlds, within a budget of time, and prints what came of them. Exit code 1 when a rule is broken.
+//! Explores the worlds within a time budget, and prints what came of them. The exit code is 1 when a rule is broken.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use carpack_model::config::World;
-use carpack_model::run::{Report, Verdict, explore};
+use carpack_model::explore::{Report, Verdict, explore};
 use carpack_model::worlds::{beyond, sound};
 use clap::Parser;
 
-/// Explores worlds of packs, operators, faults and a cloud, with the real decisions of carpack.
+/// Explores small worlds with the real decisions of carpack: every interleaving of operators, faults and the cloud.
 #[derive(Parser)]
 struct Arguments {
-    /// How many minutes it may take, over all worlds. By default it is over within half an hour, the build included.
+    /// Minutes for all worlds together. The default ends within half an hour, the build included.
     #[arg(long, env = "CARPACK_MODEL_MINUTES", default_value_t = 24.0)]
     minutes: f64,
-    /// How many threads explore.
+    /// Number of threads.
     #[arg(long, env = "CARPACK_MODEL_THREADS", default_value_t = 2)]
     threads: usize,
-    /// Only these worlds.
+    /// Explore only this world; may be given several times.
     #[arg(long = "world")]
     worlds: Vec<String>,
-    /// Do not ask for this rule, such as I8: to see what else breaks.
+    /// Do not check the rule whose name begins with this, such as I8.
     #[arg(long)]
     waive: Option<String>,
-    /// List the worlds and stop.
+    /// List the worlds, and explore none.
     #[arg(long)]
     list: bool,
 }
@@ -52,17 +52,17 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
     let (mut good, mut whole, mut unique, mut generated) = (true, 0_usize, 0_usize, 0_usize);
     for (index, world) in worlds.iter().enumerate() {
         writeln!(out, "\n{}: {}", world.name, world.about)?;
-        // What earlier worlds have left over is shared by those that follow; small ones come first.
+        // Small worlds come first, and the time that they leave over is shared by the worlds after them.
         let left = u32::try_from(worlds.len().saturating_sub(index)).unwrap_or(1).max(1);
         let budget = end.saturating_duration_since(Instant::now()).checked_div(left).unwrap_or_default();
         let waived = arguments.waive.clone().or_else(|| world.waived.clone());
         let report = explore(World { waived, ..world.clone() }, arguments.threads, budget, |progress| {
             let seconds = progress.took.as_secs();
-            // Progress that cannot be printed is no reason to stop.
+            // An error here loses only progress.
             let _ = writeln!(out, "  {seconds:>5} s  {:>10} states  depth {}", progress.unique, progress.depth);
             let _ = out.flush();
         });
-        good &= tell(out, world, &report)?;
+        good &= print(out, world, &report)?;
         whole = whole.saturating_add(usize::from(report.complete));
         unique = unique.saturating_add(report.unique);
         generated = generated.saturating_add(report.generated);
@@ -72,12 +72,12 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<bool> {
         "\n{unique} unique states in {} worlds, {whole} to the last state; {generated} transitions, {:.1} min: {}",
         worlds.len(),
         begun.elapsed().as_secs_f64() / 60.0,
-        if good { "as it should be" } else { "BROKEN" }
+        if good { "every rule holds" } else { "BROKEN" }
     )?;
     Ok(good)
 }
 
-fn tell(out: &mut impl Write, world: &World, report: &Report) -> io::Result<bool> {
+fn print(out: &mut impl Write, world: &World, report: &Report) -> io::Result<bool> {
     let extent = match (report.complete, report.broken().is_empty()) {
         (true, _) => "all of them",
         (false, true) => "out of time",
@@ -108,9 +108,9 @@ fn tell(out: &mut impl Write, world: &World, report: &Report) -> io::Result<bool
             }
         }
     }
-    // A limit that is documented and cannot be shown is not understood.
+    // The documents say that the guarantees end here, so the model must be able to show it.
     if world.known.is_some() && report.complete && report.broken().is_empty() {
-        writeln!(out, "  NOT BROKEN, although documented as a limit")?;
+        writeln!(out, "  NOT BROKEN, although the documents say that this is a limit")?;
         good = false;
     }
     out.flush()?;

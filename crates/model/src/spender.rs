@@ -1,29 +1,28 @@
-//! The spender of an operator, step by step as in `src/spender.rs` of the operator: look, intend, sign, send, record.
+//! The spender of an operator, with the steps of the operator's own spender: check, intend, sign and send, receive, record.
 
 use carpack_api::Reason;
 use carpack_core::observation::DealList;
 use carpack_core::order::{self, Effect, Outcome};
 
-use crate::api::{lean_order, line_of, with_status};
+use crate::api::{line_of, with_status, without_times};
 use crate::cloud::refused;
-use crate::config::SIGNATURE;
-use crate::config::{Mutant, Tokens, World, at};
-use crate::operator::Scene;
-use crate::properties::{
+use crate::config::{Mutant, SIGNATURE, Tokens, World, at};
+use crate::marks::{
     NO_INTENT, SAW_CONFLICT, SAW_HELD_BACK, SAW_LATE_RECORD, SAW_LOST_AFTER_COMMIT, SAW_LOST_BEFORE_COMMIT, SAW_RETRY,
     TWO_CALLS,
 };
-use crate::state::{Call, Leg, Stage, State, Task};
+use crate::scene::Scene;
+use crate::state::{Call, CallState, Stage, State, Task};
 
 impl State {
-    /// True when the guard lets this operator spend.
+    /// True when the lease allows this operator to spend.
     fn leads(&self, world: &World, operator: usize) -> bool {
-        !world.fenced || world.is(Mutant::UnaskedAfterSigning) || self.leader == operator
+        !world.fenced || world.is(Mutant::UncheckedAfterSigning) || self.leader == operator
     }
 
-    /// The spender looks at order and pack live and decides again. The intent is made now and written later: a process
-    /// may be frozen in between, and its intent then carries the older moment.
-    pub fn look(
+    /// The spender reads order and pack live and decides again. The intent is made now and written later: the process may be frozen
+    /// in between, and then its intent carries the earlier time.
+    pub fn start_payment(
         &self,
         scene: &Scene,
         operator: usize,
@@ -33,36 +32,36 @@ impl State {
     ) -> Option<Self> {
         let world = &scene.world;
         let live = self.orders.get(name)?.clone();
-        // The orders of a pack take turns, from the look to the intent.
+        // Only one order of a pack at a time is between the check and the intent.
         let pack = &live.object.spec.pack_ref;
         let busy = |task: &Task| {
             let other = &task.order.object.spec.pack_ref;
-            matches!(task.stage, Stage::Looked(_)) && (&other.namespace, &other.name) == (&pack.namespace, &pack.name)
+            matches!(task.stage, Stage::Checked(_)) && (&other.namespace, &other.name) == (&pack.namespace, &pack.name)
         };
         if self.operators.get(operator)?.tasks.values().any(busy) {
             return None;
         }
-        let turn = self.order_turn_on(scene, operator, &live, &self.packs, deals);
+        let decided = self.decide_order_with(scene, operator, &live, &self.packs, deals);
         let fenced_off = world.fenced && self.leader != operator;
-        if turn.decision.effect != Some(Effect::Submit { index }) || fenced_off {
+        if decided.decision.effect != Some(Effect::Submit { index }) || fenced_off {
             return None;
         }
-        let intent = with_status(&live.object, lean_order(order::intend(&live.object, index, at(self.now))));
+        let intent = with_status(&live.object, without_times(order::intend(&live.object, index, at(self.now))));
         let attempt = line_of(&intent.object, index).map_or(0, |line| line.attempts);
-        let stage = if world.is(Mutant::IntentAfterCall) { Stage::Intended } else { Stage::Looked(intent) };
+        let stage = if world.is(Mutant::IntentAfterCall) { Stage::Intended } else { Stage::Checked(intent) };
         let mut next = self.clone();
         if attempt > 1 {
-            next.reach(SAW_RETRY);
+            next.saw(SAW_RETRY);
         }
         let task = Task { order: live, line: index, attempt, stage };
         next.operators.get_mut(operator)?.tasks.insert(name.to_owned(), task);
         Some(next)
     }
 
-    /// The intent is written. A conflict means stop.
+    /// The spender writes the intent. After a conflict it stops.
     pub fn write_intent(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         let task = self.operators.get(operator)?.tasks.get(name)?.clone();
-        let Stage::Looked(intent) = &task.stage else { return None };
+        let Stage::Checked(intent) = &task.stage else { return None };
         let mut next = self.clone();
         match next.write_order(&scene.world, &task.order, intent) {
             Some(order) => {
@@ -72,26 +71,26 @@ impl State {
             }
             None => {
                 next.operators.get_mut(operator)?.tasks.remove(name);
-                next.reach(SAW_CONFLICT);
+                next.saw(SAW_CONFLICT);
             }
         }
         Some(next)
     }
 
-    /// The call is signed, lease and age of the intent are looked at, and the call is sent.
-    pub fn sign(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
+    /// The spender signs the call, checks the lease and the age of the intent, and sends the call.
+    pub fn sign_and_send(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         let world = &scene.world;
         let task = self.operators.get(operator)?.tasks.get(name)?.clone();
         if !matches!(task.stage, Stage::Intended) {
             return None;
         }
         let mut next = self.clone();
-        let unasked = world.is(Mutant::UnaskedAfterSigning) || world.is(Mutant::IntentAfterCall);
-        let in_time = unasked || order::may_leave(&task.order.object, task.line, at(self.now), &world.timing);
+        let unchecked = world.is(Mutant::UncheckedAfterSigning) || world.is(Mutant::IntentAfterCall);
+        let in_time = unchecked || order::may_leave(&task.order.object, task.line, at(self.now), &world.timing);
         let held_back = !self.leads(world, operator) || !in_time;
-        let stage = if held_back { Stage::Over(refused(Reason::HeldBack)) } else { Stage::Sent };
+        let stage = if held_back { Stage::Answered(refused(Reason::HeldBack)) } else { Stage::Sent };
         if held_back {
-            next.reach(SAW_HELD_BACK);
+            next.saw(SAW_HELD_BACK);
         } else {
             next.send(world, operator, &task)?;
         }
@@ -110,11 +109,12 @@ impl State {
         if !self.intents.contains(&(name, task.line, task.attempt)) {
             self.broken.set(NO_INTENT);
         }
-        let alive = |call: &&Call| self.now.saturating_sub(call.signed) <= SIGNATURE && call.leg == Leg::Travelling;
+        let alive =
+            |call: &&Call| self.now.saturating_sub(call.signed) <= SIGNATURE && call.state == CallState::InFlight;
         let same_pack = |call: &&Call| call.order.object.spec.pack_ref.uid == order.spec.pack_ref.uid;
-        // Where tokens are known to be honoured, the same call may be on its way twice, and what arrives after its like
-        // is answered, and changes nothing. Elsewhere no second call may be on its way, not even with the same token:
-        // not that of a process that was frozen, and not that of another leader.
+        // Where tokens are known to be honoured, a second call with the same token may be in flight: the cloud answers it and charges
+        // nothing. Otherwise no second call may be in flight, not even with the same token, and not from a process that was frozen
+        // or from another leader.
         let known = matches!(world.tokens, Tokens::Known(_));
         let charged = |call: &Call| self.charges.iter().any(|charge| charge.token == call.token);
         let clashes = |call: &Call| !known || call.token != token && !charged(call);
@@ -128,7 +128,7 @@ impl State {
             attempt: task.attempt,
             token,
             signed: self.now,
-            leg: Leg::Travelling,
+            state: CallState::InFlight,
             abandoned: false,
         });
         Some(())
@@ -140,50 +140,50 @@ impl State {
         })
     }
 
-    /// The answer arrives.
+    /// The answer arrives at the spender.
     pub fn receive(&self, operator: usize, name: &str) -> Option<Self> {
         let index = self.call_of(operator, name)?;
-        let Leg::Answered(outcome) = self.calls.get(index)?.leg.clone() else { return None };
+        let CallState::Answered(outcome) = self.calls.get(index)?.state.clone() else { return None };
         let mut next = self.clone();
         next.calls.remove(index);
-        next.operators.get_mut(operator)?.tasks.get_mut(name)?.stage = Stage::Over(outcome);
+        next.operators.get_mut(operator)?.tasks.get_mut(name)?.stage = Stage::Answered(outcome);
         Some(next)
     }
 
-    /// The operator waits no longer for an answer: the outcome is unknown. The call may still arrive.
+    /// The spender stops waiting for the answer: the outcome is unknown. The call may still arrive at the cloud.
     pub fn give_up(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         let index = self.call_of(operator, name)?;
         let mut next = self.clone();
-        next.forget_call(index);
+        next.abandon_call(index);
         let unknown = match scene.world.mutant {
             Some(Mutant::TimeoutIsRefusal) => refused(Reason::NoAnswer),
             _ => Outcome::Unknown { category: Reason::NoAnswer, message: "no answer in time".to_owned() },
         };
-        next.operators.get_mut(operator)?.tasks.get_mut(name)?.stage = Stage::Over(unknown);
+        next.operators.get_mut(operator)?.tasks.get_mut(name)?.stage = Stage::Answered(unknown);
         Some(next)
     }
 
-    /// Nobody waits for this call any more.
-    pub fn forget_call(&mut self, index: usize) {
+    /// Nobody waits for the answer to this call any more.
+    pub fn abandon_call(&mut self, index: usize) {
         match self.calls.get_mut(index) {
-            Some(call) if call.leg == Leg::Travelling => {
+            Some(call) if call.state == CallState::InFlight => {
                 call.abandoned = true;
-                self.reach(SAW_LOST_BEFORE_COMMIT);
+                self.saw(SAW_LOST_BEFORE_COMMIT);
             }
             Some(_) => {
                 let call = self.calls.remove(index);
-                if matches!(call.leg, Leg::Answered(Outcome::Committed { .. })) {
-                    self.reach(SAW_LOST_AFTER_COMMIT);
+                if matches!(call.state, CallState::Answered(Outcome::Committed { .. })) {
+                    self.saw(SAW_LOST_AFTER_COMMIT);
                 }
             }
             None => {}
         }
     }
 
-    /// The answer is recorded: with the version that the intent left, or after another look at the order.
+    /// The spender records the outcome: on the version that the intent left, or on the newer order when that has changed.
     pub fn record(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         let task = self.operators.get(operator)?.tasks.get(name)?.clone();
-        let Stage::Over(outcome) = &task.stage else { return None };
+        let Stage::Answered(outcome) = &task.stage else { return None };
         let mut next = self.clone();
         next.operators.get_mut(operator)?.tasks.remove(name);
         let current = match self.orders.get(name) {
@@ -191,7 +191,7 @@ impl State {
                 task.order.clone()
             }
             Some(live) => {
-                next.reach(SAW_LATE_RECORD);
+                next.saw(SAW_LATE_RECORD);
                 live.clone()
             }
             None => return Some(next),
@@ -205,7 +205,7 @@ impl State {
         if scene.world.is(Mutant::IntentAfterCall) {
             order.status = Some(order::intend(&order, task.line, at(self.now)));
         }
-        let status = lean_order(order::settle(&order, task.line, outcome, at(self.now), &scene.timing));
+        let status = without_times(order::settle(&order, task.line, outcome, at(self.now), &scene.timing));
         if let Some(recorded) = next.write_order(&scene.world, &current, &with_status(&current.object, status)) {
             next.remember_order(operator, name, recorded);
         }

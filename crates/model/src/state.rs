@@ -1,4 +1,4 @@
-//! A moment of the world.
+//! A state: the whole world at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug, Formatter};
@@ -11,23 +11,25 @@ use carpack_core::observation::Observation;
 use carpack_core::order::Outcome;
 use serde::Serialize;
 
-/// An object as the API server stores it, or as somebody has read it.
-pub struct Rec<T> {
+use crate::marks::Marks;
+
+/// An object with its resource version: as the API server stores it, or as an operator has read it.
+pub struct Stored<T> {
     /// The object.
     pub object: Arc<T>,
     /// Its resource version.
     pub version: u64,
-    /// Digest of the object: two with the same digest are the same.
+    /// Digest of the object: objects with the same digest are the same.
     key: u128,
 }
 
-impl<T> Clone for Rec<T> {
+impl<T> Clone for Stored<T> {
     fn clone(&self) -> Self {
         Self { object: Arc::clone(&self.object), version: self.version, key: self.key }
     }
 }
 
-impl<T: Serialize> Rec<T> {
+impl<T: Serialize> Stored<T> {
     /// An object of this version.
     pub fn new(object: T, version: u64) -> Self {
         let key = digest(&serde_json::to_vec(&object).unwrap_or_default());
@@ -35,14 +37,14 @@ impl<T: Serialize> Rec<T> {
     }
 }
 
-impl<T> Rec<T> {
-    /// What tells it from others.
+impl<T> Stored<T> {
+    /// The digest of the object.
     pub fn key(&self) -> u128 {
         self.key
     }
 }
 
-/// 128 bits of anything.
+/// A digest of any value.
 pub fn digest<T: Hash + ?Sized>(value: &T) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
@@ -55,14 +57,14 @@ pub fn digest<T: Hash + ?Sized>(value: &T) -> u128 {
 
 /// An instance in the cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Item {
+pub struct CloudInstance {
     /// Its name.
     pub name: String,
-    /// The expiry that the lists show from `seen_at` on.
+    /// Its expiry, which lists show from `seen_at` on.
     pub expires: i64,
-    /// The expiry that they show until then; none: they do not list it yet.
+    /// The expiry that lists show until then; none: they do not show the instance yet.
     pub before: Option<i64>,
-    /// When they change.
+    /// When lists show the last change.
     pub seen_at: i64,
 }
 
@@ -85,32 +87,32 @@ pub struct Charge {
     pub line: i32,
     /// For a renewal, the expiry that the line names.
     pub renews_from: Option<i64>,
-    /// For a renewal, the expiry that the instance had.
-    pub found: Option<i64>,
+    /// For a renewal, the expiry that the instance had before.
+    pub expired_before: Option<i64>,
     /// The instances.
     pub instances: Vec<String>,
-    /// True when it is a purchase for a pack that has no instances, not one of a successor.
+    /// True for a pack's first purchase; false for the purchase of a successor.
     pub first: bool,
-    /// True when its order was let go, with the payment on record.
-    pub filed: bool,
+    /// True when its order was released with the payment on record.
+    pub recorded: bool,
 }
 
-/// Where a paid call is.
+/// How far a paid call is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leg {
-    /// On its way.
-    Travelling,
-    /// Answered; the answer is on its way back.
+pub enum CallState {
+    /// On its way to the cloud.
+    InFlight,
+    /// Executed or refused; the answer is on its way back.
     Answered(Outcome),
 }
 
 /// A paid call that has left an operator.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Who sent it.
+    /// The operator that sent it.
     pub by: usize,
-    /// The order it is for, as it was when it was sent.
-    pub order: Rec<PackOrder>,
+    /// The order, as it was when the call was sent.
+    pub order: Stored<PackOrder>,
     /// The line.
     pub line: i32,
     /// The attempt that the intent counts.
@@ -119,30 +121,30 @@ pub struct Call {
     pub token: String,
     /// When it was signed.
     pub signed: i64,
-    /// Where it is.
-    pub leg: Leg,
-    /// True when nobody waits for the answer any more.
+    /// How far it is.
+    pub state: CallState,
+    /// True when nobody waits for the answer.
     pub abandoned: bool,
 }
 
 /// How far the spender is with a line.
 #[derive(Debug, Clone)]
 pub enum Stage {
-    /// It has looked, and is about to write the order with this intent.
-    Looked(Rec<PackOrder>),
-    /// The intent is written; the call is about to be signed.
+    /// It has checked everything, and will write the order with this intent.
+    Checked(Stored<PackOrder>),
+    /// The intent is written; it will sign the call.
     Intended,
-    /// The call has left.
+    /// The call was sent.
     Sent,
-    /// It is over, and about to be recorded.
-    Over(Outcome),
+    /// The outcome is known; it will record it.
+    Answered(Outcome),
 }
 
 /// What the spender of an operator is doing for an order.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// The order, as it was read or written last.
-    pub order: Rec<PackOrder>,
+    /// The order, as it was last read or written.
+    pub order: Stored<PackOrder>,
     /// The line.
     pub line: i32,
     /// The attempt.
@@ -153,19 +155,19 @@ pub struct Task {
 
 /// What a process had read before it was frozen.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct Snapshot {
     /// The packs.
-    pub packs: Vec<Option<Rec<ConcurrencyPack>>>,
+    pub packs: Vec<Option<Stored<ConcurrencyPack>>>,
     /// The orders, by name.
-    pub orders: BTreeMap<String, Rec<PackOrder>>,
+    pub orders: BTreeMap<String, Stored<PackOrder>>,
 }
 
-/// A complete sweep in the hands of a process.
+/// A complete sweep, as a process keeps it.
 #[derive(Clone)]
 pub struct Sweep {
     /// When it began.
     pub started: i64,
-    /// What it saw.
+    /// What it observed.
     pub observation: Arc<Observation>,
     /// Digest of both.
     pub key: u128,
@@ -176,30 +178,14 @@ pub struct Sweep {
 pub struct Operator {
     /// The newest sweep.
     pub sweep: Option<Sweep>,
-    /// What it had read when it was frozen; none: it reads what there is.
-    pub held: Option<Held>,
-    /// What its spender does, by order.
+    /// What it had read when it was frozen; none: it reads the current objects.
+    pub snapshot: Option<Snapshot>,
+    /// What its spender is doing, by order.
     pub tasks: BTreeMap<String, Task>,
-    /// The order that it is about to create.
-    pub creating: Option<Rec<PackOrder>>,
-    /// True when it takes itself for the leader, and acts.
+    /// The order that it will create.
+    pub creating: Option<Stored<PackOrder>>,
+    /// True when it believes that it leads, and acts.
     pub acts: bool,
-}
-
-/// What has gone wrong: one bit for each rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Marks(pub u32);
-
-impl Marks {
-    /// Sets a bit.
-    pub fn set(&mut self, bit: u32) {
-        self.0 |= bit;
-    }
-
-    /// True when the bit is set.
-    pub fn has(self, bit: u32) -> bool {
-        self.0 & bit != 0
-    }
 }
 
 /// The whole world at one moment.
@@ -208,35 +194,35 @@ pub struct State {
     /// Now, in seconds.
     pub now: i64,
     /// The packs; none when deleted.
-    pub packs: Vec<Option<Rec<ConcurrencyPack>>>,
+    pub packs: Vec<Option<Stored<ConcurrencyPack>>>,
     /// The orders, by name.
-    pub orders: BTreeMap<String, Rec<PackOrder>>,
-    /// The last resource version that was given out. Not part of the state's identity: only whether a version in
-    /// somebody's hands is the current one has consequences.
+    pub orders: BTreeMap<String, Stored<PackOrder>>,
+    /// The last resource version that was given out. It is not part of the state's identity: it only matters whether a version
+    /// that an operator holds is the current one.
     pub version: u64,
-    /// What the cloud has.
-    pub instances: BTreeMap<String, Item>,
-    /// What was paid.
+    /// The cloud's instances, by id.
+    pub instances: BTreeMap<String, CloudInstance>,
+    /// The cloud's ledger.
     pub charges: Vec<Charge>,
-    /// Paid calls on their way.
+    /// Paid calls that are in flight or answered.
     pub calls: Vec<Call>,
     /// The processes.
     pub operators: [Operator; 2],
-    /// Which of them leads.
+    /// The index of the one that leads.
     pub leader: usize,
     /// Faults that may still happen.
     pub faults: u8,
-    /// What people may still do.
+    /// Actions of people that may still happen.
     pub deeds: u8,
     /// How often each pack was created.
     pub incarnations: Vec<u8>,
-    /// Every intent that the API server has accepted: order, line, attempt.
+    /// Every intent that the API server has stored: order, line, attempt.
     pub intents: BTreeSet<(String, i32, i32)>,
     /// Rules that were broken on the way here.
     pub broken: Marks,
-    /// What has happened on the way here; only to show that it is reached, and not part of the state's identity.
+    /// What was seen on the way here. It only shows what is reached, and is not part of the state's identity.
     pub seen: Marks,
-    /// What the decisions wanted that is not modelled, in words.
+    /// What a decision wanted that is not modelled, in words.
     pub wanted: Option<String>,
 }
 
@@ -244,7 +230,7 @@ impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.now, self.leader, self.faults, self.deeds, self.broken, &self.incarnations).hash(state);
         for pack in &self.packs {
-            pack.as_ref().map(Rec::key).hash(state);
+            pack.as_ref().map(Stored::key).hash(state);
         }
         for order in self.orders.values() {
             order.key().hash(state);
@@ -252,7 +238,7 @@ impl Hash for State {
         (&self.instances, &self.charges, &self.intents, self.calls.len()).hash(state);
         for call in &self.calls {
             (call.by, call.order.key(), call.line, call.attempt, &call.token, call.signed, call.abandoned).hash(state);
-            words(&call.leg).hash(state);
+            words(&call.state).hash(state);
         }
         for operator in &self.operators {
             self.hash_operator(operator, state);
@@ -267,44 +253,44 @@ impl PartialEq for State {
 }
 
 impl State {
-    /// The digest of what a read object is, and whether it is still what the API server has.
-    fn read(&self, order: &Rec<PackOrder>) -> (u128, bool) {
+    /// The digest of an order that was read, and whether it is still the current version.
+    fn read_key(&self, order: &Stored<PackOrder>) -> (u128, bool) {
         let name = order.object.metadata.name.as_deref().unwrap_or_default();
         (order.key(), self.orders.get(name).is_some_and(|live| live.version == order.version))
     }
 
     fn hash_operator<H: Hasher>(&self, operator: &Operator, state: &mut H) {
         (operator.acts, operator.sweep.as_ref().map(|sweep| sweep.key)).hash(state);
-        operator.creating.as_ref().map(Rec::key).hash(state);
+        operator.creating.as_ref().map(Stored::key).hash(state);
         operator.tasks.len().hash(state);
         for task in operator.tasks.values() {
-            (self.read(&task.order), task.line, task.attempt).hash(state);
+            (self.read_key(&task.order), task.line, task.attempt).hash(state);
             std::mem::discriminant(&task.stage).hash(state);
             match &task.stage {
-                Stage::Looked(intent) => intent.key().hash(state),
-                Stage::Over(outcome) => words(outcome).hash(state),
+                Stage::Checked(intent) => intent.key().hash(state),
+                Stage::Answered(outcome) => words(outcome).hash(state),
                 Stage::Intended | Stage::Sent => {}
             }
         }
-        operator.held.is_some().hash(state);
-        let Some(held) = &operator.held else { return };
-        for (read, live) in held.packs.iter().zip(&self.packs) {
+        operator.snapshot.is_some().hash(state);
+        let Some(snapshot) = &operator.snapshot else { return };
+        for (read, live) in snapshot.packs.iter().zip(&self.packs) {
             let current = read.as_ref().map(|r| r.version) == live.as_ref().map(|l| l.version);
-            (read.as_ref().map(Rec::key), current).hash(state);
+            (read.as_ref().map(Stored::key), current).hash(state);
         }
-        held.orders.len().hash(state);
-        for order in held.orders.values() {
-            self.read(order).hash(state);
+        snapshot.orders.len().hash(state);
+        for order in snapshot.orders.values() {
+            self.read_key(order).hash(state);
         }
     }
 }
 
-/// Everything that is in a value, for what has no digest of its own.
+/// The debug text of a value that cannot be hashed.
 fn words<T: Debug>(value: &T) -> String {
     format!("{value:?}")
 }
 
-impl<T> Debug for Rec<T> {
+impl<T> Debug for Stored<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "v{}", self.version)
     }

@@ -1,15 +1,16 @@
-//! All worlds, small ones first.
+//! All worlds, the small ones first.
 
 use carpack_core::Timing;
 use jiff::SignedDuration;
 
 use crate::config::{People, Plan, Tokens, World};
 
-/// All that the cloud may do with tokens.
+/// What the cloud may do with tokens.
 pub const TOKENS: [Tokens; 4] = [Tokens::Honoured, Tokens::Ignored, Tokens::Expire(600), Tokens::Known(15)];
 
-/// When the second pack of a pair is ordered. Its call leaves a second later: at the moment at which a call for the first
-/// one, made a second after the beginning, is looked for if it is in doubt. Their renewals meet in the same way.
+/// When the purchase window of a pair's second pack opens, in seconds after the beginning. Its call leaves a second later: in the
+/// moment in which the operator searches for the first pack's call, if that one's outcome is unknown. The same holds for their
+/// renewals.
 const MEETING: i64 = 421;
 
 fn pack(name: &'static str, quantity: i32, until: i64) -> Plan {
@@ -20,7 +21,7 @@ fn two(quantity: i32, opens: Option<i64>) -> Vec<Plan> {
     vec![pack("concert", quantity, 30), Plan { opens, ..pack("gig", quantity, 30) }]
 }
 
-/// The one of these names that belongs to what the cloud does with tokens.
+/// The name of a world, by what its cloud does with tokens.
 fn named(tokens: Tokens, [honoured, ignored, expiring, known]: [&'static str; 4]) -> &'static str {
     match tokens {
         Tokens::Honoured => honoured,
@@ -41,22 +42,22 @@ pub fn three(tokens: Tokens) -> World {
     }
 }
 
-/// Two packs, both bought and renewed: the second one when a call for the first one may be in doubt.
+/// Two packs, both bought and renewed: the second one while the outcome of a call for the first one may be unknown.
 pub fn pair(tokens: Tokens) -> World {
     World {
         name: named(tokens, ["pair", "pair-ignored", "pair-expiring", "pair-known"]),
-        about: "two packs of one account, the second bought and renewed while a call for the first may be in doubt",
+        about: "two packs of one account, the second bought and renewed while a call for the first may be unknown",
         packs: two(1, Some(MEETING)),
         tokens,
         ..World::small()
     }
 }
 
-/// The same, of three instances each.
+/// The same with three instances each.
 pub fn threes(tokens: Tokens) -> World {
     World {
         name: named(tokens, ["threes", "threes-ignored", "threes-expiring", "threes-known"]),
-        about: "as pair, of three instances each",
+        about: "as pair, with three instances each",
         packs: two(3, Some(MEETING)),
         ..pair(tokens)
     }
@@ -73,13 +74,13 @@ pub fn abreast(tokens: Tokens) -> World {
     }
 }
 
-/// Two leaders that know nothing of each other. I8 is asked here too: what keeps a second call back while one may arrive
-/// is the record and the quarantine, not the lease. Not asked is whether a renewal is begun within a minute: in this world time
-/// may pass while one of the two still has an old look to make anew.
+/// Two leaders that know nothing of each other. I8 is checked here too: the record and the quarantine hold back a second call, not
+/// the lease. It is not checked that a renewal is begun within a minute: here time may pass while one of the two still decides on
+/// old objects.
 pub fn two_leaders() -> World {
     World {
         name: "two-leaders",
-        about: "two leaders that know nothing of each other; tokens mean nothing",
+        about: "two leaders that know nothing of each other; tokens are ignored",
         packs: vec![pack("concert", 1, 30)],
         tokens: Tokens::Ignored,
         fenced: false,
@@ -100,13 +101,13 @@ pub fn sound() -> Vec<World> {
     worlds
 }
 
-/// One fault, and people who decide and meddle; and a treasury that is tidied up.
+/// One fault, and people who approve, delete and recreate; and settled orders that are pruned.
 fn with_people() -> Vec<World> {
     let one = World { packs: vec![pack("concert", 1, 30)], ..World::small() };
     vec![
         World {
             name: "pruned",
-            about: "two renewals; settled orders are kept for 12 hours only; tokens mean nothing",
+            about: "two renewals; settled orders are kept for 12 hours only; tokens are ignored",
             packs: vec![pack("concert", 1, 54)],
             timing: Timing { order_retention: SignedDuration::from_hours(12), ..Timing::default() },
             tokens: Tokens::Ignored,
@@ -114,7 +115,7 @@ fn with_people() -> Vec<World> {
         },
         World {
             name: "approval",
-            about: "orders wait for a person, who says yes or no",
+            about: "orders wait for a person, who approves or denies them",
             people: People { approve: true, ..People::default() },
             deeds: 2,
             tokens: Tokens::Ignored,
@@ -129,7 +130,7 @@ fn with_people() -> Vec<World> {
         },
         World {
             name: "recreated",
-            about: "a pack is deleted and created again while its orders are under way; tokens mean nothing",
+            about: "a pack is deleted and created again while its orders are being worked on; tokens are ignored",
             people: People { recreate_packs: true, ..People::default() },
             deeds: 1,
             tokens: Tokens::Ignored,
@@ -138,14 +139,14 @@ fn with_people() -> Vec<World> {
     ]
 }
 
-/// Two faults in one run: a frozen process and a lost answer, and so on. Two packs abreast are as many states with one.
+/// Two faults in one run, such as a frozen process and a lost answer. Two packs abreast have as many states with one fault.
 fn large() -> Vec<World> {
     let twice = World { packs: vec![pack("concert", 1, 30)], tokens: Tokens::Ignored, faults: 2, ..World::small() };
     let mut worlds = vec![
-        World { name: "ignored", about: "two faults, one pack; tokens mean nothing", ..twice.clone() },
+        World { name: "ignored", about: "two faults, one pack; tokens are ignored", ..twice.clone() },
         World {
             name: "lagging",
-            about: "purchases show after 100 s, which the quarantine covers; tokens mean nothing",
+            about: "lists lag by 100 s, which the quarantine covers; tokens are ignored",
             lag: 100,
             ..twice.clone()
         },
@@ -158,7 +159,7 @@ fn large() -> Vec<World> {
         },
         World {
             name: "replace",
-            about: "a pack that is renewed by a successor; tokens mean nothing",
+            about: "a pack that is renewed by a successor; tokens are ignored",
             packs: vec![Plan { replace: true, ..pack("concert", 1, 46) }],
             ..twice.clone()
         },
@@ -168,7 +169,7 @@ fn large() -> Vec<World> {
     worlds.push(two_leaders());
     worlds.extend([Tokens::Ignored, Tokens::Expire(600), Tokens::Known(15)].map(|tokens| World {
         name: named(tokens, ["three-2", "three-ignored-2", "three-expiring-2", "three-known-2"]),
-        about: "three instances, two faults: a frozen process and a lost answer too",
+        about: "three instances, two faults",
         faults: 2,
         ..three(tokens)
     }));
@@ -179,14 +180,9 @@ fn large() -> Vec<World> {
     worlds
 }
 
-/// Worlds that show where the guarantees end. In each a rule is known to break, and that is what is looked for.
+/// Worlds that show where the guarantees end. In each of them a rule is known to break, and must be found broken.
 pub fn beyond() -> Vec<World> {
     let small =
         World { packs: vec![pack("concert", 1, 30)], tokens: Tokens::Ignored, known: Some("I1"), ..World::small() };
-    vec![World {
-        name: "beyond-lag",
-        about: "tokens mean nothing, and a purchase shows only after 15 minutes",
-        lag: 900,
-        ..small
-    }]
+    vec![World { name: "beyond-lag", about: "tokens are ignored, and lists lag by 15 minutes", lag: 900, ..small }]
 }

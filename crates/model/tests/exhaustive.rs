@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use carpack_model::config::World;
-use carpack_model::run::{Report, explore};
+use carpack_model::explore::{Report, explore};
 use carpack_model::worlds::{self, TOKENS};
 
-/// What is reached in every world with one fault in which nobody meddles.
-const STORIES: [&str; 8] = [
+/// What is reached in every world with one fault in which people do nothing.
+const REACHED: [&str; 8] = [
     "everything is bought, renewed and settled",
     "an answer lost after commit",
-    "a call given up on its way",
+    "a call given up in flight",
     "held back after signing",
     "arrives from a process that no longer leads",
     "a signature that is too old",
@@ -21,7 +21,7 @@ const STORIES: [&str; 8] = [
     "killed while it pays",
 ];
 
-fn whole(world: World, states: usize) -> Report {
+fn explores_completely(world: World, states: usize) -> Report {
     let name = world.name;
     let report = explore(world, 2, Duration::from_secs(300), |_| {});
     assert_eq!(report.broken(), Vec::<&str>::new(), "{name}: {report:#?}");
@@ -30,53 +30,53 @@ fn whole(world: World, states: usize) -> Report {
     report
 }
 
-fn whole_with_every_story(world: World, states: usize) {
+fn explores_completely_and_reaches_everything(world: World, states: usize) {
     let name = world.name;
-    let report = whole(world, states);
-    for story in STORIES {
-        assert!(report.reached(story), "{name}: {story}: {report:#?}");
+    let report = explores_completely(world, states);
+    for goal in REACHED {
+        assert!(report.reached(goal), "{name}: {goal}: {report:#?}");
     }
 }
 
 #[test]
 fn every_rule_holds_whatever_happens_once_and_what_matters_is_reached() {
     for (tokens, states) in TOKENS.into_iter().zip([25_601, 25_601, 25_601, 17_363]) {
-        whole_with_every_story(World { tokens, ..World::small() }, states);
+        explores_completely_and_reaches_everything(World { tokens, ..World::small() }, states);
     }
 }
 
 #[test]
 fn every_rule_holds_at_quantity_three_with_a_frozen_process_and_with_lost_answers() {
     for (tokens, states) in TOKENS.into_iter().zip([48_747, 48_747, 48_747, 32_111]) {
-        whole_with_every_story(worlds::three(tokens), states);
+        explores_completely_and_reaches_everything(worlds::three(tokens), states);
     }
 }
 
 #[test]
 fn every_rule_holds_with_two_packs_that_are_both_bought_and_renewed() {
     for (tokens, states) in TOKENS.into_iter().zip([141_073, 141_073, 141_073, 82_940]) {
-        whole_with_every_story(worlds::pair(tokens), states);
+        explores_completely_and_reaches_everything(worlds::pair(tokens), states);
     }
 }
 
 #[test]
 fn every_rule_holds_in_every_order_of_what_happens_to_two_packs_at_the_same_moments() {
     for tokens in TOKENS {
-        let report = whole(World { faults: 0, ..worlds::abreast(tokens) }, 1162);
+        let report = explores_completely(World { faults: 0, ..worlds::abreast(tokens) }, 1162);
         assert!(report.reached("everything is bought, renewed and settled"), "{tokens:?}: {report:#?}");
     }
 }
 
 #[test]
 fn every_rule_holds_when_settled_orders_are_pruned_and_when_people_decide() {
-    // What people do at any moment is as large as a fault; both together are for `make model`.
+    // What people do at any moment gives as many states as a fault. Both together run in `make model`.
     for (name, faults, states) in
         [("pruned", 1, 26_795), ("approval", 1, 60_269), ("deleted-orders", 0, 538), ("recreated", 0, 390)]
     {
         let found: Vec<World> = worlds::sound().into_iter().filter(|world| world.name == name).collect();
         assert_eq!(found.len(), 1, "{name}");
         for world in found {
-            whole(World { faults, ..world }, states);
+            explores_completely(World { faults, ..world }, states);
         }
     }
 }
