@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::time::sleep;
 
+use crate::harness::way::{Ambush, Met, Place, Then, Way, to_api_server, to_cloud};
 use crate::harness::{PROJECT, Setup, World, expiration};
 use crate::judge::{judge, keep_time, stands};
-use crate::way::{Ambush, Met, Place, Then, Way, to_api_server, to_cloud};
 
 /// Longer than a lease, a quarantine and a restart take together.
 const PATIENCE: Duration = Duration::from_secs(120);

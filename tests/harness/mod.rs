@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod ground;
+pub mod way;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
