@@ -15,7 +15,8 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::harness::http::get_ok;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const TREASURY: &str = "carpack-system";
@@ -267,14 +268,9 @@ impl<'a> World<'a> {
         self.plane.kubectl(&args).await.unwrap().stdout.trim() == "yes"
     }
 
-    /// The body of the answer to GET, once it is 200.
+    /// The body of a page of the operator, once its status is 200.
     async fn answers(&self, path: &str) -> String {
-        let look = async || {
-            let answer = http_get(self.port, path).await.map_err(|error| error.to_string())?;
-            let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-            if head.contains(" 200 ") { Ok(body.to_owned()) } else { Err(answer) }
-        };
-        eventually(PATIENCE, path, look).await.unwrap()
+        eventually(PATIENCE, path, async || get_ok(self.port, path).await).await.unwrap()
     }
 
     /// Resource and verb of every request that the operator's service account made. None of them was denied.
@@ -342,14 +338,6 @@ async fn run_as_a_process(plane: &ControlPlane, container: &Container, account: 
         command = command.env(&variable.name, value);
     }
     command.start().unwrap()
-}
-
-async fn http_get(port: u16, path: &str) -> std::io::Result<String> {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
 }
 
 fn probed_path(probe: &Probe) -> String {

@@ -11,7 +11,8 @@ use kube::Api;
 use serde_json::{Value, json};
 
 use crate::harness::ground::{Ground, PACK};
-use crate::harness::{PATIENCE, PROJECT, World, order_state};
+use crate::harness::status::order_state;
+use crate::harness::{PATIENCE, PROJECT, World};
 
 async fn kubectl(args: &[&str]) -> String {
     ControlPlane::shared().await.unwrap().kubectl(args).await.unwrap().success().unwrap()
@@ -51,7 +52,7 @@ fn cells<'a>(row: &'a BTreeMap<String, String>, columns: &[&str]) -> Vec<&'a str
 async fn kubectl_get_shows_what_there_is_what_comes_next_and_what_it_costs() {
     let world = World::start().await;
     let past = (world.simulator.now() - SignedDuration::from_hours(1)).to_string();
-    world.apply("concert", json!({"quantity": 3, "project": PROJECT})).await;
+    world.apply_three().await;
     world.apply("autumn", json!({"quantity": 5, "duration": 1, "mode": "ApprovalRequired"})).await;
     world.apply("gig", json!({"quantity": 4, "renewal": {"mode": "None"}, "purchaseWindow": {"notAfter": past}})).await;
     world.until_ready("concert").await;
@@ -77,7 +78,7 @@ async fn kubectl_get_shows_what_there_is_what_comes_next_and_what_it_costs() {
     assert_eq!(cells(&wide, &more), ["ap-singapore", "Daily", "Operator", "945.00 USD", "default"]);
 
     let booked = |order: &PackOrder| order_state(order) == "Fulfilled" && order.status.as_ref().unwrap().paid.is_some();
-    world.until_order_says("concert", "buy-1", booked).await;
+    world.until_order_where("concert", "buy-1", booked).await;
     let orders = kubectl(&["get", "porder", "-n", &world.treasury, "-o", "wide"]).await;
     let columns = ["ACTION", "STATE", "QUOTE", "CURRENCY", "PAID", "NAMESPACE", "PACK", "APPROVAL"];
     let shown = row(&orders, &world.order_name("concert", "buy-1"));

@@ -7,8 +7,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::time::sleep;
 
+use crate::harness::status::expiration;
 use crate::harness::way::{Ambush, Met, Place, Then, Way, to_api_server, to_cloud};
-use crate::harness::{PROJECT, Setup, World, expiration};
+use crate::harness::{PROJECT, Setup, World};
 use crate::judge::{judge, keep_time, stands};
 
 /// Longer than a lease, a quarantine and a restart take together.
@@ -79,7 +80,7 @@ async fn supervise(
 
 async fn story(world: &World) {
     let day = SignedDuration::from_hours(24);
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     until(world, "concert is bought", async || stands(world, "concert", PROJECT, None).await).await;
     let expiry = expiration(&world.pack("concert").await).unwrap();
 

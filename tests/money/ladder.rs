@@ -5,9 +5,8 @@ use carpack_simulator::ConsoleBuy;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    PROJECT, Setup, World, condition, condition_with_reason, expiration, is_current, message, reason_of, renewals,
-};
+use crate::harness::status::{condition, condition_with_reason, expiration, is_current, message, reason_of, renewals};
+use crate::harness::{PROJECT, Setup, World};
 
 /// Where a step of the ladder may stand.
 const PLACES: [&str; 3] = ["installation", "account", "pack"];
@@ -271,7 +270,7 @@ async fn lowering_the_step_holds_an_order_that_was_already_made_and_the_renewals
     world.until_order("concert", "buy-1", "AwaitingApproval").await;
     world.put_account(json!({"mode": "DryRun"})).await;
     let held = |order: &PackOrder| order.status.as_ref().unwrap().message.clone().unwrap_or_default();
-    world.until_order_says("concert", "buy-1", |order| held(order).contains("the mode is DryRun")).await;
+    world.until_order_where("concert", "buy-1", |order| held(order).contains("the mode is DryRun")).await;
     world.decide_order("concert", "buy-1", json!({"decision": "Approved"})).await;
     world.sweeps(2).await;
     untouched(&world);
@@ -290,7 +289,7 @@ async fn lowering_the_step_holds_an_order_that_was_already_made_and_the_renewals
 #[tokio::test(flavor = "multi_thread")]
 async fn observe_and_dry_run_change_nothing_that_costs_nothing_either() {
     let world = World::start().await;
-    world.apply("concert", json!({"quantity": 3, "project": PROJECT})).await;
+    world.apply_three().await;
     ready_with_three(&world).await;
     let acts = |w: &World| w.simulator.requests().iter().filter(|r| !r.action.starts_with("Describe")).count();
     for mode in ["DryRun", "Observe"] {

@@ -3,16 +3,15 @@
 #![allow(clippy::inconsistent_digit_grouping)]
 
 use carpack_api::{CarAccount, PackOrder};
-use carpack_simulator::RenewFlag;
 use carpack_testkit::watch_until;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, PROJECT, Setup, World, condition, expiration, merge, message, order_state, reason_of};
+use crate::harness::spec::{merge, monthly};
+use crate::harness::status::{condition, expiration, message, order_state, reason_of};
+use crate::harness::{DUE, PATIENCE, PROJECT, Setup, World};
 
 const PACKS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
-/// A little later than renewBefore (6h) before the expiry.
-const DUE: SignedDuration = SignedDuration::from_secs(-6 * 3600 + 2);
 
 /// A pack of three for 945.00, renewed for 315.00 a day.
 fn three() -> Value {
@@ -295,16 +294,6 @@ async fn a_flood_of_packs_is_held_by_the_brake_until_a_person_releases_it() {
     assert_eq!(world.bought(), 4);
 }
 
-/// A pack of three that the cloud itself renews.
-fn monthly(policy: &str) -> Value {
-    json!({"billingMode": "Monthly", "duration": 1, "quantity": 3, "renewal": {"mode": "AutoRenew"},
-        "deletionPolicy": policy, "project": PROJECT})
-}
-
-fn renewing_themselves(world: &World) -> usize {
-    world.simulator.instances().iter().filter(|i| i.renew_flag == RenewFlag::NotifyAndAutoRenew).count()
-}
-
 fn said_by(order: &PackOrder) -> &str {
     order.status.as_ref().and_then(|status| status.message.as_deref()).unwrap_or_default()
 }
@@ -333,7 +322,7 @@ async fn deletions_that_return_nothing_are_not_counted_by_the_brake_and_not_held
     // With the deletions it would be the fifth of three.
     world.apply("gamma", monthly("Lapse")).await;
     world.until_ready("gamma").await;
-    assert_eq!(renewing_themselves(&world), 6, "those of alpha and gamma");
+    assert_eq!(world.renewing_themselves(), 6, "those of alpha and gamma");
     for name in ["delta", "epsilon"] {
         world.apply(name, monthly("Retain")).await;
     }
@@ -351,7 +340,7 @@ async fn deletions_that_return_nothing_are_not_counted_by_the_brake_and_not_held
     let order = world.until_order("delta", "buy-1", "Failed").await;
     assert!(said_by(&order).contains("the pack is gone"), "{}", said_by(&order));
     world.sweeps(2).await;
-    assert_eq!((renewing_themselves(&world), world.simulator.instances().len()), (3, 9));
+    assert_eq!((world.renewing_themselves(), world.simulator.instances().len()), (3, 9));
     assert_eq!((world.bought(), world.asked("CreateInstance")), (3, 3));
     world.put_account(braked(&world, Some(world.simulator.now()))).await;
     world.until_ready("epsilon").await;
@@ -372,7 +361,7 @@ async fn a_return_is_counted_and_held_by_the_brake_though_a_person_has_approved_
     world.until_order("alpha", "return-1", "AwaitingApproval").await;
     world.decide_order("alpha", "return-1", json!({"decision": "Approved"})).await;
     let way_out = "/spec/tenants/0/brake/releasedTime";
-    let order = world.until_order_says("alpha", "return-1", |order| said_by(order).contains(way_out)).await;
+    let order = world.until_order_where("alpha", "return-1", |order| said_by(order).contains(way_out)).await;
     assert_eq!(order_state(&order), "Pending");
     world.sweeps(2).await;
     assert_eq!((world.charges("RefundInstance").len(), world.asked("RefundInstance")), (0, 0));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use carpack_simulator::{Config, Effect, Fault, TokenHandling, When};
 use serde_json::json;
 
-use crate::harness::{PROJECT, Setup, World, condition, message, reason_of};
+use crate::harness::status::{condition, message, reason_of};
+use crate::harness::{PROJECT, Setup, World};
 
 /// Ways to lose an answer, each with a name for its pack.
 fn losses(commit: bool) -> Vec<(&'static str, Effect)> {

@@ -3,33 +3,15 @@
 use carpack_api::order::LineState;
 use carpack_api::{ORDER_FINALIZER, PackOrder};
 use carpack_simulator::{Effect, Fault, FaultId, When};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::ResourceExt;
-use serde_json::json;
 
-use crate::harness::{PATIENCE, PROJECT, Setup, World, expiration};
+use crate::harness::{PATIENCE, PROJECT, QUARANTINE, Setup, World};
 
-/// A little longer than nothing is concluded from an absence.
-const QUARANTINE: i64 = 8;
-
-/// The next request of this action that contains the text is held, before or after it is carried out.
-fn hold(world: &World, action: &str, text: &str, when: When) -> FaultId {
-    world.simulator.add_fault(Fault::on(action, Effect::Hold { when }).containing(text).times(1)).unwrap()
-}
-
-/// Waits until a request is held there.
-async fn until_held(world: &World, hold: FaultId) {
-    world.until_cloud("a paid call is held", |simulator| simulator.holding(hold) == 1).await;
-}
-
-async fn apply_three(world: &World) {
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
-}
-
-/// A Ready pack of three, and when it expires.
-async fn three(world: &World) -> Timestamp {
-    apply_three(world).await;
-    expiration(&world.until_ready("concert").await).unwrap()
+/// The cloud holds the next renewal of this instance, before or after it carries it out.
+fn hold_renewal(world: &World, instance: &str, when: When) -> FaultId {
+    let hold = Fault::on("RenewInstance", Effect::Hold { when }).containing(instance).times(1);
+    world.simulator.add_fault(hold).unwrap()
 }
 
 /// The instance that is renewed after another and before a third.
@@ -42,21 +24,8 @@ fn second(world: &World) -> String {
 /// Bought once, by one order, and Ready.
 async fn bought_once(world: &World) {
     world.until_order("concert", "buy-1", "Fulfilled").await;
-    world.until_ready("concert").await;
-    world.sweeps(2).await;
-    assert_eq!((world.bought(), world.simulator.ledger().len(), world.simulator.instances().len()), (1, 1, 3));
+    world.bought_once().await;
     assert_eq!(world.all_orders().await.len(), 1);
-}
-
-/// Each instance was renewed once, by one order.
-async fn renewed_once_each(world: &World, expiry: Timestamp) {
-    world.until_order("concert", "renew-1", "Fulfilled").await;
-    let day = SignedDuration::from_hours(24);
-    world.until("concert", |pack| expiration(pack) == Some(expiry + day)).await;
-    world.sweeps(2).await;
-    assert_eq!((world.charged_each("RenewInstance"), world.renewed()), (vec![1, 1, 1], 3));
-    assert!(world.simulator.instances().iter().all(|instance| instance.expires == expiry + day));
-    assert_eq!(world.all_orders().await.len(), 2);
 }
 
 fn line(order: &PackOrder, index: usize) -> LineState {
@@ -66,9 +35,9 @@ fn line(order: &PackOrder, index: usize) -> LineState {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_a_purchase_is_on_its_way_that_never_arrives_it_is_bought_once_after_the_quarantine() {
     let mut world = World::start().await;
-    let held = hold(&world, "CreateInstance", "", When::BeforeCommit);
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    let held = world.hold("CreateInstance", When::BeforeCommit);
+    world.apply_three().await;
+    world.until_held(held).await;
     world.kill_operator();
     world.simulator.remove_fault(held).unwrap();
     assert_eq!(world.simulator.ledger(), []);
@@ -85,9 +54,9 @@ async fn killed_while_a_purchase_is_on_its_way_that_never_arrives_it_is_bought_o
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_a_purchase_is_on_its_way_that_arrives_later_it_is_recognised() {
     let mut world = World::start().await;
-    let held = hold(&world, "CreateInstance", "", When::BeforeCommit);
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    let held = world.hold("CreateInstance", When::BeforeCommit);
+    world.apply_three().await;
+    world.until_held(held).await;
     world.kill_operator();
     world.start_operator();
     world.until_order("concert", "buy-1", "Ambiguous").await;
@@ -100,9 +69,9 @@ async fn killed_while_a_purchase_is_on_its_way_that_arrives_later_it_is_recognis
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_a_purchase_was_paid_and_before_its_answer_it_is_recognised_by_its_name() {
     let mut world = World::start().await;
-    let held = hold(&world, "CreateInstance", "", When::AfterCommit);
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    let held = world.hold("CreateInstance", When::AfterCommit);
+    world.apply_three().await;
+    world.until_held(held).await;
     world.kill_operator();
     assert_eq!(world.bought(), 1);
     world.start_operator();
@@ -114,11 +83,11 @@ async fn killed_after_a_purchase_was_paid_and_before_its_answer_it_is_recognised
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_renewal_of_the_second_instance_never_arrives_each_is_renewed_once() {
     let mut world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let second = second(&world);
-    let held = hold(&world, "RenewInstance", &second, When::BeforeCommit);
+    let held = hold_renewal(&world, &second, When::BeforeCommit);
     world.go_to(expiry - SignedDuration::from_hours(5));
-    until_held(&world, held).await;
+    world.until_held(held).await;
     world.kill_operator();
     world.simulator.remove_fault(held).unwrap();
     assert_eq!(world.renewed(), 1, "the first, and not the second");
@@ -127,46 +96,46 @@ async fn killed_while_the_renewal_of_the_second_instance_never_arrives_each_is_r
     world.sweeps(3).await;
     assert_eq!(world.renewed(), 1, "nothing is spent on the pack while an outcome is unknown");
     world.advance_minutes(QUARANTINE);
-    renewed_once_each(&world, expiry).await;
+    world.renewed_once_each(expiry).await;
     assert_eq!(world.asked("RenewInstance"), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_second_instance_was_renewed_and_before_the_answer_each_is_renewed_once() {
     let mut world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let second = second(&world);
-    let held = hold(&world, "RenewInstance", &second, When::AfterCommit);
+    let held = hold_renewal(&world, &second, When::AfterCommit);
     world.go_to(expiry - SignedDuration::from_hours(5));
-    until_held(&world, held).await;
+    world.until_held(held).await;
     world.kill_operator();
     world.start_operator();
-    renewed_once_each(&world, expiry).await;
+    world.renewed_once_each(expiry).await;
     assert_eq!(world.asked("RenewInstance"), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_before_a_late_renewal_of_the_second_instance_is_carried_out_each_is_renewed_once() {
     let mut world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let second = second(&world);
-    let held = hold(&world, "RenewInstance", &second, When::BeforeCommit);
+    let held = hold_renewal(&world, &second, When::BeforeCommit);
     world.go_to(expiry - SignedDuration::from_hours(5));
-    until_held(&world, held).await;
+    world.until_held(held).await;
     world.kill_operator();
     world.start_operator();
     world.until_order("concert", "renew-1", "Ambiguous").await;
     assert_eq!(world.simulator.release(held).unwrap(), 1);
-    renewed_once_each(&world, expiry).await;
+    world.renewed_once_each(expiry).await;
     assert_eq!(world.asked("RenewInstance"), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_while_a_purchase_is_under_way_it_waits_for_the_answer_and_records_it() {
     let mut world = World::start().await;
-    let held = hold(&world, "CreateInstance", "", When::AfterCommit);
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    let held = world.hold("CreateInstance", When::AfterCommit);
+    world.apply_three().await;
+    world.until_held(held).await;
     world.operator().signal("TERM").unwrap();
     world.until_log("signal").await;
     world.simulator.release(held).unwrap();
@@ -182,9 +151,9 @@ async fn stopped_while_a_purchase_is_under_way_it_waits_for_the_answer_and_recor
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_while_a_purchase_gets_no_answer_it_records_that_the_outcome_is_unknown() {
     let mut world = World::start().await;
-    let held = hold(&world, "CreateInstance", "", When::BeforeCommit);
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    let held = world.hold("CreateInstance", When::BeforeCommit);
+    world.apply_three().await;
+    world.until_held(held).await;
     world.stop_operator().await;
     let order = world.orders().get(&world.order_name("concert", "buy-1")).await.unwrap();
     assert_eq!(line(&order, 0), LineState::Unknown);
@@ -197,29 +166,29 @@ async fn stopped_while_a_purchase_gets_no_answer_it_records_that_the_outcome_is_
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_between_the_renewals_of_three_instances_the_rest_is_renewed_after_the_start() {
     let mut world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let second = second(&world);
-    let held = hold(&world, "RenewInstance", &second, When::AfterCommit);
+    let held = hold_renewal(&world, &second, When::AfterCommit);
     world.go_to(expiry - SignedDuration::from_hours(5));
-    until_held(&world, held).await;
+    world.until_held(held).await;
     world.operator().signal("TERM").unwrap();
     world.until_log("signal").await;
     world.simulator.release(held).unwrap();
     world.stop_operator().await;
     assert_eq!(world.renewed(), 2, "nothing new is begun while it stops");
     world.start_operator();
-    renewed_once_each(&world, expiry).await;
+    world.renewed_once_each(expiry).await;
     assert_eq!(world.asked("RenewInstance"), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_from_the_first_moment_on_it_buys_once() {
     let mut world = World::without_operator(Setup::default()).await;
-    apply_three(&world).await;
+    world.apply_three().await;
     for look in ["DescribeRenewInstances", "DescribeConcurrentPackages", "CreateInstance", "DescribeDealsByCond"] {
-        let held = hold(&world, look, "", When::AfterCommit);
+        let held = world.hold(look, When::AfterCommit);
         world.start_operator();
-        until_held(&world, held).await;
+        world.until_held(held).await;
         world.kill_operator();
         world.simulator.release(held).unwrap();
     }
@@ -231,9 +200,9 @@ async fn killed_again_and_again_from_the_first_moment_on_it_buys_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_in_flight_is_not_lost_when_somebody_deletes_it() {
     let mut world = World::start().await;
-    let held = hold(&world, "CreateInstance", "", When::AfterCommit);
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    let held = world.hold("CreateInstance", When::AfterCommit);
+    world.apply_three().await;
+    world.until_held(held).await;
     world.kill_operator();
     let name = world.order_name("concert", "buy-1");
     world.orders().delete(&name, &kube::api::DeleteParams::default()).await.unwrap();

@@ -4,18 +4,11 @@ use std::collections::BTreeSet;
 
 use carpack_simulator::term::BillingMode;
 use carpack_simulator::{ConsoleBuy, RenewFlag, Simulator};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::harness::{PROJECT, World, condition, condition_with_reason, expiration, message, reason_of, renewals};
-
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// A Ready pack of three, and when it expires.
-async fn three(world: &World) -> Timestamp {
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
-    expiration(&world.until_ready("concert").await).unwrap()
-}
+use crate::harness::status::{condition, condition_with_reason, expiration, message, reason_of, renewals};
+use crate::harness::{DAY, PROJECT, World};
 
 fn second(world: &World) -> String {
     world.ids().swap_remove(1)
@@ -30,7 +23,7 @@ async fn nothing_more_was_bought(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_second_of_three_vanishes_it_is_reported_and_the_others_are_renewed_without_it() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let gone = second(&world);
     world.simulator.console_vanish(&gone).unwrap();
     let pack = world.until_reason("concert", "Vanished").await;
@@ -48,7 +41,7 @@ async fn when_the_second_of_three_vanishes_it_is_reported_and_the_others_are_ren
 #[tokio::test(flavor = "multi_thread")]
 async fn when_all_of_a_pack_vanishes_it_is_reported_and_nothing_is_bought_in_its_place() {
     let mut world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     for id in world.ids() {
         world.simulator.console_vanish(&id).unwrap();
     }
@@ -68,7 +61,7 @@ async fn when_all_of_a_pack_vanishes_it_is_reported_and_nothing_is_bought_in_its
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_vanishes_while_its_renewal_waits_for_approval_is_not_paid_for() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     world.change("concert", json!({"mode": "ApprovalRequired"})).await;
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until_order("concert", "renew-1", "AwaitingApproval").await;
@@ -85,7 +78,7 @@ async fn an_instance_that_vanishes_while_its_renewal_waits_for_approval_is_not_p
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_renewed_is_not_renewed_again_and_its_new_expiry_is_shown() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     for id in world.ids() {
         world.simulator.console_renew(&id, 2).unwrap();
     }
@@ -101,7 +94,7 @@ async fn what_a_person_renewed_is_not_renewed_again_and_its_new_expiry_is_shown(
 #[tokio::test(flavor = "multi_thread")]
 async fn when_a_person_renewed_only_the_second_of_three_the_others_are_renewed_when_they_are_due() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     world.simulator.console_renew(&second(&world), 1).unwrap();
     world.sweeps(1).await;
     world.go_to(expiry - SignedDuration::from_hours(5));
@@ -113,7 +106,7 @@ async fn when_a_person_renewed_only_the_second_of_three_the_others_are_renewed_w
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_that_a_person_was_faster_with_is_void() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     world.change("concert", json!({"mode": "ApprovalRequired"})).await;
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until_order("concert", "renew-1", "AwaitingApproval").await;
@@ -130,7 +123,7 @@ async fn a_renewal_that_a_person_was_faster_with_is_void() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_unbound_in_the_console_is_bound_again_with_an_event() {
     let world = World::start().await;
-    three(&world).await;
+    world.three().await;
     world.simulator.console_unbind(&second(&world)).unwrap();
     world
         .until_cloud("it is bound again", |s| s.instances().iter().all(|i| i.project_id.as_deref() == Some(PROJECT)))
@@ -143,7 +136,7 @@ async fn what_was_unbound_in_the_console_is_bound_again_with_an_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_renamed_in_the_console_is_still_the_packs_and_gets_its_name_back() {
     let world = World::start().await;
-    three(&world).await;
+    world.three().await;
     let (id, names) = (second(&world), names(&world));
     world.simulator.console_rename(&id, "something-else").unwrap();
     world.until_cloud("it has its name back", |s| s.instances().iter().map(|i| i.name.clone()).eq(names.clone())).await;
@@ -158,7 +151,7 @@ fn names(world: &World) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn renamed_while_the_operator_is_down_it_is_still_known_by_its_id() {
     let mut world = World::start().await;
-    three(&world).await;
+    world.three().await;
     world.kill_operator();
     let before = names(&world);
     for (id, number) in world.ids().iter().zip(1..) {
@@ -193,7 +186,7 @@ async fn the_clouds_own_renewal_switched_on_in_the_console_is_switched_off_befor
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_bought_under_the_packs_name_is_not_bought_a_second_time() {
     let mut world = World::start().await;
-    three(&world).await;
+    world.three().await;
     world.delete("concert").await;
     world.gone("concert").await;
     // The cluster is rebuilt: the orders are gone, the packs in the cloud are not.
@@ -201,7 +194,7 @@ async fn what_a_person_bought_under_the_packs_name_is_not_bought_a_second_time()
     let name = world.order_name("concert", "buy-1");
     world.release_order(&name).await;
     world.start_operator();
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "NameTaken").await;
     assert_eq!(condition(&pack, "Stalled"), "True");
     nothing_more_was_bought(&world).await;
@@ -215,7 +208,7 @@ async fn other_packs_of_the_account_are_left_alone_and_reported_as_unclaimed() {
     (buy.quantity, buy.project_id) = (2, Some("cap-b".to_owned()));
     world.simulator.console_buy(&buy).unwrap();
     let by_hand = world.simulator.instances();
-    three(&world).await;
+    world.three().await;
     let account = world.until_unclaimed(2).await.status.unwrap();
     let mut reported: Vec<_> = account.unclaimed_instances.into_iter().map(|instance| instance.id).collect();
     reported.sort();

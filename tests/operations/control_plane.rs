@@ -2,32 +2,20 @@
 //! its own.
 
 use carpack_api::{ConcurrencyPack, PackOrder};
-use carpack_simulator::{Effect, Fault, FaultId, When};
+use carpack_simulator::When;
 use carpack_testkit::{Exit, eventually};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, PROJECT, Setup, World, expiration, message, own_plane};
+use crate::harness::status::message;
+use crate::harness::{PATIENCE, Setup, World, own_plane};
 
 async fn world() -> World {
     World::with(Setup { plane: Some(own_plane().await), ..Setup::default() }).await
-}
-
-async fn apply_three(world: &World) {
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
-}
-
-async fn three(world: &World) -> Timestamp {
-    apply_three(world).await;
-    expiration(&world.until_ready("concert").await).unwrap()
-}
-
-async fn held(world: &World, action: &str, when: When) -> FaultId {
-    world.simulator.add_fault(Fault::on(action, Effect::Hold { when }).times(1)).unwrap()
 }
 
 /// Once the API server is back the operator goes on, or it has lost its lease and stops, as it must: then the cluster
@@ -59,8 +47,8 @@ async fn bought_once(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_goes_while_a_purchase_is_under_way_costs_nothing_twice() {
     let mut world = world().await;
-    let held = held(&world, "CreateInstance", When::AfterCommit).await;
-    apply_three(&world).await;
+    let held = world.hold("CreateInstance", When::AfterCommit);
+    world.apply_three().await;
     world.until_cloud("the purchase is held", |simulator| simulator.holding(held) == 1).await;
     world.plane.kill_api_server();
     world.simulator.release(held).unwrap();
@@ -73,7 +61,7 @@ async fn an_api_server_that_goes_while_a_purchase_is_under_way_costs_nothing_twi
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_api_server_nothing_is_spent_and_a_due_renewal_follows_when_it_is_back() {
     let mut world = world().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     world.plane.kill_api_server();
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until_log("the lease is lost").await;
@@ -89,8 +77,8 @@ async fn without_an_api_server_nothing_is_spent_and_a_due_renewal_follows_when_i
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_api_server_between_the_renewals_of_three_instances_renews_each_once() {
     let mut world = world().await;
-    let expiry = three(&world).await;
-    let held = held(&world, "RenewInstance", When::BeforeCommit).await;
+    let expiry = world.three().await;
+    let held = world.hold("RenewInstance", When::BeforeCommit);
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until_cloud("the first renewal is held", |simulator| simulator.holding(held) == 1).await;
     world.plane.kill_api_server();
@@ -162,7 +150,7 @@ async fn is_deleted_and_left_in_the_cloud(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_newer_rules_would_refuse_is_deleted_all_the_same() {
     let world = world().await;
-    three(&world).await;
+    world.three().await;
     force_pack(&world, json!({"renewal": {"mode": "AutoRenew"}, "quantity": 101})).await;
     is_deleted_and_left_in_the_cloud(&world).await;
 }
@@ -171,7 +159,7 @@ async fn an_object_that_newer_rules_would_refuse_is_deleted_all_the_same() {
 async fn an_object_that_cannot_even_be_read_is_deleted_all_the_same() {
     // As a newer version writes it, before this one is put back.
     let world = world().await;
-    three(&world).await;
+    world.three().await;
     force_pack(&world, json!({"billingMode": "Weekly"})).await;
     is_deleted_and_left_in_the_cloud(&world).await;
 }
@@ -179,7 +167,7 @@ async fn an_object_that_cannot_even_be_read_is_deleted_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_cannot_even_be_read_is_deleted_after_a_restart_too() {
     let mut world = world().await;
-    three(&world).await;
+    world.three().await;
     world.kill_operator();
     force_pack(&world, json!({"deletionPolicy": "Archive", "mode": "Cautious"})).await;
     world.start_operator();
@@ -196,8 +184,8 @@ async fn until_held_by_an_unreadable_order(world: &World) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_on_its_way_whose_order_cannot_be_read_after_a_restart_is_not_paid_twice() {
     let mut world = world().await;
-    let expiry = three(&world).await;
-    let held = held(&world, "RenewInstance", When::BeforeCommit).await;
+    let expiry = world.three().await;
+    let held = world.hold("RenewInstance", When::BeforeCommit);
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until_cloud("the first renewal is held", |simulator| simulator.holding(held) == 1).await;
     world.kill_operator();
@@ -216,7 +204,7 @@ async fn a_renewal_on_its_way_whose_order_cannot_be_read_after_a_restart_is_not_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_cannot_be_read_is_removed_by_the_commands_that_the_pack_prints() {
     let mut world = world().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     world.kill_operator();
     force_order(&world, "buy-1", json!({"action": "Acquire"})).await;
     world.start_operator();

@@ -9,38 +9,20 @@ use kube::Api;
 use kube::api::ListParams;
 use serde::Serialize;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::harness::{PATIENCE, PROJECT, Setup, World, expiration, renewals};
+use crate::harness::http::{get, get_ok};
+use crate::harness::status::{expiration, renewals};
+use crate::harness::{PATIENCE, PROJECT, Setup, World};
 
 const CANARY: &str = "canary-3f9b1c7e-secret-key";
 /// As a Secret's data show it.
 const CANARY_IN_BASE64: &str = "Y2FuYXJ5LTNmOWIxYzdlLXNlY3JldC1rZXk=";
 const WRONG_CANARY: &str = "canary-wrong-77aa-secret-key";
 
-/// Status and body of a page of the operator's.
-async fn get(port: u16, path: &str) -> Result<(u16, String), String> {
-    let exchange = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let answer = exchange.await.map_err(|error| error.to_string())?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("not HTTP")?;
-    let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).ok_or("no status")?;
-    Ok((status, body.to_owned()))
-}
-
 async fn until_ok(world: &World, port: u16, path: &str) -> String {
-    let look = async || match get(port, path).await? {
-        (200, body) => Ok(body),
-        (status, body) => Err(format!("{status}: {body}")),
-    };
-    eventually(PATIENCE, path, look).await.unwrap_or_else(|error| world.fail(&error.to_string()))
+    eventually(PATIENCE, path, async || get_ok(port, path).await)
+        .await
+        .unwrap_or_else(|error| world.fail(&error.to_string()))
 }
 
 /// The value of the metric that this line begins with.
@@ -66,7 +48,7 @@ async fn the_leader_and_its_standby_are_alive_and_ready_and_say_what_there_is() 
     world.set_flags(&["--health-address", &addresses[1]]);
     let standby = world.launch();
     assert_eq!(until_ok(&world, ports[1], "/readyz").await, "ok", "a standby is ready too");
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
 
     let labels = format!("{{namespace=\"{}\",name=\"concert\"}}", world.tenant);

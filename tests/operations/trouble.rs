@@ -5,19 +5,12 @@ use jiff::SignedDuration;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use crate::harness::{PROJECT, Setup, World, condition, expiration, message};
-
-/// Applies the pack of three that these tests want.
-async fn wants_three(world: &World) {
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
-}
+use crate::harness::status::{condition, expiration, message};
+use crate::harness::{Setup, World};
 
 /// The trouble is over: the pack is bought, once.
 async fn buys_once(world: &World) {
-    world.until_ready("concert").await;
-    world.sweeps(2).await;
-    assert_eq!(world.bought(), 1);
-    assert_eq!(world.simulator.instances().len(), 3);
+    world.bought_once().await;
     assert_eq!(world.all_orders().await.len(), 1);
 }
 
@@ -34,7 +27,7 @@ async fn without_enough_money_it_says_so_tries_again_with_growing_intervals_and_
     let mut world = World::without_operator(Setup::default()).await;
     world.simulator.set_balance("default", 94_499).unwrap();
     world.start_operator();
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "BalanceInsufficient").await;
     assert_eq!((condition(&pack, "Ready"), condition(&pack, "Purchased")), ("False", "False"));
     assert!(world.event("concert", "BalanceInsufficient").await.contains("BalanceInsufficient"));
@@ -59,7 +52,7 @@ async fn without_enough_money_it_says_so_tries_again_with_growing_intervals_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn money_for_one_of_three_renews_one_and_the_others_when_refilled_each_once() {
     let world = World::start().await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
     world.simulator.set_balance("default", 10_500).unwrap();
     world.go_to(expiry - SignedDuration::from_hours(5));
@@ -78,7 +71,7 @@ async fn a_wrong_key_is_named_and_its_repair_in_the_secret_is_enough() {
     let mut world = World::without_operator(Setup::default()).await;
     world.put_secret("AKIDsimulator", "not-the-key").await;
     world.start_operator();
-    wants_three(&world).await;
+    world.apply_three().await;
     let account = world.until_account("False WrongCredentials").await;
     let ready = &account.status.unwrap().conditions[0];
     assert!(ready.message.contains("Secret"), "{}", ready.message);
@@ -100,7 +93,7 @@ async fn an_id_that_the_cloud_does_not_know_is_a_wrong_key_too() {
     let mut world = World::without_operator(Setup::default()).await;
     world.put_secret("AKIDnobody", "simulator-secret-key").await;
     world.start_operator();
-    wants_three(&world).await;
+    world.apply_three().await;
     world.until_reason("concert", "WrongCredentials").await;
     world.put_secret("AKIDsimulator", "simulator-secret-key").await;
     buys_once(&world).await;
@@ -109,7 +102,7 @@ async fn an_id_that_the_cloud_does_not_know_is_a_wrong_key_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_withdrawn_in_the_renewal_window_delays_the_renewal_until_it_is_repaired() {
     let world = World::start().await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
     world.put_secret("AKIDsimulator", "withdrawn").await;
     world.until_account("False WrongCredentials").await;
@@ -136,7 +129,7 @@ async fn a_key_of_another_cloud_account_is_not_used_and_what_it_shows_proves_not
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Drop { commit: true }).times(1)).unwrap();
     let late = Delivery { first: Some(0), rest_after_seconds: Some(3600), fails: false };
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Delivery(late)).times(1)).unwrap();
-    wants_three(&world).await;
+    world.apply_three().await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
 
     world.put_secret("AKIDother", "s").await;
@@ -162,7 +155,7 @@ async fn a_key_of_another_cloud_account_is_not_used_and_what_it_shows_proves_not
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_secret_and_an_empty_one_are_told_apart_and_the_pack_is_bought_when_it_is_there() {
     let world = World::with(Setup { with_secret: false, ..Setup::default() }).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "SecretMissing").await;
     assert!(message(&pack, "Ready").contains("secretId and secretKey"), "{}", message(&pack, "Ready"));
     world.put_secret("AKIDsimulator", "").await;
@@ -176,7 +169,7 @@ async fn a_clock_that_is_off_is_named_and_nothing_is_sent_until_it_is_set() {
     let mut world = World::without_operator(Setup::default()).await;
     world.simulator.set_skew_seconds(400);
     world.start_operator();
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "ClockSkew").await;
     assert!(message(&pack, "Ready").contains("set this machine's clock"), "{}", message(&pack, "Ready"));
     world.until_account("False ClockSkew").await;
@@ -189,7 +182,7 @@ async fn a_clock_that_is_off_is_named_and_nothing_is_sent_until_it_is_set() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_has_not_signed_up_for_car_is_told_so_and_buys_once_it_has() {
     let world = with_settings(|settings| settings.signed_up = false).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "NotSignedUp").await;
     assert!(message(&pack, "Ready").contains("sign up"), "{}", message(&pack, "Ready"));
     world.until_account("False NotSignedUp").await;
@@ -201,7 +194,7 @@ async fn an_account_that_has_not_signed_up_for_car_is_told_so_and_buys_once_it_h
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_not_approved_for_car_is_told_so_and_buys_once_it_is() {
     let world = with_settings(|settings| settings.approved = false).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "NotApproved").await;
     assert!(message(&pack, "Ready").contains("approved"), "{}", message(&pack, "Ready"));
     world.until_account("False NotApproved").await;
@@ -213,7 +206,7 @@ async fn an_account_that_is_not_approved_for_car_is_told_so_and_buys_once_it_is(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_only_the_purchase_asks_for_is_waited_for() {
     let world = with_settings(|settings| settings.certified = false).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     world.until_reason("concert", "NotApproved").await;
     assert_eq!(world.simulator.ledger(), []);
     world.simulator.change_settings("default", |settings| settings.certified = true).unwrap();
@@ -223,7 +216,7 @@ async fn an_approval_that_only_the_purchase_asks_for_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_the_right_to_look_is_named_and_buys_once_granted() {
     let world = with_settings(|settings| settings.denied_actions = vec!["car:*".to_owned()]).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "PermissionDenied").await;
     assert!(message(&pack, "Ready").contains("grant the key"), "{}", message(&pack, "Ready"));
     world.simulator.change_settings("default", |settings| settings.denied_actions.clear()).unwrap();
@@ -233,7 +226,7 @@ async fn a_key_without_the_right_to_look_is_named_and_buys_once_granted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_the_right_to_buy_is_named_and_buys_once_granted() {
     let world = with_settings(|settings| settings.denied_actions = vec!["billing:CreateInstance".to_owned()]).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "PermissionDenied").await;
     assert!(message(&pack, "Ready").contains("CreateInstance"), "{}", message(&pack, "Ready"));
     assert_eq!(world.simulator.ledger(), []);
@@ -244,7 +237,7 @@ async fn a_key_without_the_right_to_buy_is_named_and_buys_once_granted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_the_right_to_renew_the_second_instance_renews_the_others() {
     let world = World::start().await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
     let second = world.ids().swap_remove(1);
     let effect = Effect::Refuse { code: "UnauthorizedOperation.CamNoAuth".into(), message: "no".into() };
@@ -265,7 +258,7 @@ async fn a_key_without_the_right_to_renew_the_second_instance_renews_the_others(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_whose_account_is_missing_says_which_and_is_bought_once_it_is_created() {
     let world = World::with(Setup { with_account: false, ..Setup::default() }).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "AccountMissing").await;
     let message = message(&pack, "Ready");
     assert!(message.contains("CarAccount default") && message.contains(&world.treasury), "{message}");
@@ -277,7 +270,7 @@ async fn a_pack_whose_account_is_missing_says_which_and_is_bought_once_it_is_cre
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_deleted_stops_the_renewals_until_it_is_back() {
     let world = World::start().await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
     // It ends before the renewal is due: by it one sees that the operator has looked at the later time.
     let closes = world.simulator.now() + SignedDuration::from_hours(2);
@@ -301,7 +294,7 @@ async fn an_account_that_is_deleted_stops_the_renewals_until_it_is_back() {
 async fn a_namespace_that_is_not_among_the_tenants_buys_nothing_until_it_is_granted() {
     let tenants = json!({"tenants": [{"namespaces": ["somebody-else"], "projects": ["*"]}]});
     let world = World::with(Setup { account: tenants, ..Setup::default() }).await;
-    wants_three(&world).await;
+    world.apply_three().await;
     let pack = world.until_reason("concert", "NamespaceNotGranted").await;
     assert!(message(&pack, "Ready").contains("add it to the account's tenants"), "{}", message(&pack, "Ready"));
     assert_eq!(condition(&pack, "Stalled"), "True");

@@ -5,9 +5,8 @@ use carpack_simulator::term::BillingMode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::harness::{PROJECT, World, condition_with_reason, expiration, message, renewals};
-
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+use crate::harness::status::{condition_with_reason, expiration, message, renewals};
+use crate::harness::{DAY, PROJECT, World};
 
 /// The operator, and an account whose tenant may take over what was already bought.
 async fn start() -> World {

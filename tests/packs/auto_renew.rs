@@ -4,7 +4,8 @@ use carpack_simulator::{Effect, Fault, RenewFlag};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::harness::{PROJECT, Setup, World, condition, condition_with_reason, expiration, message, renewals};
+use crate::harness::status::{condition, condition_with_reason, expiration, message, renewals};
+use crate::harness::{PROJECT, Setup, World};
 
 const ON: RenewFlag = RenewFlag::NotifyAndAutoRenew;
 

@@ -10,7 +10,9 @@ use carpack_simulator::{Config, ConsoleBuy, Instance};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::harness::{PROJECT, Setup, World, condition, daily, expiration, merge, message, order_state, reason_of};
+use crate::harness::spec::{daily, merge};
+use crate::harness::status::{condition, expiration, message, order_state, reason_of};
+use crate::harness::{PROJECT, Setup, World};
 
 /// One row of the purchase form, and what the cloud is to hear of it.
 struct Form {
@@ -99,7 +101,7 @@ async fn every_row_of_the_purchase_form_reaches_the_cloud_and_is_charged_once() 
         let pack = world.until_ready(form.name).await;
         let booked =
             |order: &PackOrder| order_state(order) == "Fulfilled" && order.status.as_ref().unwrap().paid.is_some();
-        let order = world.until_order_says(form.name, "buy-1", booked).await;
+        let order = world.until_order_where(form.name, "buy-1", booked).await;
         arrived(&world, &form, &order).await;
         let status = pack.status.unwrap();
         let quantity = pack.spec.quantity;
@@ -210,7 +212,7 @@ async fn expiry_is_told_as_the_earliest_it_may_be_until_an_order_shows_the_zone(
         let zone = account.status.as_ref().and_then(|status| status.time_zone.as_deref());
         zone == Some("+08:00") && unclaimed_expiry(account) == Some(expires)
     };
-    let account = world.until_account_says(told).await;
+    let account = world.until_account_where(told).await;
     assert_eq!(ready_message(&account), "the account can be worked with");
 
     // It is known after a restart too, before any order shows it again.

@@ -6,18 +6,11 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::DeleteParams;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{PATIENCE, PROJECT, World, expiration, order_state};
-
-fn monthly(policy: &str) -> Value {
-    json!({"billingMode": "Monthly", "duration": 1, "quantity": 3, "renewal": {"mode": "AutoRenew"},
-        "deletionPolicy": policy, "project": PROJECT})
-}
-
-fn renewing_themselves(world: &World) -> usize {
-    world.simulator.instances().iter().filter(|i| i.renew_flag == RenewFlag::NotifyAndAutoRenew).count()
-}
+use crate::harness::spec::monthly;
+use crate::harness::status::{expiration, order_state};
+use crate::harness::{PATIENCE, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retain_touches_nothing_and_the_account_reports_what_is_left_and_still_renews_itself() {
@@ -40,13 +33,13 @@ async fn lapse_switches_the_clouds_own_renewal_off_on_every_instance_before_the_
     let world = World::start().await;
     world.apply("concert", monthly("Lapse")).await;
     world.until_ready("concert").await;
-    assert_eq!(renewing_themselves(&world), 3);
+    assert_eq!(world.renewing_themselves(), 3);
     let second = world.ids().swap_remove(1);
     let refuse = Effect::Refuse { code: "InternalError".into(), message: "not now".into() };
     world.simulator.add_fault(Fault::on("SetRenewal", refuse).containing(&second).times(2)).unwrap();
     world.delete("concert").await;
     world.gone("concert").await;
-    assert_eq!(renewing_themselves(&world), 0);
+    assert_eq!(world.renewing_themselves(), 0);
     assert_eq!(world.simulator.instances().len(), 3, "they run out by themselves");
     assert_eq!(world.simulator.ledger().len(), 1);
 }
@@ -246,7 +239,7 @@ async fn lapse_waits_for_a_cloud_that_is_down_but_not_for_ever() {
     world.advance(2);
     world.gone("concert").await;
     assert!(world.event("concert", "ReleasedUnconfirmed").await.contains("look into the console"));
-    assert_eq!((renewing_themselves(&world), world.simulator.ledger().len()), (3, 1));
+    assert_eq!((world.renewing_themselves(), world.simulator.ledger().len()), (3, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,6 +256,6 @@ async fn lapse_where_the_second_instance_is_off_already_switches_off_the_others(
     world.delete("concert").await;
     world.simulator.remove_fault(hold).unwrap();
     world.gone("concert").await;
-    assert_eq!((renewing_themselves(&world), world.simulator.instances().len()), (0, 3));
+    assert_eq!((world.renewing_themselves(), world.simulator.instances().len()), (0, 3));
     assert_eq!(world.simulator.ledger().len(), 1);
 }

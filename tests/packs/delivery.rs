@@ -5,12 +5,13 @@
 use carpack_simulator::{Delivery, Effect, Fault};
 use serde_json::json;
 
-use crate::harness::{PROJECT, World, condition, condition_with_reason, message, reason_of};
+use crate::harness::status::{condition, condition_with_reason, message, reason_of};
+use crate::harness::{PROJECT, World};
 
 /// The next purchase is delivered like this; the pack wants three.
 async fn buy_three(world: &World, delivery: Delivery) {
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Delivery(delivery)).times(1)).unwrap();
-    world.apply("concert", json!({"quantity": 3, "project": PROJECT})).await;
+    world.apply_three().await;
 }
 
 /// What the purchase still owes is delivered.
@@ -150,7 +151,7 @@ async fn what_is_delivered_in_part_is_reported_used_renewed_as_it_is_and_never_t
 /// A pack of three whose order the cloud took and left unpaid, and the id of that order.
 async fn unpaid(world: &World) -> String {
     world.simulator.change_settings("default", |settings| settings.unpaid_orders = true).unwrap();
-    world.apply("concert", json!({"quantity": 3, "project": PROJECT})).await;
+    world.apply_three().await;
     let pack = world.until_condition("concert", "Stalled", "True Unpaid").await;
     let order = world.simulator.orders()[0].order_id.clone();
     assert!(message(&pack, "Ready").contains(&format!("order {order} is made and not paid")), "{pack:#?}");

@@ -3,7 +3,8 @@
 use carpack_simulator::{Effect, Fault, When};
 use serde_json::{Value, json};
 
-use crate::harness::{World, condition, condition_with_reason, is_current, message};
+use crate::harness::World;
+use crate::harness::status::{condition, condition_with_reason, is_current, message};
 
 const BIND: &str = "BindConcurrentPackagesToProject";
 const UNBIND: &str = "UnbindConcurrentPackagesFromProject";

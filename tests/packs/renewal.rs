@@ -5,11 +5,9 @@ use jiff::tz::{TimeZone, offset};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Value, json};
 
-use crate::harness::{PROJECT, Setup, World, condition, condition_with_reason, expiration, merge, message, renewals};
-
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// A little later than renewBefore (6h) before the expiry.
-const DUE: SignedDuration = SignedDuration::from_secs(-6 * 3600 + 2);
+use crate::harness::spec::merge;
+use crate::harness::status::{condition, condition_with_reason, expiration, message, renewals};
+use crate::harness::{DAY, DUE, PROJECT, Setup, World};
 
 /// A Ready pack of three instances, and when it expires.
 async fn three(world: &World, changes: Value) -> Timestamp {

@@ -8,12 +8,11 @@ use jiff::tz::{TimeZone, offset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::harness::{PROJECT, Setup, World, condition, condition_with_reason, expiration, merge, message, renewals};
+use crate::harness::spec::merge;
+use crate::harness::status::{condition, condition_with_reason, expiration, message, renewals};
+use crate::harness::{DAY, DUE, PROJECT, Setup, World};
 
-const DAY: SignedDuration = SignedDuration::from_hours(24);
 const TERM: SignedDuration = SignedDuration::from_hours(72);
-/// A little later than renewBefore (6h) before the expiry.
-const DUE: SignedDuration = SignedDuration::from_secs(-6 * 3600 + 2);
 const SOON: SignedDuration = SignedDuration::from_secs(2);
 
 fn replaced(changes: Value) -> Value {

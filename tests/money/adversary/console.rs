@@ -1,9 +1,14 @@
 //! A person does the same in the console at the same time.
 
-use carpack_simulator::ConsoleBuy;
-use carpack_simulator::term::BillingMode;
+use std::collections::BTreeSet;
 
-use super::*;
+use carpack_simulator::term::BillingMode;
+use carpack_simulator::{ConsoleBuy, Effect, Fault, Simulator, When};
+use jiff::SignedDuration;
+
+use super::{blind, bought_once, delete_order, fault, sighted};
+use crate::harness::status::{expiration, message, reason_of};
+use crate::harness::{DAY, PROJECT, QUARANTINE, World};
 
 /// A person buys what the pack wants, under another name.
 fn bought_by_hand(world: &World, name: &str) -> BTreeSet<String> {
@@ -18,7 +23,7 @@ fn bought_by_hand(world: &World, name: &str) -> BTreeSet<String> {
 async fn what_a_person_buys_while_our_lost_purchase_is_in_doubt_is_not_taken_for_ours_and_a_person_is_asked() {
     let world = World::start().await;
     fault(&world, "CreateInstance", Effect::Drop { commit: false });
-    apply_three(&world).await;
+    world.apply_three().await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
     let by_hand = bought_by_hand(&world, "by-hand");
     let theirs = world.simulator.instances();
@@ -54,7 +59,7 @@ async fn what_a_person_buys_while_our_purchase_is_found_late_stays_theirs() {
     let world = World::start().await;
     fault(&world, "CreateInstance", Effect::Drop { commit: true });
     let blind = blind(&world);
-    apply_three(&world).await;
+    world.apply_three().await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
     let by_hand = bought_by_hand(&world, "concert");
     sighted(&world, blind);
@@ -71,7 +76,7 @@ async fn what_a_person_buys_while_our_purchase_is_found_late_stays_theirs() {
 async fn what_a_person_buys_under_our_very_name_while_ours_is_in_doubt_takes_its_place_and_nothing_is_sent_again() {
     let world = World::start().await;
     fault(&world, "CreateInstance", Effect::Drop { commit: false });
-    apply_three(&world).await;
+    world.apply_three().await;
     let order = world.until_order("concert", "buy-1", "Ambiguous").await;
     bought_by_hand(&world, &order.spec.pack_name);
     world.until_ready("concert").await;
@@ -90,12 +95,12 @@ fn renewed_each(world: &World) -> Vec<(usize, usize)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_renews_while_our_renewal_is_on_its_way_is_renewed_by_both_and_then_rests_a_day_longer() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let second = world.ids().swap_remove(1);
     let hold = Fault::on("RenewInstance", Effect::Hold { when: When::BeforeCommit }).containing(&second).times(1);
     let held = world.simulator.add_fault(hold).unwrap();
     world.go_to(expiry - SignedDuration::from_hours(5));
-    until_held(&world, held).await;
+    world.until_held(held).await;
     world.simulator.console_renew(&second, 1).unwrap();
     world.simulator.release(held).unwrap();
     world.until_order("concert", "renew-1", "Fulfilled").await;
@@ -112,7 +117,7 @@ async fn what_a_person_renews_while_our_renewal_is_on_its_way_is_renewed_by_both
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_renews_while_our_lost_renewal_is_in_doubt_is_not_renewed_again() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let second = world.ids().swap_remove(1);
     let lost = Fault::on("RenewInstance", Effect::Drop { commit: false }).containing(&second).times(1);
     world.simulator.add_fault(lost).unwrap();
@@ -134,7 +139,7 @@ async fn what_a_person_unbinds_while_the_answer_of_our_binding_is_on_its_way_is_
         let world = World::start().await;
         let bind = Fault::on("BindConcurrentPackagesToProject", Effect::Hold { when }).times(1);
         let held = world.simulator.add_fault(bind).unwrap();
-        apply_three(&world).await;
+        world.apply_three().await;
         world.until_cloud("the binding is held", |s| s.holding(held) == 1).await;
         let second = world.ids().swap_remove(1);
         match elsewhere {

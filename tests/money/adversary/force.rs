@@ -1,22 +1,28 @@
 //! Orders and packs that are deleted, stripped of their finalizers, put back, edited or wiped while money is under way.
 //! (Namespaces and orders deleted after the commit: tests/packs/deletion.rs and tests/money/restarts.rs.)
 
+use std::collections::BTreeSet;
+
 use carpack_api::PackOrder;
 use carpack_api::order::LineState;
-use carpack_simulator::Delivery;
+use carpack_simulator::{Delivery, Effect, Fault, FaultId, Simulator, When};
 use carpack_testkit::eventually;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::json;
 
-use super::*;
-use crate::harness::Setup;
+use super::{
+    blind, bought_once, bought_once_and_left_to_a_person, delete_order, fault, sighted, tokens, until_order_gone,
+};
+use crate::harness::status::{condition, expiration, reason_of};
+use crate::harness::{PATIENCE, PROJECT, QUARANTINE, Setup, World};
 
 /// A world in which the purchase of a pack of three is held by the cloud.
 async fn purchase_held(when: When) -> (World, FaultId) {
     let world = World::start().await;
     let held = fault(&world, "CreateInstance", Effect::Hold { when });
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    world.apply_three().await;
+    world.until_held(held).await;
     (world, held)
 }
 
@@ -38,7 +44,7 @@ async fn an_order_deleted_before_the_cloud_carries_it_out_is_kept_until_its_answ
 async fn an_order_deleted_while_its_lost_call_is_in_doubt_is_kept_until_its_absence_is_proven_and_the_next_buys_once() {
     let world = World::start().await;
     fault(&world, "CreateInstance", Effect::Drop { commit: false });
-    apply_three(&world).await;
+    world.apply_three().await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
     let name = delete_order(&world, "buy-1").await;
     world.sweeps(3).await;
@@ -94,7 +100,7 @@ async fn made_anew_by_force(world: &World) {
     let nobody = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     world.packs().patch("concert", &PatchParams::default(), &nobody).await.unwrap();
     world.gone("concert").await;
-    assert_ne!(apply_three(world).await.uid(), old.uid());
+    assert_ne!(world.apply_three().await.uid(), old.uid());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +109,7 @@ async fn a_pack_made_anew_by_force_while_the_first_purchase_is_on_its_way_waits_
         let world = World::start().await;
         let held = fault(&world, "CreateInstance", Effect::Hold { when });
         world.apply("concert", json!({"project": PROJECT, "quantity": 3, "deletionPolicy": "Lapse"})).await;
-        until_held(&world, held).await;
+        world.until_held(held).await;
         made_anew_by_force(&world).await;
         world.until_reason("concert", "EarlierOrderUnresolved").await;
         world.simulator.release(held).unwrap();
@@ -133,7 +139,7 @@ async fn a_pack_made_anew_by_force_buys_once_when_the_first_purchase_is_proven_n
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_made_anew_by_force_after_the_delivery_says_that_its_name_is_taken() {
     let world = World::start().await;
-    three(&world).await;
+    world.three().await;
     made_anew_by_force(&world).await;
     bought_once_and_left_to_a_person(&world).await;
     assert_eq!(world.all_orders().await.len(), 1);
@@ -163,8 +169,8 @@ async fn taken_away_in_the_air(when: When) -> (World, FaultId) {
     let flags = vec!["--lease-duration", "90s", "--lease-step-down", "75s", "--call-timeout", "40s"];
     let world = World::with(Setup { flags, ..Setup::default() }).await;
     let held = fault(&world, "CreateInstance", Effect::Hold { when });
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    world.apply_three().await;
+    world.until_held(held).await;
     until_counted(&world).await;
     world.release_order(&world.order_name("concert", "buy-1")).await;
     (world, held)
@@ -219,7 +225,7 @@ async fn an_order_taken_away_by_force_while_its_delivery_is_late_is_not_paid_aga
     let world = World::start().await;
     let late = Delivery { first: Some(0), rest_after_seconds: Some(1800), fails: false };
     fault(&world, "CreateInstance", Effect::Delivery(late));
-    apply_three(&world).await;
+    world.apply_three().await;
     world.until_reason("concert", "AwaitingDelivery").await;
     world.release_order(&world.order_name("concert", "buy-1")).await;
     world.until_reason("concert", "Vanished").await;
@@ -233,12 +239,12 @@ async fn an_order_taken_away_by_force_while_its_delivery_is_late_is_not_paid_aga
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_put_back_without_its_status_buys_nothing_while_what_it_has_bought_is_there() {
     let world = World::start().await;
-    three(&world).await;
+    world.three().await;
     let name = world.order_name("concert", "buy-1");
     let spec = world.orders().get(&name).await.unwrap().spec;
     world.release_order(&name).await;
     world.orders().create(&PostParams::default(), &PackOrder::new(&name, spec)).await.unwrap();
-    world.until_order_says("concert", "buy-1", |order| order.status.is_some()).await;
+    world.until_order_where("concert", "buy-1", |order| order.status.is_some()).await;
     world.advance_minutes(2 * QUARANTINE);
     bought_once(&world).await;
     assert_eq!(world.asked("CreateInstance"), 1);
@@ -247,7 +253,7 @@ async fn an_order_put_back_without_its_status_buys_nothing_while_what_it_has_bou
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_whose_status_is_wiped_again_and_again_keeps_what_it_has_bought() {
     let world = World::start().await;
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     for _ in 0..3 {
         let wipe = Patch::Merge(json!({"status": null}));
         world.packs().patch_status("concert", &PatchParams::default(), &wipe).await.unwrap();
@@ -263,7 +269,7 @@ async fn renamed_in_doubt(commit: bool) -> World {
     let world = World::start().await;
     fault(&world, "CreateInstance", Effect::Drop { commit });
     let blind = blind(&world);
-    apply_three(&world).await;
+    world.apply_three().await;
     let frozen = world.until_order("concert", "buy-1", "Ambiguous").await.spec.pack_name;
     world.change("concert", json!({"packName": "encore"})).await;
     world.sweeps(2).await;

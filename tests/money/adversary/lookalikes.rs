@@ -1,13 +1,16 @@
 //! Packs that resemble each other, and tenants who want them to: each pack gets what its own call has bought.
 
+use std::collections::BTreeSet;
+
 use carpack_core::names::cloud_name;
+use carpack_simulator::{Effect, Fault};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::*;
-use crate::harness::Setup;
+use super::tokens;
+use crate::harness::{Setup, World};
 
 /// Two packs of three, in two namespaces, bought at the same time, each with its reply lost; what each of them has.
 async fn bought_side_by_side(world: &mut World, second: &str, packs: [(&str, Value); 2]) {

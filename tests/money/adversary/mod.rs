@@ -8,37 +8,18 @@ mod restored;
 
 use std::collections::BTreeSet;
 
-use carpack_api::ConcurrencyPack;
-use carpack_simulator::{Effect, Fault, FaultId, Simulator, When};
+use carpack_simulator::{Effect, Fault, FaultId};
 use carpack_testkit::watch_until_gone;
-use jiff::{SignedDuration, Timestamp};
 use kube::api::DeleteParams;
-use serde_json::json;
 
-use crate::harness::{PATIENCE, PROJECT, World, condition, expiration, message, reason_of};
+use crate::harness::status::{condition, message, reason_of};
+use crate::harness::{PATIENCE, QUARANTINE, World};
 
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// A little longer than nothing is concluded from an absence.
-const QUARANTINE: i64 = 8;
 /// What shows that a purchase was carried out.
 const LISTS: [&str; 3] = ["DescribeRenewInstances", "DescribeConcurrentPackages", "DescribeDealsByCond"];
 
-async fn apply_three(world: &World) -> ConcurrencyPack {
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await
-}
-
-/// A Ready pack of three, and when it expires.
-async fn three(world: &World) -> Timestamp {
-    apply_three(world).await;
-    expiration(&world.until_ready("concert").await).unwrap()
-}
-
 fn fault(world: &World, action: &str, effect: Effect) -> FaultId {
     world.simulator.add_fault(Fault::on(action, effect).times(1)).unwrap()
-}
-
-async fn until_held(world: &World, held: FaultId) {
-    world.until_cloud("a paid call is held", |s| s.holding(held) == 1).await;
 }
 
 /// The lists and the books show what was an hour ago.

@@ -3,14 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use carpack_testkit::{eventually, watch_until};
+use carpack_simulator::{Effect, When};
+use carpack_testkit::{eventually, watch_until, watch_until_gone};
+use jiff::SignedDuration;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use serde_json::json;
 
-use super::*;
-use crate::harness::{Setup, own_plane};
+use super::{bought_once, bought_once_and_left_to_a_person, fault};
+use crate::harness::status::{condition, expiration};
+use crate::harness::{DAY, PATIENCE, PROJECT, QUARANTINE, Setup, World, own_plane};
 
 /// A world with a control plane of its own, without an operator yet.
 async fn own_world() -> World {
@@ -93,7 +97,7 @@ async fn is_watched(world: &World, kind: &str) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_restored_from_before_the_order_knows_the_pack_by_its_name_and_buys_nothing() {
     let mut world = own_world().await;
-    apply_three(&world).await;
+    world.apply_three().await;
     let backup = back_up(&world).await;
     world.start_operator();
     world.until_ready("concert").await;
@@ -128,7 +132,7 @@ async fn a_cluster_restored_from_before_the_approval_buys_nothing_though_it_is_a
 async fn a_cluster_restored_from_before_a_renewal_does_not_pay_it_again_and_pays_the_next_one() {
     let mut world = own_world().await;
     world.start_operator();
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     world.stop_operator().await;
     let backup = back_up(&world).await;
     world.start_operator();
@@ -153,8 +157,8 @@ async fn a_cluster_restored_from_the_middle_of_a_purchase_finds_what_was_bought(
     let mut world = own_world().await;
     world.start_operator();
     let held = fault(&world, "CreateInstance", Effect::Hold { when: When::BeforeCommit });
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    world.apply_three().await;
+    world.until_held(held).await;
     world.kill_operator();
     let backup = back_up(&world).await;
     world.simulator.release(held).unwrap();
@@ -184,7 +188,7 @@ async fn buys_nothing_until_it_is_restarted_nor_then(world: &mut World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_restored_under_its_leader_from_before_the_order_buys_nothing_before_a_restart_nor_after_it() {
     let mut world = world_of_lasting_leaders().await;
-    apply_three(&world).await;
+    world.apply_three().await;
     let backup = back_up(&world).await;
     world.start_operator();
     world.until_ready("concert").await;
@@ -195,11 +199,11 @@ async fn a_cluster_restored_under_its_leader_from_before_the_order_buys_nothing_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_restored_under_its_leader_from_before_the_order_while_its_call_is_in_the_air_buys_nothing_again() {
     let mut world = world_of_lasting_leaders().await;
-    apply_three(&world).await;
+    world.apply_three().await;
     let backup = back_up(&world).await;
     let held = fault(&world, "CreateInstance", Effect::Hold { when: When::BeforeCommit });
     world.start_operator();
-    until_held(&world, held).await;
+    world.until_held(held).await;
     restore_under_its_leader(&world, &backup).await;
     world.sweeps(3).await;
     assert_eq!((world.asked("CreateInstance"), world.bought(), world.all_orders().await.len()), (1, 0, 0));
@@ -212,7 +216,7 @@ async fn a_cluster_restored_under_its_leader_from_before_the_order_while_its_cal
 async fn a_cluster_restored_under_its_leader_from_before_a_renewal_pays_each_once_and_goes_on_after_a_restart() {
     let mut world = world_of_lasting_leaders().await;
     world.start_operator();
-    let expiry = three(&world).await;
+    let expiry = world.three().await;
     let backup = back_up(&world).await;
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until_order("concert", "renew-1", "Fulfilled").await;
@@ -241,8 +245,8 @@ async fn a_cluster_restored_under_its_leader_from_before_a_renewal_pays_each_onc
 async fn a_treasury_deleted_during_a_purchase_and_set_up_anew_goes_on_with_the_pack_and_pays_nothing_again() {
     let mut world = World::start().await;
     let held = fault(&world, "CreateInstance", Effect::Hold { when: When::AfterCommit });
-    apply_three(&world).await;
-    until_held(&world, held).await;
+    world.apply_three().await;
+    world.until_held(held).await;
     let (namespaces, treasury): (Api<Namespace>, _) = (Api::all(world.client.clone()), world.treasury.clone());
     namespaces.delete(&treasury, &DeleteParams::default()).await.unwrap();
     let order = world.order_name("concert", "buy-1");

@@ -4,7 +4,7 @@ mod door;
 
 use carpack_api::order::LineState;
 use carpack_chaos::fault::{Point, Site};
-use carpack_simulator::{Effect, Fault, FaultId, When};
+use carpack_simulator::{FaultId, When};
 use carpack_testkit::{Exit, GuardedProcess, eventually};
 use door::Door;
 use jiff::SignedDuration;
@@ -13,8 +13,9 @@ use kube::Api;
 use serde_json::json;
 use tokio::time::timeout;
 
+use crate::harness::status::expiration;
 use crate::harness::way::{Ambush, Place, Then, to_api_server};
-use crate::harness::{PATIENCE, PROJECT, Setup, World, expiration};
+use crate::harness::{PATIENCE, Setup, World};
 
 /// The process leads another way: it stops, with this code.
 const LEASE_LOST: Exit = Exit::Code(3);
@@ -48,10 +49,11 @@ async fn until_taken_over(world: &World, from: &str) {
     eventually(PATIENCE, "another leader", look).await.unwrap_or_else(|e| world.fail(&e.to_string()));
 }
 
-async fn until_held(world: &World, when: When) -> FaultId {
-    let held = world.simulator.add_fault(Fault::on("CreateInstance", Effect::Hold { when }).times(1)).unwrap();
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
-    world.until_cloud("the purchase is held", |simulator| simulator.holding(held) == 1).await;
+/// Applies the pack of three, and waits until the cloud holds its purchase.
+async fn purchase_held(world: &World, when: When) -> FaultId {
+    let held = world.hold("CreateInstance", when);
+    world.apply_three().await;
+    world.until_held(held).await;
     held
 }
 
@@ -65,16 +67,14 @@ async fn wakes_up(world: &mut World, second: GuardedProcess) -> GuardedProcess {
 
 async fn bought_once(world: &World) {
     world.until_order("concert", "buy-1", "Fulfilled").await;
-    world.until_ready("concert").await;
-    world.sweeps(2).await;
-    assert_eq!((world.bought(), world.simulator.ledger().len(), world.simulator.instances().len()), (1, 1, 3));
+    world.bought_once().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_operators_only_the_leader_acts() {
     let (world, second) = two().await;
     let leader = holder(&world).await;
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     bought_once(&world).await;
     let expiry = expiration(&world.pack("concert").await).unwrap();
     world.go_to(expiry - SignedDuration::from_hours(5));
@@ -90,7 +90,7 @@ async fn of_two_operators_only_the_leader_acts() {
 async fn after_the_leader_was_killed_in_the_middle_of_a_purchase_the_other_takes_over_and_buys_nothing_again() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    until_held(&world, When::AfterCommit).await;
+    purchase_held(&world, When::AfterCommit).await;
     world.kill_operator();
     world.adopt_operator(second);
     until_taken_over(&world, &leader).await;
@@ -105,7 +105,7 @@ async fn a_leader_that_stops_in_order_hands_over_at_once() {
     world.stop_operator().await;
     assert_ne!(holder(&world).await, leader, "the lease is given back");
     world.adopt_operator(second);
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     bought_once(&world).await;
 }
 
@@ -114,7 +114,7 @@ async fn a_leader_that_was_frozen_and_wakes_up_after_another_took_over_stops_wit
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
     world.operator().pause().unwrap();
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     until_taken_over(&world, &leader).await;
     bought_once(&world).await;
     let asked = world.asked("CreateInstance");
@@ -127,7 +127,7 @@ async fn a_leader_that_was_frozen_and_wakes_up_after_another_took_over_stops_wit
 async fn a_leader_frozen_while_its_purchase_is_on_its_way_wakes_up_beside_another_and_it_is_bought_once() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    let held = until_held(&world, When::BeforeCommit).await;
+    let held = purchase_held(&world, When::BeforeCommit).await;
     world.operator().pause().unwrap();
     until_taken_over(&world, &leader).await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
@@ -143,7 +143,7 @@ async fn a_leader_frozen_while_its_purchase_is_on_its_way_wakes_up_beside_anothe
 async fn a_leader_frozen_while_its_purchase_got_lost_does_not_send_it_again_when_the_other_has() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    let held = until_held(&world, When::BeforeCommit).await;
+    let held = purchase_held(&world, When::BeforeCommit).await;
     world.operator().pause().unwrap();
     world.simulator.remove_fault(held).unwrap();
     until_taken_over(&world, &leader).await;
@@ -176,7 +176,7 @@ async fn stopped_with_its_signed_purchase() -> Signed {
     world.until_account("True Ready").await;
     world.sweeps(1).await;
     door.shut().await;
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     world.until_log("sending a paid call").await;
     let look = async || match door.standing_before().as_slice() {
         [port] => Ok(*port),
@@ -238,7 +238,7 @@ async fn a_leader_frozen_before_it_reads_that_its_intent_stands_signs_when_it_wa
     world.start_operator();
     let second = one_more(&world).await;
     let leader = holder(&world).await;
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     let say = timeout(PATIENCE, met.recv()).await.unwrap().unwrap();
     world.operator().pause().unwrap();
     say.send(Then::GoesOn).unwrap();
@@ -257,7 +257,7 @@ async fn a_leader_frozen_before_it_reads_that_its_intent_stands_signs_when_it_wa
 async fn a_purchase_that_leaves_a_frozen_leader_after_the_other_has_bought_is_not_charged_again() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    let held = until_held(&world, When::BeforeCommit).await;
+    let held = purchase_held(&world, When::BeforeCommit).await;
     world.operator().pause().unwrap();
     until_taken_over(&world, &leader).await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
