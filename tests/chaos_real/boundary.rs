@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::harness::{PROJECT, Setup, World, expiration};
+use crate::harness::status::expiration;
+use crate::harness::way::{Ambush, Met, Place, Then, Way, to_api_server, to_cloud};
+use crate::harness::{PROJECT, Setup, World};
 use crate::judge::{judge, keep_time, stands};
-use crate::way::{Ambush, Met, Place, Then, Way, to_api_server, to_cloud};
 
 /// Longer than a lease, a quarantine and a restart take together.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -79,7 +80,7 @@ async fn supervise(
 
 async fn story(world: &World) {
     let day = SignedDuration::from_hours(24);
-    world.apply("concert", json!({"project": PROJECT, "quantity": 3})).await;
+    world.apply_three().await;
     until(world, "concert is bought", async || stands(world, "concert", PROJECT, None).await).await;
     let expiry = expiration(&world.pack("concert").await).unwrap();
 

@@ -10,7 +10,8 @@ use carpack_testkit::eventually;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 
-use crate::harness::{World, condition_with_reason, expiration, is_current};
+use crate::harness::World;
+use crate::harness::status::{condition_with_reason, expiration, is_current};
 
 pub const QUANTITY: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -11,7 +11,8 @@ use rand::{Rng, SeedableRng};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::harness::{Setup, World, expiration};
+use crate::harness::status::expiration;
+use crate::harness::{Setup, World};
 use crate::judge::{judge, keep_time, stands};
 
 /// Lives.

@@ -88,7 +88,7 @@ pub fn base(kind: &str) -> Value {
     let when = "2030-01-01T00:00:00Z";
     let price = json!({"amount": "315.00", "currency": "USD"});
     match kind {
-        "ConcurrencyPack" => super::daily(json!({})),
+        "ConcurrencyPack" => super::spec::daily(json!({})),
         "CarAccount" => {
             json!({"site": "International", "credentials": {"secretRef": {"name": "key"}}, "mode": "Observe",
             "purchase": {"channel": "Api", "api": {"productCode": "p", "subProductCode": "sp", "parameterTemplate": "{}",
