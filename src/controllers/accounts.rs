@@ -21,10 +21,10 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::driver::Requeue;
+use super::record::record;
 use crate::account::snapshot::Snapshot;
 use crate::operator::Operator;
 use crate::runtime::error::StepError;
-use crate::runtime::kubernetes::replace_status;
 
 /// How often the time of the last sweep is written while nothing else changes.
 const REFRESH: SignedDuration = SignedDuration::from_hours(1);
@@ -57,12 +57,8 @@ pub async fn reconcile(account: Arc<CarAccount>, operator: Arc<Operator>) -> Res
         status.capabilities.push(BUY.to_owned());
     }
     keep_last_sweep(&old, &mut status);
-    if status != old {
-        let news = events(&old.conditions, &verdicts, &[]);
-        let decided = CarAccount { status: Some(status), ..account.as_ref().clone() };
-        let recorded = replace_status(&operator.kube, "recording an account", &decided).await?;
-        operator.events.publish(&recorded, &news).await;
-    }
+    let news = events(&old.conditions, &verdicts, &[]);
+    record(&operator, "recording an account", account, status, &news).await?;
     Ok(Some(operator.clock.wait_for(None)))
 }
 

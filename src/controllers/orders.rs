@@ -1,4 +1,4 @@
-//! The controller of PackOrders: gather, decide, record, and only then the one effect. Paid calls go to the spender.
+//! The controller of PackOrders. Paid calls go to the spender.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
 
 use super::driver::Requeue;
+use super::record::record;
 use crate::account::merge::deal;
 use crate::account::snapshot::Snapshot;
 use crate::money::recheck::Evidence;
@@ -23,7 +24,7 @@ use crate::money::spender::Spender;
 use crate::operator::Operator;
 use crate::operator::reads::{self, read_pack};
 use crate::runtime::error::StepError;
-use crate::runtime::kubernetes::{answer, is_not_found, replace_status, set_finalizer};
+use crate::runtime::kubernetes::{answer, is_not_found, set_finalizer};
 
 /// The wait while the spender works on the order. After a call it queues the order itself.
 const SPENDING: Duration = Duration::from_secs(1);
@@ -102,17 +103,14 @@ pub async fn reconcile(
         decision = gathered.decide(Some(&list));
         deals = Some(list);
     }
+    let recorded =
+        record(&operator, "recording an order", Arc::clone(&order), decision.status, &decision.events).await?;
     if decision.wants_sweep {
         operator.inventories.request_sweep(account_name);
     }
-    if order.status.as_ref() == Some(&decision.status) {
-        if let Some(effect) = decision.effect {
-            carry_out(&gathered, deals, effect, &spender).await?;
-        }
-    } else {
-        let decided = PackOrder { status: Some(decision.status), ..order.as_ref().clone() };
-        replace_status(&operator.kube, "recording an order", &decided).await?;
-        operator.events.publish(order.as_ref(), &decision.events).await;
+    if let Some(effect) = decision.effect {
+        let evidence = Evidence { snapshot: gathered.snapshot, deals };
+        carry_out(&operator, &recorded, effect, evidence, &spender).await?;
     }
     if spender.is_busy(&name) {
         return Ok(Some(SPENDING));
@@ -120,20 +118,20 @@ pub async fn reconcile(
     Ok(Some(operator.clock.wait_for(decision.wake_at)))
 }
 
+/// Carries out the one effect of a decision, on the order as it is recorded.
 async fn carry_out(
-    gathered: &Gathered<'_>,
-    deals: Option<DealList>,
+    operator: &Operator,
+    order: &PackOrder,
     effect: Effect,
+    evidence: Evidence,
     spender: &Arc<Spender>,
 ) -> Result<(), StepError> {
-    let (operator, order) = (gathered.operator, gathered.order);
     match effect {
         Effect::AddFinalizer => set_finalizer(&operator.kube, order, ORDER_FINALIZER, true).await,
         Effect::RemoveFinalizer => set_finalizer(&operator.kube, order, ORDER_FINALIZER, false).await,
         Effect::Prune => prune(operator, order).await,
         Effect::Submit { index } => {
-            let snapshot = Arc::clone(&gathered.snapshot);
-            spender.submit(&order.name_any(), index, Evidence { snapshot, deals });
+            spender.submit(&order.name_any(), index, evidence);
             Ok(())
         }
         // The order books were read a moment ago. They are read again when the order is reconciled again.

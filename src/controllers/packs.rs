@@ -1,4 +1,4 @@
-//! The controller of ConcurrencyPacks: gather, decide, record, and then the one effect.
+//! The controller of ConcurrencyPacks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use kube::ResourceExt;
 use kube::api::PostParams;
 
 use super::driver::Requeue;
+use super::record::record;
 use crate::account::changes::{Memories, carry_out};
 use crate::account::snapshot::Snapshot;
 use crate::operator::Operator;
 use crate::operator::reads::{self, read_order};
 use crate::runtime::error::StepError;
-use crate::runtime::kubernetes::{answer, replace_status, set_finalizer};
+use crate::runtime::kubernetes::{answer, set_finalizer};
 
 /// Labels by which a pack's orders are found.
 const NAMESPACE_LABEL: &str = "carpack.io/pack-namespace";
@@ -57,13 +58,7 @@ pub async fn reconcile(
         now: operator.clock.second(),
         timing: &operator.settings.timing,
     });
-    let recorded = if pack.status.as_ref() == Some(&decision.status) {
-        Arc::clone(&pack)
-    } else {
-        let decided = ConcurrencyPack { status: Some(decision.status), ..pack.as_ref().clone() };
-        Arc::new(replace_status(&operator.kube, "recording a pack", &decided).await?)
-    };
-    operator.events.publish(recorded.as_ref(), &decision.events).await;
+    let recorded = record(&operator, "recording a pack", Arc::clone(&pack), decision.status, &decision.events).await?;
     if decision.wants_sweep {
         operator.inventories.request_sweep(account_name);
     }
