@@ -6,6 +6,9 @@
 # Arguments for the demo: make demo ARGS='--help'
 ARGS ?=
 
+# Tests with a real control plane mostly wait: two thirds of the time goes when four times as many run as there are cores.
+test: export RUST_TEST_THREADS ?= $(shell echo $$((4 * $$(getconf _NPROCESSORS_ONLN))))
+
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

@@ -60,4 +60,27 @@ mod tests {
         assert!(message.contains("no-such-program was not found in"), "{message}");
         assert!(message.contains("run `make tools`"), "{message}");
     }
+
+    /// A pipe into a reader that stops early would fail now and then: the program is killed while it still writes.
+    #[test]
+    fn a_program_that_writes_much_after_its_version_is_built() {
+        let folder = crate::TemporaryFolder::new("tools").unwrap();
+        let version = pinned(ETCD.0, ETCD.1).unwrap().trim_start_matches('v');
+        let program = format!("#!/bin/sh\necho {version}\nseq 100000\n");
+        let compiler = format!(
+            "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\ncat >\"$2\" <<'END'\n{program}END\nchmod +x \"$2\"\n"
+        );
+        std::fs::write(folder.path().join("go"), compiler).unwrap();
+        std::fs::set_permissions(folder.path().join("go"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        let path = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
+        let build = std::process::Command::new(workspace_root().join("tools/build"))
+            .arg("etcd")
+            .env("PATH", path)
+            .env("XDG_CACHE_HOME", folder.path())
+            .env_remove("KUBEBUILDER_ASSETS")
+            .output()
+            .unwrap();
+        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    }
 }
