@@ -4,9 +4,9 @@ use carpack_api::Reason;
 use carpack_api::order::OrderAction;
 
 use super::barriers::{barred, deadline, is_being_named, name_not_seen, to_be_named};
+use super::due::Due;
 use super::finding::Finding;
 use super::orders::{self, Draft};
-use super::renewal::Due;
 use super::view::View;
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::facts::holdings::{Claimed, total};

@@ -5,6 +5,7 @@ mod assignment;
 mod barriers;
 mod decide;
 mod deletion;
+mod due;
 mod extension;
 mod finding;
 mod flags;

@@ -5,6 +5,7 @@ use carpack_api::pack::{RenewFlag, RenewalMode, RenewalStrategy};
 use carpack_api::{Money, PackOrder, Reason};
 use jiff::Timestamp;
 
+use super::due::Due;
 use super::finding::{Finding, Progress, check};
 use super::view::View;
 use super::{extension, orders, successor};
@@ -63,18 +64,6 @@ fn renewed_by_the_cloud(view: &View<'_>) -> Finding {
     let quote = input.account.and_then(|a| quote(a, &input.pack.spec, input.pack.spec.quantity, 1).ok());
     let price = quote.map(|quote| format!(", {}", money::display(&quote))).unwrap_or_default();
     Finding::good(RENEWAL_ON_TRACK, Reason::AutoRenew, message).next(format!("the cloud renews 1 month at {at}{price}"))
-}
-
-/// The operator's next renewal.
-pub(super) struct Due<'v, 'a> {
-    /// When the first of its instances is to be renewed.
-    pub first: Timestamp,
-    /// When the first instance that carries the pack expires.
-    pub ends: Timestamp,
-    /// What is due now; empty before the first is.
-    pub instances: Vec<&'v Claimed<'a>>,
-    /// What the next order will cost; none without a price.
-    pub quote: Option<Money>,
 }
 
 /// Plans a renewal by the operator: due moments, then barriers, then the quote, then the order.

@@ -5,9 +5,9 @@ use carpack_api::order::OrderAction;
 use jiff::SignedDuration;
 
 use super::barriers::{barred, deadline, name_not_seen};
+use super::due::Due;
 use super::finding::{Finding, Progress};
 use super::orders::{self, Draft};
-use super::renewal::Due;
 use super::view::View;
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::facts::holdings::Claimed;
