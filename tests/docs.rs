@@ -69,7 +69,7 @@ fn every_file_that_the_documents_and_the_seeded_faults_name_exists() {
         let found = ENDINGS.iter().flat_map(|ending| files(&root.join(folder), ending));
         known.extend(found.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())));
     }
-    let exists = |path: &str| root.join(path).exists() || known.contains(path);
+    let exists = |path: &str| root.join(path).exists() || root.join("src").join(path).exists() || known.contains(path);
     let missing: Vec<_> = names.iter().filter(|(_, path)| !exists(path)).collect();
     assert!(missing.is_empty(), "named, and no file: {missing:#?}");
 }

@@ -11,7 +11,7 @@ use carpack_core::account::{Account, Health};
 use carpack_core::condition::{BRAKE_RELEASED, READY, Verdict, events, merge, verdict};
 use carpack_core::facts::holdings::owns_instance;
 use carpack_core::facts::ledger::has_paid;
-use carpack_core::money::{Amount, display, sum};
+use carpack_core::money::{Amount, NoSum, display, sum};
 use carpack_core::rules::brake::all_engaged;
 use carpack_core::rules::limits::renewals_due;
 use carpack_core::time::plus;
@@ -119,10 +119,12 @@ fn report(
     status.time_zone = snapshot.zone.map(zone::text).or(known);
     status.balance = balance.map(|amount| display(&amount.in_currency(currency)));
     let priced = Account { name: account.name_any(), spec: account.spec.clone(), health: snapshot.health.clone() };
-    let due =
-        |days: i64| display(&due(&priced, packs, now, SignedDuration::from_hours(24 * days)).in_currency(currency));
-    status.due_7_days = Some(due(7));
-    status.due_30_days = Some(due(30));
+    let due = |days: i64| {
+        let sum = due(&priced, packs, now, SignedDuration::from_hours(24 * days)).ok()?;
+        Some(display(&sum.in_currency(currency)))
+    };
+    status.due_7_days = due(7);
+    status.due_30_days = due(30);
     let Some(observation) = &snapshot.observation else { return status };
     let unclaimed: Vec<UnclaimedInstance> = observation
         .instances
@@ -143,7 +145,12 @@ fn report(
 }
 
 /// What renewals by the operator will cost within this span, at today's prices.
-fn due(account: &Account, packs: &[Arc<ConcurrencyPack>], now: Timestamp, span: SignedDuration) -> Amount {
+fn due(
+    account: &Account,
+    packs: &[Arc<ConcurrencyPack>],
+    now: Timestamp,
+    span: SignedDuration,
+) -> Result<Amount, NoSum> {
     let horizon = plus(now, span);
     let costs: Vec<_> =
         packs.iter().flat_map(|pack| renewals_due(account, pack, horizon)).map(|(_, cost)| cost).collect();

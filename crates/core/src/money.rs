@@ -75,13 +75,55 @@ pub fn display(money: &Money) -> String {
     format!("{} {}", money.amount, money.currency)
 }
 
-/// The sum of amounts in one currency; entries in another currency are left out.
-pub fn sum<'a>(currency: &str, entries: impl IntoIterator<Item = &'a Money>) -> Amount {
-    entries
-        .into_iter()
-        .filter(|money| money.currency == currency)
-        .filter_map(|money| Amount::parse(&money.amount).ok())
-        .fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum))
+/// Why amounts have no sum.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoSum {
+    /// Not all are in the currency of the sum.
+    #[error("{amount} is not in {currency}")]
+    OtherCurrency {
+        /// The amount, with its currency.
+        amount: String,
+        /// The currency of the sum.
+        currency: String,
+    },
+    /// One of them is no amount.
+    #[error(transparent)]
+    NotAnAmount(#[from] NotAnAmount),
+    /// The sum is larger than any amount can be.
+    #[error("the sum is too large")]
+    TooLarge,
+}
+
+/// The sum of amounts in one currency. Nothing is left out.
+///
+/// # Errors
+/// When one of them is in another currency or is no amount, or when the sum is too large.
+pub fn sum<'a>(currency: &str, entries: impl IntoIterator<Item = &'a Money>) -> Result<Amount, NoSum> {
+    entries.into_iter().try_fold(Amount::ZERO, |sum, money| {
+        if money.currency != currency {
+            return Err(NoSum::OtherCurrency { amount: display(money), currency: currency.to_owned() });
+        }
+        sum.plus(Amount::parse(&money.amount)?).ok_or(NoSum::TooLarge)
+    })
+}
+
+/// The sums of amounts, one for each currency, in words: "2100.00 USD", or "2100.00 USD and 500.00 CNY".
+///
+/// # Errors
+/// When one of them is no amount, or when a sum is too large.
+pub fn sums_in_words<'a>(entries: impl IntoIterator<Item = &'a Money> + Clone) -> Result<String, NoSum> {
+    let mut currencies: Vec<&str> = Vec::new();
+    for money in entries.clone() {
+        if !currencies.contains(&money.currency.as_str()) {
+            currencies.push(&money.currency);
+        }
+    }
+    let of = |currency: &&str| {
+        let own = entries.clone().into_iter().filter(|money| money.currency == *currency);
+        Ok(display(&sum(currency, own)?.in_currency(currency)))
+    };
+    let sums: Vec<String> = currencies.iter().map(of).collect::<Result<_, NoSum>>()?;
+    Ok(sums.join(" and "))
 }
 
 #[cfg(test)]
@@ -120,6 +162,29 @@ mod tests {
     #[test]
     fn an_overflow_is_no_amount_instead_of_a_small_one() {
         assert_eq!(Amount::parse("99999999999").unwrap().times(i64::MAX), None);
+    }
+
+    fn money(amount: &str, currency: &str) -> Money {
+        Money { amount: amount.to_owned(), currency: currency.to_owned() }
+    }
+
+    #[test]
+    fn a_sum_leaves_out_nothing_and_says_what_it_cannot_add() {
+        let dollars = [money("105.50", "USD"), money("0.50", "USD")];
+        assert_eq!(sum("USD", &dollars).unwrap().to_string(), "106.00");
+        assert_eq!(sum("USD", &[]).unwrap(), Amount::ZERO);
+        let refused = |entry: Money| sum("USD", [&dollars[0], &entry]).unwrap_err().to_string();
+        assert_eq!(refused(money("7.00", "CNY")), "7.00 CNY is not in USD");
+        assert!(refused(money("lots", "USD")).contains("is not an amount of money"));
+        assert_eq!(refused(money("922337203685477", "USD")), "the sum is too large");
+    }
+
+    #[test]
+    fn amounts_in_several_currencies_are_summed_up_each() {
+        let mixed = [money("1.00", "USD"), money("7.00", "CNY"), money("2.00", "USD")];
+        assert_eq!(sums_in_words(&mixed).unwrap(), "3.00 USD and 7.00 CNY");
+        assert_eq!(sums_in_words(&mixed[..1]).unwrap(), "1.00 USD");
+        assert!(sums_in_words(&[money("lots", "USD")]).is_err());
     }
 
     proptest! {

@@ -70,7 +70,6 @@ pub(super) fn sum_up(input: &Input<'_>, status: &mut PackOrderStatus) {
     let paid: Vec<_> = status.lines.iter().filter_map(|line| line.paid.clone()).collect();
     let Some(first) = paid.first() else { return };
     let currency = if currency.is_empty() { first.currency.clone() } else { currency };
-    // What is in another currency adds up to nothing: then the quote counts, not a sum without it.
-    let same = paid.iter().all(|money| money.currency == currency);
-    status.paid = same.then(|| money::sum(&currency, &paid).in_currency(&currency));
+    // Where there is no sum, as with amounts in two currencies, the quote counts.
+    status.paid = money::sum(&currency, &paid).ok().map(|sum| sum.in_currency(&currency));
 }

@@ -147,20 +147,17 @@ pub(super) fn create(input: &Input<'_>, draft: Draft) -> Effect {
     Effect::CreateOrder { name: order, spec: Box::new(spec) }
 }
 
-/// What the pack's own orders have cost: as the books show it, or else as quoted. Without an order or an account the recorded sum
-/// stays.
+/// What the pack's own orders have cost: as the books show it, or else as quoted. Once no order is left, or while their cost cannot be
+/// added up, the recorded sum stays.
 pub(super) fn spent(input: &Input<'_>, before: Option<String>) -> Option<String> {
     let uid = uid(input);
-    let mut own = input
-        .orders
-        .iter()
-        .copied()
-        .filter(|o| o.spec.pack_ref.uid == uid && o.spec.action != OrderAction::Return)
-        .peekable();
-    let (Some(account), Some(_)) = (input.account, own.peek()) else { return before };
-    let currency = &account.spec.price_list.currency;
+    let own = |o: &&PackOrder| o.spec.pack_ref.uid == uid && o.spec.action != OrderAction::Return;
+    let mut own = input.orders.iter().copied().filter(own).peekable();
+    if own.peek().is_none() {
+        return before;
+    }
     let costs: Vec<Money> = own.filter_map(cost).collect();
-    (!costs.is_empty()).then(|| money::display(&money::sum(currency, &costs).in_currency(currency)))
+    if costs.is_empty() { None } else { money::sums_in_words(&costs).ok().or(before) }
 }
 
 fn cost(order: &PackOrder) -> Option<Money> {

@@ -152,7 +152,7 @@ struct Room<'a> {
 impl Room<'_> {
     fn for_order(&self) -> Result<(), Obstacle> {
         let Some(limit) = self.limits.spend_per_order.as_deref() else { return Ok(()) };
-        if self.fits(limit, &[]) {
+        if self.fits(limit, Some(Amount::ZERO)) {
             return Ok(());
         }
         let (cost, whose) = (money::display(self.quote), &self.whose);
@@ -179,22 +179,18 @@ impl Room<'_> {
         let is_due = |c: &&&Commitment| c.kind == Kind::Due && c.at < until && self.is_purchase;
         let spent: Vec<&Money> = self.entries.iter().filter(is_spent).map(|c| &c.amount).collect();
         let due: Vec<&Money> = self.entries.iter().filter(is_due).map(|c| &c.amount).collect();
-        let taken: Vec<&Money> = spent.iter().chain(&due).copied().collect();
-        if taken.iter().any(|money| money.currency != quote.currency) {
+        let (Ok(spent), Ok(due)) = (money::sum(&quote.currency, spent), money::sum(&quote.currency, due)) else {
             return Err(above_limit(format!(
                 "what {whose} has spent in the last {words} is not all in {}, so nobody can add it up: it waits until that is longer ago; or remove limits.{field}, or set spec.approval.decision of the order to Denied",
                 quote.currency
             )));
-        }
-        if self.fits(limit, &taken) {
+        };
+        if self.fits(limit, spent.plus(due)) {
             return Ok(());
         }
-        let sum = |entries: Vec<&Money>| money::sum(&quote.currency, entries);
         Err(above_limit(format!(
-            "the order costs {}; of the {limit} that {whose} may spend in any {words}, {} are spent or on their way and {} are kept for renewals: it waits until there is room; or raise limits.{field}, or set spec.approval.decision of the order to Denied",
+            "the order costs {}; of the {limit} that {whose} may spend in any {words}, {spent} are spent or on their way and {due} are kept for renewals: it waits until there is room; or raise limits.{field}, or set spec.approval.decision of the order to Denied",
             money::display(quote),
-            sum(spent),
-            sum(due)
         )))
     }
 
@@ -212,10 +208,10 @@ impl Room<'_> {
         )))
     }
 
-    /// True when the order fits beside these entries. What cannot be added up does not fit.
-    fn fits(&self, limit: &str, entries: &[&Money]) -> bool {
-        match (Amount::parse(limit), total(self.quote, entries)) {
-            (Ok(limit), Some(sum)) => sum <= limit,
+    /// True when the order fits beside what is taken already. What cannot be added up does not fit.
+    fn fits(&self, limit: &str, taken: Option<Amount>) -> bool {
+        match (Amount::parse(limit), Amount::parse(&self.quote.amount)) {
+            (Ok(limit), Ok(cost)) => taken.and_then(|taken| taken.plus(cost)).is_some_and(|sum| sum <= limit),
             _ => false,
         }
     }
@@ -223,13 +219,4 @@ impl Room<'_> {
 
 fn above_limit(message: String) -> Obstacle {
     Obstacle::wait(Reason::AboveLimit, message)
-}
-
-/// The sum with the order's own quote; none when it cannot be told, as with another currency.
-fn total(quote: &Money, entries: &[&Money]) -> Option<Amount> {
-    let own = Amount::parse(&quote.amount).ok()?;
-    entries.iter().try_fold(own, |sum, money| {
-        let amount = Amount::parse(&money.amount).ok().filter(|_| money.currency == quote.currency)?;
-        sum.plus(amount)
-    })
 }
