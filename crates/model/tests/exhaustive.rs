@@ -2,10 +2,13 @@
 //!
 //! Each test says how many unique states its worlds have. A change of structure leaves these numbers as they are. A change of
 //! what the operator does may change them: then the new numbers belong into the same commit.
+//!
+//! The larger worlds run here only with tokens that are ignored and with tokens that are known to be honoured, which are the two
+//! extremes. `make model` explores them with all kinds of tokens.
 
 use std::time::Duration;
 
-use carpack_model::config::World;
+use carpack_model::config::{Tokens, World};
 use carpack_model::explore::{Report, explore};
 use carpack_model::worlds::{self, TOKENS};
 
@@ -47,14 +50,14 @@ fn every_rule_holds_whatever_happens_once_and_what_matters_is_reached() {
 
 #[test]
 fn every_rule_holds_at_quantity_three_with_a_frozen_process_and_with_lost_answers() {
-    for (tokens, states) in TOKENS.into_iter().zip([48_747, 48_747, 48_747, 32_111]) {
+    for (tokens, states) in [(Tokens::Ignored, 48_747), (Tokens::Known(15), 32_111)] {
         explores_completely_and_reaches_everything(worlds::three(tokens), states);
     }
 }
 
 #[test]
 fn every_rule_holds_with_two_packs_that_are_both_bought_and_renewed() {
-    for (tokens, states) in TOKENS.into_iter().zip([141_073, 141_073, 141_073, 82_940]) {
+    for (tokens, states) in [(Tokens::Ignored, 141_073), (Tokens::Known(15), 82_940)] {
         explores_completely_and_reaches_everything(worlds::pair(tokens), states);
     }
 }
