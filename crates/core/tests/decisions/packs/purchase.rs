@@ -25,6 +25,22 @@ fn a_pack_is_bought_once_bound_and_ready_with_its_expiry() {
 }
 
 #[test]
+fn what_a_pack_has_cost_is_told_in_the_currency_it_was_paid_in() {
+    let mut world = active(json!({}));
+    world.account.as_mut().unwrap().spec.price_list.currency = "CNY".into();
+    world.edit_spec(|spec| spec.project = Some("cap-a".into()));
+    world.run_rounds();
+    assert_eq!(world.status().spent.as_deref(), Some("105.00 USD"));
+    let mut renewal = world.orders[0].clone();
+    renewal.metadata.name = Some("events.concert.buy-2".into());
+    renewal.status.as_mut().unwrap().paid =
+        Some(carpack_api::Money { amount: "700.00".into(), currency: "CNY".into() });
+    world.orders.push(renewal);
+    world.reconcile_pack();
+    assert_eq!(world.status().spent.as_deref(), Some("105.00 USD and 700.00 CNY"));
+}
+
+#[test]
 fn a_purchase_that_goes_well_warns_of_nothing() {
     let world = active(json!({"project": "cap-a"}));
     let warnings: Vec<_> = world.events.iter().filter(|event| event.warning).collect();
