@@ -42,7 +42,7 @@ pub struct Event {
 /// Intervals that decisions depend on. They are settings, never constants in the decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// A look at the cloud older than this proves nothing about now.
+    /// An observation older than this proves nothing about now.
     pub stale_after: jiff::SignedDuration,
     /// How long after an unknown outcome nothing can be concluded from an absence: longer than the signature's validity
     /// (5 min) + the call's time-out + clock skew.

@@ -132,10 +132,10 @@ pub enum DealAction {
     Other,
 }
 
-/// A complete look into the cloud's books, over a span that begins before the intent in question.
+/// All deals of a span that begins before the intent in question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DealList {
-    /// When the look began.
+    /// When the reading began.
     pub started: Timestamp,
     /// All deals in the span.
     pub deals: Vec<Deal>,

@@ -36,14 +36,14 @@ pub fn text(zone: Offset) -> String {
 
 /// The zone, as the books show it: an order of ours was made when its call left, and is dated in the cloud's zone. None when
 /// no call tells, or two tell otherwise.
-pub fn observed(action: OrderAction, lines: &[LineStatus], look: &DealList) -> Option<Offset> {
+pub fn observed(action: OrderAction, lines: &[LineStatus], deals: &DealList) -> Option<Offset> {
     // What was in doubt may be the work of an earlier call than the last, or, if it is a renewal, of a person. Only what stands
     // under the name of a purchase that was sent once is its own.
     let sole = |line: &LineStatus| action == OrderAction::Buy && line.attempts == 1;
     let known = |line: &&LineStatus| line.doubts == 0 || sole(line);
     let told = lines.iter().filter(known).filter_map(|line| {
         let sent = line.submit_time.as_ref()?.0;
-        let mut ours = look.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id));
+        let mut ours = deals.deals.iter().filter(|deal| line.order_ids.contains(&deal.order_id));
         let written = ours.find_map(|deal| deal.created)?;
         let ahead = Offset::UTC.to_timestamp(written).ok()?.duration_since(sent);
         nearest(ahead)

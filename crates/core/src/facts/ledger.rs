@@ -130,4 +130,4 @@ pub(crate) fn reason_of(order: &PackOrder) -> Reason {
 }
 
 /// What an order says before its first call.
-pub(crate) const ABOUT_TO_BE_SENT: &str = "about to be sent, after a look at the cloud that is newer than the order";
+pub(crate) const ABOUT_TO_BE_SENT: &str = "about to be sent, after a sweep that is newer than the order";

@@ -14,16 +14,16 @@ pub(super) fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
         return None;
     }
     find_deals(input, line);
-    let look = input.deals?;
+    let list = input.deals?;
     let ours = |deal: &&Deal| line.order_ids.contains(&deal.order_id) && deal.cost_cents.is_some();
-    let deals: Vec<&Deal> = look.deals.iter().filter(ours).collect();
+    let deals: Vec<&Deal> = list.deals.iter().filter(ours).collect();
     let in_time = plus(line.submit_time.as_ref()?.0, input.timing.delivery_grace);
-    if deals.is_empty() && line.state == LineState::Done && look.started >= in_time {
-        line.last_look_time = Some(whole_up(look.started));
+    if deals.is_empty() && line.state == LineState::Done && list.started >= in_time {
+        line.last_look_time = Some(whole_up(list.started));
         return None;
     }
     // One of several is not what the line has cost.
-    if deals.len() < line.order_ids.len() && look.started < in_time {
+    if deals.len() < line.order_ids.len() && list.started < in_time {
         return None;
     }
     let currency = deals.first()?.currency.clone().unwrap_or_else(|| currency(input));
@@ -37,7 +37,7 @@ pub(super) fn book(input: &Input<'_>, line: &mut LineStatus) -> Option<String> {
 
 /// A call that was found by what it left behind has no order id yet: the deal that made or changed its instances has.
 fn find_deals(input: &Input<'_>, line: &mut LineStatus) {
-    let Some(look) = input.deals.filter(|_| line.order_ids.is_empty()) else { return };
+    let Some(list) = input.deals.filter(|_| line.order_ids.is_empty()) else { return };
     let wanted = match input.order.spec.action {
         OrderAction::Buy => DealAction::Purchase,
         OrderAction::Renew => DealAction::Renew,
@@ -52,7 +52,7 @@ fn find_deals(input: &Input<'_>, line: &mut LineStatus) {
         let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines);
         !recorded.into_iter().any(|other| other.order_ids.contains(&deal.order_id))
     };
-    let found: Vec<String> = look.deals.iter().filter(ours).filter(free).map(|deal| deal.order_id.clone()).collect();
+    let found: Vec<String> = list.deals.iter().filter(ours).filter(free).map(|deal| deal.order_id.clone()).collect();
     // Two candidates prove nothing.
     if let [only] = found.as_slice() {
         line.order_ids = vec![only.clone()];

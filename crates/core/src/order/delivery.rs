@@ -40,7 +40,7 @@ fn deliver_purchase(
 ) -> Option<String> {
     let mut ids = named(input, observation);
     ids.extend(line.instance_ids.iter().cloned());
-    let booked = input.deals.iter().flat_map(|look| &look.deals).filter(|deal| line.order_ids.contains(&deal.order_id));
+    let booked = input.deals.iter().flat_map(|list| &list.deals).filter(|deal| line.order_ids.contains(&deal.order_id));
     ids.extend(booked.flat_map(|deal| deal.instance_ids.iter().cloned()));
     ids.sort();
     ids.dedup();

@@ -92,7 +92,7 @@ pub(super) fn asks_a_person(input: &Input<'_>, line: &LineStatus) -> bool {
 
 /// True when a sweep would show by now what was paid.
 pub(super) fn is_late(input: &Input<'_>, submitted: Timestamp) -> bool {
-    input.observation.is_some_and(|look| look.started >= plus(submitted, input.timing.delivery_grace))
+    input.observation.is_some_and(|observation| observation.started >= plus(submitted, input.timing.delivery_grace))
 }
 
 /// The end of the quarantine: from then on a sweep without a trace counts. It is later where our clock is ahead of the cloud's, by

@@ -87,7 +87,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
     if is_proven_absent(input, line) {
         return Some(send_again(line));
     }
-    Some(format!("complete look {} of {CLEAR_SWEEPS} found no trace", line.clear_looks))
+    Some(format!("complete sweep {} of {CLEAR_SWEEPS} found no trace", line.clear_looks))
 }
 
 /// True when the call counts as not executed, and no person has to be asked instead.
@@ -101,7 +101,7 @@ fn send_again(line: &mut LineStatus) -> String {
     line.retry_time = None;
     line.category = None;
     line.message = None;
-    "proven not executed: two complete looks after the quarantine found no trace".to_owned()
+    "proven not executed: two complete sweeps after the quarantine found no trace".to_owned()
 }
 
 /// Settles a line by what a person said of it, once a person is asked.

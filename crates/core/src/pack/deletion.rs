@@ -68,7 +68,7 @@ fn lapse(view: &View<'_>) -> Decision {
         if view.fresh && alive.into_iter().all(off) {
             return release(input, Reason::Lapsing, "the cloud's own renewal is off: the pack runs out".to_owned());
         }
-        return wait_or_release(view, None, "waits for a look at the account to see the cloud's own renewal off");
+        return wait_or_release(view, None, "waits for a sweep that shows the cloud's own renewal off");
     };
     wait_or_release(view, Some(change), "switches the cloud's own renewal off")
 }

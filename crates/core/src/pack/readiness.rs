@@ -33,7 +33,7 @@ pub(super) fn ready(view: &View<'_>, usable: i32, assignment: &Finding) -> Verdi
         return verdict(READY, None, obstacle.reason, obstacle.message);
     }
     let Some(observation) = input.observation else {
-        return verdict(READY, None, Reason::AwaitingObservation, "waits for a first complete look at the account");
+        return verdict(READY, None, Reason::AwaitingObservation, "waits for the first complete sweep of the account");
     };
     if is_stale(observation, input.now, input.timing.stale_after) {
         let age = short(observation.started, input.now);

@@ -93,7 +93,7 @@ fn plan_operator_renewal(view: &View<'_>) -> Finding {
         return scheduled.next(words).wake(due.first).renewal(due.first);
     }
     if !view.fresh {
-        let message = "due; waits for a complete look at the account";
+        let message = "due; waits for a complete sweep of the account";
         let waits = Finding::working(RENEWAL_ON_TRACK, Reason::AwaitingObservation, message);
         return waits.renewal(due.first).wants_sweep();
     }

@@ -1,4 +1,4 @@
-//! What all the parts of a decision about a pack look at.
+//! What all parts of a decision about a pack work with.
 
 use carpack_api::Mode;
 use carpack_api::order::OrderAction;

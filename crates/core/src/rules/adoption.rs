@@ -127,5 +127,5 @@ pub(crate) fn to_be_adopted<'a>(case: &Case<'a>) -> Vec<Claimed<'a>> {
 
 /// One of the cloud's lists may lack a row, or a field, which the next sweep shows.
 fn not_said(reason: Reason, what: &str) -> Obstacle {
-    Obstacle::needs_sweep(reason, format!("the cloud does not say {what}; it is taken over once a look shows it"))
+    Obstacle::needs_sweep(reason, format!("the cloud does not say {what}; it is taken over once a sweep shows it"))
 }

@@ -16,7 +16,7 @@ use crate::time::{plus, renewal_duration, term};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const DAYS_30: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// So many renewals of one pack are looked ahead at most.
+/// At most so many renewals of one pack are counted in advance.
 const RENEWALS: usize = 1000;
 
 /// What an account has spent, has under way, and will need for renewals.

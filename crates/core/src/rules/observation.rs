@@ -15,7 +15,7 @@ pub(crate) fn observation_is_new_enough(case: &Case<'_>) -> Result<(), Obstacle>
     if is_new_enough {
         return Ok(());
     }
-    Err(Obstacle::needs_sweep(Reason::AwaitingObservation, "waits for a complete look at the account"))
+    Err(Obstacle::needs_sweep(Reason::AwaitingObservation, "waits for a complete sweep of the account"))
 }
 
 /// True when the observation is too old to say anything about now.
