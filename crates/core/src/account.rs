@@ -20,7 +20,7 @@ pub struct Account {
 pub enum Health {
     /// Yes.
     Ready,
-    /// No: a reason of a closed set, and the way out in one sentence.
+    /// No.
     NotReady {
         /// Why.
         reason: Reason,
@@ -30,7 +30,7 @@ pub enum Health {
 }
 
 impl Account {
-    /// True when the account or one of its tenants has spending limits or a brake: then all orders are counted.
+    /// True when the account or one of its tenants has spending limits or a brake. Then all orders are counted.
     pub fn has_limits(&self) -> bool {
         let limited = |tenant: &Tenant| tenant.limits.is_some() || tenant.brake.is_some();
         self.spec.limits.is_some() || self.spec.tenants.iter().any(limited)
@@ -58,7 +58,7 @@ impl Account {
     }
 }
 
-/// True when an account lets packs of the namespace take over what was already bought.
+/// The same, for the spec of an account.
 pub fn grants_adoption(account: &CarAccountSpec, namespace: &str) -> bool {
     account.tenants.iter().any(|tenant| tenant.covers(namespace) && tenant.adopt == Some(true))
 }

@@ -1,4 +1,4 @@
-//! Conditions: merged so that a transition time changes only with the status.
+//! Conditions, and the events of their changes. A transition time changes only with the status of its condition.
 
 use carpack_api::Reason;
 use carpack_api::common::Condition;
@@ -14,18 +14,18 @@ pub struct Verdict {
     pub kind: &'static str,
     /// True, False or unknown.
     pub status: Option<bool>,
-    /// PascalCase reason.
+    /// Why.
     pub reason: Reason,
     /// One sentence.
     pub message: String,
 }
 
-/// A verdict.
+/// Makes a verdict.
 pub fn verdict(kind: &'static str, status: Option<bool>, reason: Reason, message: impl Into<String>) -> Verdict {
     Verdict { kind, status, reason, message: message.into() }
 }
 
-/// The new list of conditions: exactly the verdicts, transition times kept where the status did not change.
+/// The new list of conditions: one for each verdict. A transition time is kept where the status has not changed.
 pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
     verdicts
         .iter()
@@ -48,8 +48,7 @@ pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: Option<i64>, n
         .collect()
 }
 
-/// One event for each condition whose reason has changed, a first "all is well" included; what passes in a moment by
-/// itself is none.
+/// One event for each condition whose reason has changed. Conditions in `quiet`, and reasons that pass within moments, have no event.
 pub fn events(old: &[Condition], verdicts: &[Verdict], quiet: &[&str]) -> Vec<Event> {
     verdicts
         .iter()

@@ -33,13 +33,13 @@ use carpack_api::Reason;
 pub struct Event {
     /// True for a warning.
     pub warning: bool,
-    /// PascalCase reason, of a closed set.
+    /// Why.
     pub reason: Reason,
     /// One sentence.
     pub message: String,
 }
 
-/// Intervals that decisions depend on. They are settings, never constants in the decisions.
+/// Intervals that decisions depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// An observation older than this proves nothing about now.

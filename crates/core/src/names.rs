@@ -1,4 +1,5 @@
-//! Names and tokens: pure functions of what they name, so that making a thing twice is refused or recognised.
+//! Names and tokens. They are pure functions of what they name: a thing that is made twice gets the same name, and is refused or
+//! recognised.
 
 use carpack_api::order::OrderAction;
 use jiff::Timestamp;
@@ -18,17 +19,19 @@ pub fn order_name(namespace: &str, name: &str, action: OrderAction, ordinal: i64
     format!("{namespace}.{name}.{action}-{ordinal}")
 }
 
-/// True when an order of this name is for this namespace and name: all that is known of an order that cannot be read.
+/// True when an order of this name is for a pack of this namespace and name. For orders that cannot be read, their name is all that is
+/// known.
 pub fn is_order_of(namespace: &str, name: &str, order: &str) -> bool {
     let rest = order.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.'));
     let rest = rest.and_then(|rest| rest.strip_prefix(name)).and_then(|rest| rest.strip_prefix('.'));
     rest.is_some_and(|action_and_ordinal| !action_and_ordinal.contains('.'))
 }
 
-/// The name in the cloud: `<pack name>-<hash>`, for later purchases of the lineage `<pack name>-002-<hash>`, and with
-/// `000` for what was taken over.
+/// The name in the cloud: `<title>-<hash>` for the first purchase, `<title>-002-<hash>` for the second one, and `<title>-000-<hash>`
+/// for what was taken over. The title is the chosen pack name, as long as the API allows it, or else the first 40 characters of
+/// `<namespace>-<name>`.
 ///
-/// The hash is of namespace and name alone: tenants cannot collide, and a rebuilt cluster recognises its own.
+/// The hash is of namespace and name alone, so that a rebuilt cluster recognises its own instances.
 pub fn cloud_name(namespace: &str, name: &str, pack_name: Option<&str>, purchase: i64) -> String {
     let hash = hash(namespace, name);
     let title = match pack_name {
@@ -38,7 +41,7 @@ pub fn cloud_name(namespace: &str, name: &str, pack_name: Option<&str>, purchase
     if purchase == 1 { format!("{title}-{hash}") } else { format!("{title}-{purchase:03}-{hash}") }
 }
 
-/// Name of one of several instances: the number is as the cloud appends it.
+/// The name of an instance: the cloud appends a number when several are bought together.
 pub fn instance_name(cloud_name: &str, number: Option<&str>) -> String {
     match number {
         Some(number) => format!("{cloud_name}-{number}"),
@@ -64,8 +67,8 @@ pub fn carries_hash(namespace: &str, name: &str, observed: &str) -> bool {
         .is_some_and(|(title, rest)| title.ends_with('-') && (rest.is_empty() || appended_number(rest).is_some()))
 }
 
-/// True when a name in the cloud may carry the hash of any pack. A date such as `20261201` is one that a person wrote: of
-/// 100,000 hashes one looks like that.
+/// True when a name in the cloud may carry the hash of any pack. A date such as `20261201` is not taken for a hash: a person wrote it,
+/// and only one of 100,000 hashes reads like a date.
 pub fn carries_a_hash(observed: &str) -> bool {
     let is_date = |text: &str| text.starts_with("20") && text.parse::<Date>().is_ok();
     let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -75,17 +78,17 @@ pub fn carries_a_hash(observed: &str) -> bool {
     ends(observed) || ends(unnumbered)
 }
 
-/// How the cloud appends a number is not documented: digits, with or without a separator, are taken for one.
+/// The number that the cloud appended. No document says how it does (ASSUMED: up to four digits, with or without a separator).
 fn appended_number(rest: &str) -> Option<&str> {
     let digits = rest.strip_prefix(['-', '_', ' ']).unwrap_or(rest);
     (!digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
-/// Token of a paid call: a function of the order, the instance and the expiry it renews from, never of the attempt, the
-/// leader or chance. 64 characters.
+/// The token of a paid call, 64 characters. It is a function of the order, the instance and the expiry that is renewed, never of the
+/// attempt, the leader or chance.
 ///
-/// The expiry is in it so that an order whose record was deleted, and whose name comes up again, is not taken by the cloud
-/// for the renewal that was paid before.
+/// The expiry is part of it because the name of an order can come up again after its record was deleted. The cloud would take a
+/// renewal with the old token for the one that was paid before.
 pub fn client_token(
     order_name: &str,
     pack_uid: &str,
@@ -100,7 +103,7 @@ fn hash(namespace: &str, name: &str) -> String {
     digest(&[namespace, name]).chars().take(HASH).collect()
 }
 
-/// Hexadecimal SHA-256 of the parts, each with its length before it, so that shifted parts never meet.
+/// The hexadecimal SHA-256 of the parts. Each is preceded by its length, so that "ab", "c" and "a", "bc" differ.
 fn digest(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {

@@ -35,7 +35,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// True when it stands under a purchase's name; see [`is_named`].
+    /// True when it carries this name of a purchase; see [`is_named`].
     pub(crate) fn is_named(&self, pack_name: &str) -> bool {
         self.name.as_deref().is_some_and(|name| is_named(pack_name, name))
     }
@@ -141,7 +141,7 @@ pub struct DealList {
     pub deals: Vec<Deal>,
 }
 
-/// No renewal by us until the cloud's own is *observed* off. A Daily pack has no such switch, so silence will do.
+/// True when the cloud's own renewal is observed off. A Daily pack has no such switch, so an unknown switch counts as off.
 pub(crate) fn seen_off(flag: RenewFlag, mode: BillingMode) -> bool {
     match flag {
         RenewFlag::Manual => true,

@@ -5,13 +5,12 @@ use carpack_api::common::Time;
 use carpack_api::pack::{ConcurrencyPackSpec, RenewalMode};
 use jiff::{SignedDuration, Timestamp};
 
-/// A moment as the API stores it, in whole seconds: the second it lies in.
+/// A moment as the API stores it, in whole seconds: rounded down.
 pub fn whole(at: Timestamp) -> Time {
     Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
 }
 
-/// A moment as the API stores it, never earlier than it was. What must be *newer* than such a moment is really newer,
-/// although fractions of a second are not stored.
+/// A moment as the API stores it, in whole seconds: rounded up. What is newer than the stored moment is then newer than the real one.
 pub fn whole_up(at: Timestamp) -> Time {
     let second = if at.subsec_nanosecond() > 0 { at.as_second().saturating_add(1) } else { at.as_second() };
     Time(Timestamp::from_second(second).unwrap_or(at))
@@ -21,7 +20,7 @@ const DAY: i64 = 24;
 /// The shortest month.
 const MONTH: i64 = 28 * 24;
 
-/// A moment later or earlier; the end of time instead of an overflow.
+/// A moment later or earlier. Instead of an overflow, the first or the last moment that can be written.
 pub fn plus(at: Timestamp, duration: SignedDuration) -> Timestamp {
     at.checked_add(duration).unwrap_or(if duration.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }
@@ -31,21 +30,21 @@ pub fn since(now: Timestamp, then: Timestamp) -> SignedDuration {
     now.duration_since(then)
 }
 
-/// No renewal is by less than a day, and a successor gains at least half of one: what differs by less is one expiry, dated
-/// otherwise by another of the cloud's lists (ASSUMED: no document says that they agree), or read in another time zone.
+/// The shortest renewal adds a day, and a successor adds half a day at least. Expiries that differ by less than this are the same expiry:
+/// another list of the cloud dates it otherwise (ASSUMED: no document says that the lists agree), or it was read in another zone.
 const ONE_EXPIRY: SignedDuration = SignedDuration::from_hours(10);
 
-/// True when an instance expires later than that because somebody renewed it.
+/// True when an expiry is later than `from` because of a renewal.
 pub fn is_renewed(expiration: Timestamp, from: Timestamp) -> bool {
     since(expiration, from) >= ONE_EXPIRY
 }
 
-/// True when both mean the same expiry.
+/// True when both moments mean the same expiry.
 pub fn is_same_expiry(one: Timestamp, other: Timestamp) -> bool {
     since(one, other).abs() < ONE_EXPIRY
 }
 
-/// Length of a term of so many days or months, a month counted as the shortest one.
+/// The length of a term of so many days or months. A month counts as the shortest one, 28 days.
 pub fn term(mode: BillingMode, duration: i32) -> SignedDuration {
     let hours = match mode {
         BillingMode::Daily => DAY,

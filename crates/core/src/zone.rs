@@ -8,11 +8,12 @@ use crate::observation::DealList;
 
 /// The zone in which a timestamp means its earliest moment: no place on earth is further east.
 pub const EARLIEST: Offset = Offset::constant(14);
-/// And none further west.
+/// No place on earth is further west.
 const LATEST: Offset = Offset::constant(-12);
-/// Zones that a cloud may keep differ by half an hour. Where its zone is another, it is not observed.
+/// Zones differ by half an hour. A zone in between is not observed.
 const STEP: i64 = 30 * 60;
-/// A call takes, and the cloud's clock is off, by less than this together. What is further off was made by another call.
+/// The time that a call takes and the error of the cloud's clock are together less than this. A deal that is further off was made by
+/// another call.
 const APART: i64 = 6 * 60;
 
 /// Reads `+08:00`.
@@ -34,8 +35,8 @@ pub fn text(zone: Offset) -> String {
     format!("{}{:02}:{:02}", if zone.is_negative() { '-' } else { '+' }, minutes / 60, minutes % 60)
 }
 
-/// The zone, as the books show it: an order of ours was made when its call left, and is dated in the cloud's zone. None when
-/// no call tells, or two tell otherwise.
+/// The zone of the cloud's timestamps, as the deals show it: a deal of ours was made when its call was sent, and its date is written in
+/// the cloud's zone. None when no call shows it, or when two show different zones.
 pub fn observed(action: OrderAction, lines: &[LineStatus], deals: &DealList) -> Option<Offset> {
     // What was in doubt may be the work of an earlier call than the last, or, if it is a renewal, of a person. Only what stands
     // under the name of a purchase that was sent once is its own.
@@ -56,7 +57,7 @@ pub fn observed(action: OrderAction, lines: &[LineStatus], deals: &DealList) -> 
     }
 }
 
-/// The zone that is so far ahead of UTC, if one is nearly so.
+/// The zone that is so far ahead of UTC, within [`APART`].
 fn nearest(ahead: SignedDuration) -> Option<Offset> {
     let steps = ahead.as_secs().checked_add(STEP.checked_div(2)?)?.checked_div_euclid(STEP)?;
     let zone = steps.checked_mul(STEP)?;
