@@ -1,4 +1,6 @@
 //! Taking over what was already bought: the tenant may, the instances are what the pack declares, and nothing else holds them.
+//!
+//! Rule 11 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::pack::RenewFlag;
 use carpack_api::{BillingMode, Reason};

@@ -1,4 +1,6 @@
 //! Approval: a person's word for one order, or for it and later renewals.
+//!
+//! Rule 12 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::order::{ApprovalScope, Decision as Word, OrderAction};
 use carpack_api::{Mode, PackOrder, PackOrderSpec, Reason};

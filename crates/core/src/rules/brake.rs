@@ -1,4 +1,6 @@
 //! The brake of a tenant: a sudden flood of purchases or returns is held until a person says that it is meant.
+//!
+//! Rule 14 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::Reason;
 use carpack_api::account::{Brake, Tenant};

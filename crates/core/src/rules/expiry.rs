@@ -1,4 +1,6 @@
 //! What the observation must show of the instances that a line renews, replaces or returns.
+//!
+//! Rules 9 and 10 of docs/money.md, which names the tests that fail without them.
 
 use carpack_api::Reason;
 use carpack_api::pack::RenewFlag;

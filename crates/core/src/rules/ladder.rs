@@ -1,4 +1,6 @@
 //! The ladder of modes: the lowest of installation, account and pack counts.
+//!
+//! Rule 12 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::{ConcurrencyPack, Mode, Reason};
 

@@ -1,4 +1,6 @@
 //! Spending limits of an account and of its tenants: what counts against them, and whether an order fits.
+//!
+//! Rule 13 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::account::Limits;
 use carpack_api::order::{LineState, LineStatus, OrderAction};

@@ -1,4 +1,6 @@
 //! The name: what stands under the pack's name in the cloud is never bought a second time.
+//!
+//! Rule 11 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::Reason;
 

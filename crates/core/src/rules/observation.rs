@@ -1,4 +1,6 @@
 //! The observation: nothing is decided on the word of one that is stale, or older than what it is to tell of.
+//!
+//! Rule 17 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::Reason;
 use jiff::{SignedDuration, Timestamp};

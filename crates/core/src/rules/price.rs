@@ -1,4 +1,6 @@
 //! The price: nothing is bought without one, above `maxPrice`, or dearer than the order was made for.
+//!
+//! Rule 12 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::pack::ConcurrencyPackSpec;
 use carpack_api::{BillingMode, Money, Reason};

@@ -1,4 +1,6 @@
 //! One order at a time: what the other orders of a pack forbid.
+//!
+//! Rules 3 and 9 of docs/money.md, which names the tests that fail without them.
 
 use carpack_api::order::OrderAction;
 use carpack_api::{PackOrder, Reason};

@@ -1,4 +1,6 @@
 //! Time: the pack's purchase window, the order's deadline, and the end of its renewals.
+//!
+//! Rule 15 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::pack::PurchaseWindow;
 use carpack_api::{ConcurrencyPack, Reason};
