@@ -58,7 +58,7 @@ pub fn build(order: &PackOrder, line: &OrderLine, api: Option<&ApiChannel>) -> R
 fn period(terms: &OrderTerms, api: &ApiChannel) -> Result<Period, String> {
     let mode = terms.billing_mode;
     let unit =
-        api.period_unit(mode).ok_or(format!("the account has no purchase.api.periodUnits for {mode:?}: add it"))?;
+        api.period_unit(mode).ok_or(format!("the account has no purchase.api.periodUnits for {mode}: add it"))?;
     Ok(Period { count: positive(terms.duration, "duration")?, unit: unit.to_owned() })
 }
 
