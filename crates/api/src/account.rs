@@ -1,4 +1,4 @@
-//! `CarAccount`: whose money it is and who may spend it.
+//! `CarAccount`: an account with the cloud, and which namespaces may spend from it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::{BillingMode, Condition, Mode};
 
-/// An account with the cloud: its credentials, how packs are bought with it, at which prices, and which namespaces may spend from it.
+/// An account with the cloud: its key, how packs are bought with it and at which prices, and which namespaces may spend from it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "carpack.io",
@@ -21,14 +21,55 @@ use crate::common::{BillingMode, Condition, Mode};
     category = "carpack",
     namespaced,
     status = "CarAccountStatus",
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
-    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
-    printcolumn(name = "Balance", type_ = "string", json_path = ".status.balance"),
-    printcolumn(name = "Due-7d", type_ = "string", json_path = ".status.due7Days"),
-    printcolumn(name = "Due-30d", type_ = "string", json_path = ".status.due30Days"),
-    printcolumn(name = "Unclaimed", type_ = "integer", json_path = ".status.unclaimed"),
-    printcolumn(name = "Seen", type_ = "string", json_path = ".status.lastSweepTime", priority = 1)
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        description = "True while the account can be used",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        description = "The reason of the condition Ready",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(
+        name = "Mode",
+        type_ = "string",
+        description = "The account's mode; the lowest mode of installation, account and pack wins",
+        json_path = ".spec.mode"
+    ),
+    printcolumn(
+        name = "Balance",
+        type_ = "string",
+        description = "Balance of the cloud account",
+        json_path = ".status.balance"
+    ),
+    printcolumn(
+        name = "Due-7d",
+        type_ = "string",
+        description = "What renewals by carpack will cost in the next 7 days",
+        json_path = ".status.due7Days"
+    ),
+    printcolumn(
+        name = "Due-30d",
+        type_ = "string",
+        description = "What renewals by carpack will cost in the next 30 days",
+        json_path = ".status.due30Days"
+    ),
+    printcolumn(
+        name = "Unclaimed",
+        type_ = "integer",
+        description = "Instances that no ConcurrencyPack of this account has",
+        json_path = ".status.unclaimed"
+    ),
+    printcolumn(
+        name = "Seen",
+        type_ = "string",
+        description = "When the newest complete sweep began, in UTC",
+        json_path = ".status.lastSweepTime",
+        priority = 1
+    )
 )]
 #[x_kube(
     validation = Rule::new("self.site != 'Custom' || has(self.endpoint)").message("site Custom needs endpoint: the URL of the API").field_path(".endpoint"),
@@ -38,57 +79,63 @@ use crate::common::{BillingMode, Condition, Mode};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CarAccountSpec {
-    /// International, Mainland, or Custom with an endpoint of its own.
+    /// The cloud's site that the account belongs to: International, Mainland, or Custom with an `endpoint` of its own.
     pub site: Site,
-    /// With site Custom: URL of the API, such as http://127.0.0.1:8080 for the simulator.
+    /// With site Custom, and only then: URL of the API without a path, such as http://127.0.0.1:8080 for the simulator. At most 253 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253), regex(pattern = r"^https?://[^/]+/?$"))]
     pub endpoint: Option<String>,
-    /// The key to the account.
+    /// The key of the account.
     pub credentials: Credentials,
-    /// How far the operator may go with this account: Observe, DryRun, ApprovalRequired or Automatic. Required.
+    /// How far carpack may go with this account. Required. The lowest mode of installation, account and pack wins.
+    ///
+    /// Observe and DryRun change nothing and report what would be done. ApprovalRequired spends after a person's approval of each order. Automatic spends within prices and limits.
     pub mode: Mode,
     /// How packs are bought.
     pub purchase: Purchase,
-    /// Prices by which orders are quoted. What has no price is not bought.
+    /// Prices by which orders are quoted. What has no price is neither bought nor renewed.
     pub price_list: PriceList,
-    /// Offset from UTC of the timestamps that the cloud writes without a zone, such as +08:00. It counts until the operator has observed the offset in an order of its own: see status.timeZone. Without it they are read as the earliest of what they may mean until then (+14:00).
+    /// Offset from UTC of the timestamps that the cloud writes without a zone, such as +08:00. It counts until carpack has observed the offset in an order of its own: `status.timeZone`.
+    ///
+    /// Absent: until then carpack reads each timestamp as the earliest moment that it may mean (+14:00).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]$"))]
     pub time_zone: Option<String>,
-    /// Which namespaces may spend from this account, and onto which projects.
+    /// Which namespaces may spend from this account, and on which projects: at most 256 entries. Empty: nobody may spend.
+    ///
+    /// Several entries may name one namespace: what any of them grants is granted, and the limits and brakes of all of them hold.
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub tenants: Vec<Tenant>,
-    /// Spending limits of the whole account.
+    /// Spending limits of the whole account. Absent: there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
 }
 
-/// Which of the cloud's sites.
+/// A site of the cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Site {
     /// The international site.
     International,
     /// The mainland site.
     Mainland,
-    /// An endpoint of one's own, such as the simulator.
+    /// An endpoint of its own, such as the simulator.
     Custom,
 }
 
-/// The key to the account.
+/// The key of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
-    /// The Secret that holds the key.
+    /// The Secret that holds the key, in the operator's namespace: `secretId`, `secretKey` and, for temporary credentials, `token`.
     pub secret_ref: SecretReference,
 }
 
-/// A Secret in the operator's namespace with the keys secretId, secretKey and, for temporary credentials, token.
+/// A Secret in the operator's namespace with the keys `secretId`, `secretKey` and, for temporary credentials, `token`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretReference {
-    /// Name of the Secret in the operator's namespace.
+    /// Name of the Secret, 1 to 253 characters. The operator can read only those that the chart's `credentials.secretNames` names.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
@@ -97,9 +144,9 @@ pub struct SecretReference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Purchase {
-    /// Api: by the cloud's billing API. Console: a person buys what the order says (not built yet).
+    /// Api: carpack buys by the cloud's billing API. Console: a person buys what the order says; this is not built yet, and is refused.
     pub channel: Channel,
-    /// With channel Api: what the billing API wants to hear.
+    /// With channel Api, required: the values that carpack sends to the billing API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiChannel>,
 }
@@ -113,44 +160,54 @@ pub enum Channel {
     Console,
 }
 
-/// What the billing API wants to hear. The public documents do not list these values for CAR: they are configuration.
+/// The values that carpack sends to the billing API. The public documents do not list them for CAR, so they are configuration: ask Tencent Cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiChannel {
-    /// ProductCode.
+    /// `ProductCode` of CAR, 1 to 64 characters.
     #[schemars(length(min = 1, max = 64))]
     pub product_code: String,
-    /// SubProductCode.
+    /// `SubProductCode` of a concurrency pack, 1 to 64 characters.
     #[schemars(length(min = 1, max = 64))]
     pub sub_product_code: String,
-    /// ZoneCode: the same for every region, or with {region} in it. Default: the region.
+    /// `ZoneCode`, 1 to 64 characters. carpack puts the pack's region in the place of {region}. Absent: the region.
     #[serde(default = "default_zone_code")]
     #[schemars(length(min = 1, max = 64))]
     pub zone_code: String,
-    /// Billing project (ProjectId of the billing API), 0 = the default project.
+    /// `ProjectId` of the billing API, which sorts the bill; it is not the project of a pack. Absent: 0, the default project.
     #[serde(default)]
     pub billing_project: i64,
-    /// JSON text for Parameter. Within its strings {packName}, {concurrencyScale}, {applicationType} and {region} are filled in.
+    /// `Parameter` of a purchase: JSON as text, 2 to 4096 characters.
+    ///
+    /// Within its strings carpack fills in {packName}, {concurrencyScale}, {applicationType} and {region}.
     #[schemars(length(min = 2, max = 4096))]
     pub parameter_template: String,
-    /// PeriodUnit for each billing mode. A billing mode that is not here cannot be bought with this account.
+    /// `PeriodUnit` for each billing mode: the keys are Daily and Monthly, a value is such as `m`. A billing mode that is missing is neither bought nor renewed with this account.
     pub period_units: BTreeMap<String, String>,
-    /// For how many minutes the cloud is known to answer a repeated ClientToken with what the first call came to. A call whose answer was lost is then sent once more with the same token, at once and within this time, instead of after the quarantine. Leave it out when tokens are ignored or this was not tried: nothing relies on them then.
+    /// For how many minutes, 15 to 43200, the cloud is known to answer a repeated `ClientToken` with the result of the first call. Absent: nothing relies on tokens.
+    ///
+    /// Within this time carpack sends an unanswered call once more with the same token, without waiting for the quarantine. It has no effect together with `unansweredCalls: Ask`.
+    ///
+    /// Leave it out where tokens are ignored, or where this was not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 15, max = 43200))]
     pub client_token_honored_minutes: Option<i32>,
-    /// What follows when a call was not answered and two complete looks after the quarantine show no trace of it: Retry (default: it is sent again, which is safe where lists and books show within the quarantine what was bought) or Ask (a person is asked, and nothing is sent again: for a cloud that may show it later).
+    /// What follows when two complete sweeps after the quarantine (7 minutes by default) show no trace of an unanswered call: Retry (default) or Ask.
+    ///
+    /// Retry: carpack sends it again with the same token, and after three calls asks a person. Safe where lists and order books show a purchase within the quarantine.
+    ///
+    /// Ask: carpack asks a person and sends nothing again. For a cloud that may show a purchase later.
     #[serde(default)]
     pub unanswered_calls: UnansweredCalls,
 }
 
-/// What follows when nothing shows what became of a call.
+/// What follows when no sweep shows what became of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum UnansweredCalls {
-    /// It is sent again, with the same token.
+    /// carpack sends it again with the same token.
     #[default]
     Retry,
-    /// A person is asked.
+    /// carpack asks a person.
     Ask,
 }
 
@@ -159,7 +216,7 @@ fn default_zone_code() -> String {
 }
 
 impl ApiChannel {
-    /// The account's PeriodUnit for a billing mode.
+    /// The account's `PeriodUnit` for a billing mode. None: the account cannot buy in this mode.
     pub fn period_unit(&self, mode: BillingMode) -> Option<&str> {
         let key = match mode {
             BillingMode::Daily => "Daily",
@@ -173,10 +230,10 @@ impl ApiChannel {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PriceList {
-    /// ISO 4217 code of all prices, such as USD.
+    /// ISO 4217 code of all prices and limits of the account, such as USD.
     #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
     pub currency: String,
-    /// The prices. The first entry that fits counts.
+    /// The prices, at most 512. The first entry that fits counts. Empty: nothing is bought.
     #[serde(default)]
     #[schemars(length(max = 512))]
     pub prices: Vec<Price>,
@@ -186,75 +243,81 @@ pub struct PriceList {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Price {
-    /// Region, or * for every region.
+    /// Region as the packs write it, or * for every region. 1 to 64 characters.
     #[schemars(length(min = 1, max = 64))]
     pub region: String,
-    /// Concurrency scale, or * for every scale.
+    /// Concurrency scale as the packs write it, or * for every scale. 1 to 32 characters.
     #[schemars(length(min = 1, max = 32))]
     pub concurrency_scale: String,
-    /// Daily (price of one day) or Monthly (price of one month).
+    /// Daily (`amount` is the price of one day) or Monthly (`amount` is the price of one month).
     pub billing_mode: BillingMode,
-    /// Decimal number as text, such as "105.00".
+    /// Price of one concurrency: decimal number as text, such as "105.00", in the price list's currency.
     #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
     pub amount: String,
 }
 
-/// Namespaces that may spend from the account.
+/// Namespaces that may spend from the account together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenant {
-    /// Namespaces, or * for every namespace.
+    /// The namespaces, 1 to 256, or * for every namespace.
     #[schemars(length(min = 1, max = 256))]
     pub namespaces: Vec<String>,
-    /// Projects that these namespaces may bind packs to, or * for every project.
+    /// Projects that these namespaces may bind packs to, at most 256, or * for every project. Empty: none; packs without a project can still be bought.
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub projects: Vec<String>,
-    /// Whether they may take over what was already bought, by naming it in `spec.adopt` of a pack: anything of the account that no pack has, and that is bound to no project or to one of theirs. Default: no.
+    /// True: these namespaces may adopt what was already bought, by `spec.adopt` of a pack. Absent: they may not.
+    ///
+    /// They may adopt what no pack has, and what is bound to no project or to one of `projects`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<bool>,
-    /// Spending limits of these namespaces together.
+    /// Spending limits of these namespaces together. Absent: only the account's limits hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-    /// Holds their purchases and returns when there are suddenly too many, until a person says that they are meant.
+    /// Holds purchases and returns of these namespaces when there are suddenly too many, until a person releases them. Absent: nothing holds them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<Brake>,
 }
 
-/// Spending limits, as decimal numbers in the price list's currency. An order that does not fit waits, and says for what.
+/// Spending limits, as decimal numbers in the price list's currency. An order that does not fit waits, and its message says for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// The most that one order may cost.
+    /// The most that one order may cost: decimal number as text, such as "2000", in the price list's currency. Absent: no such limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
     pub spend_per_order: Option<String>,
-    /// The most that may be spent in any 24 hours. What is on its way counts, and a purchase leaves room for the renewals that fall due within 24 hours.
+    /// The most that may be spent in any 24 hours: decimal number as text, in the price list's currency. Absent: no such limit.
+    ///
+    /// A call of unknown outcome counts as spent. A purchase leaves room for the renewals that fall due within 24 hours; a renewal is held only by what was spent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
     pub spend_per_day: Option<String>,
-    /// The most that may be spent in any 30 days. What is on its way counts, and a purchase leaves room for the renewals that fall due within 30 days.
+    /// The most that may be spent in any 30 days: decimal number as text, in the price list's currency. Absent: no such limit.
+    ///
+    /// A call of unknown outcome counts as spent. A purchase leaves room for the renewals that fall due within 30 days; a renewal is held only by what was spent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
     pub spend_per_30_days: Option<String>,
-    /// The most packs that may be bought in any hour. Renewals are not counted and not held by it.
+    /// The most packs that may be bought in any hour, 0 to 10000. Renewals are neither counted nor held. Absent: no such limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10000))]
     pub orders_per_hour: Option<i32>,
 }
 
-/// A brake on a sudden flood of orders. Renewals are not counted and never held.
+/// Holds a sudden flood of purchases and returns. Renewals are neither counted nor held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Brake {
-    /// More purchases and returns than this within the span hold every purchase and return of these namespaces.
+    /// How many purchases and returns are allowed within the span, 1 to 10000. When there are more, all of these namespaces are held.
     #[schemars(range(min = 1, max = 10000))]
     pub orders: i32,
-    /// The span, in minutes. Default 10.
+    /// The span in minutes, 1 to 10080. Absent: 10.
     #[serde(default = "default_within_minutes")]
     #[schemars(range(min = 1, max = 10080))]
     pub within_minutes: i32,
-    /// Releases the brake: a person has looked at all orders that were made until this moment, and they are meant. In UTC.
+    /// A person has checked all orders that were made until this moment, in UTC, and releases them. A moment that is yet to come releases nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_time: Option<Time>,
 }
@@ -264,66 +327,66 @@ fn default_within_minutes() -> i32 {
 }
 
 impl Tenant {
-    /// True when the entry is for this namespace.
+    /// True when the entry names this namespace.
     pub fn covers(&self, namespace: &str) -> bool {
         self.namespaces.iter().any(|entry| entry == "*" || entry == namespace)
     }
 }
 
-/// What the operator knows of an account.
+/// What carpack has recorded of an account.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CarAccountStatus {
-    /// The generation of the spec that this status speaks of.
+    /// The generation of the spec that this status was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The number of the cloud account (Uin) that the key belonged to when it was first used. It stays: a key of another cloud account is not used.
+    /// Number of the cloud account (Uin) that the key belonged to when it was first used. It stays: a key of another cloud account is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud_account: Option<String>,
-    /// Offset from UTC of the timestamps that the cloud writes without a zone, as it was observed in an order of the operator's own. It goes before spec.timeZone.
+    /// Offset from UTC of the cloud's timestamps, such as +08:00, as carpack has observed it in an order of its own. It counts more than `spec.timeZone`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// Balance, such as "1200.00 USD".
+    /// Balance of the cloud account, such as "1200.00 USD".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
-    /// What renewals by the operator will cost in the next 7 days, such as "2100.00 USD".
+    /// What renewals by carpack will cost in the next 7 days at today's prices, such as "2100.00 USD". The cloud's own renewals are not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "due7Days")]
     pub due_7_days: Option<String>,
-    /// What renewals by the operator will cost in the next 30 days.
+    /// What renewals by carpack will cost in the next 30 days at today's prices, such as "9000.00 USD". The cloud's own renewals are not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "due30Days")]
     pub due_30_days: Option<String>,
-    /// How many instances in the account no ConcurrencyPack claims.
+    /// How many instances of the cloud account no ConcurrencyPack of this CarAccount has.
     #[serde(default)]
     pub unclaimed: i64,
-    /// The first 20 of them.
+    /// The first 20 instances that no ConcurrencyPack of this CarAccount has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unclaimed_instances: Vec<UnclaimedInstance>,
-    /// What the account was seen to be able to do: Observe, Buy.
+    /// What the account has been observed to do: Observe (a complete sweep), Buy (a paid purchase).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
-    /// When the last complete sweep of the account began.
+    /// When the newest complete sweep of the account began, in UTC. Written once an hour while nothing else changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sweep_time: Option<Time>,
-    /// Ready, with a reason for each way in which an account can be unusable.
+    /// Ready, with a reason for each way in which an account can be unusable; BrakeReleased where a tenant has a brake.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
 
-/// An instance that no pack claims.
+/// An instance that no pack of the account has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UnclaimedInstance {
-    /// Its id.
+    /// The cloud's id of the instance.
     pub id: String,
-    /// Its name.
+    /// Its name in the cloud. Absent: the cloud has not said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When it expires.
+    /// When it expires, in UTC. Absent: the cloud has not said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
-    /// True when the cloud itself will renew it: it goes on costing money.
+    /// True: the cloud itself renews it, and it goes on costing money.
     pub renews_itself: bool,
 }

@@ -6,12 +6,12 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a pack is billed: prepaid by the day or by the month.
+/// How a pack is billed: prepaid by the day (Daily) or by the month (Monthly).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum BillingMode {
-    /// Days. Cannot auto-renew in the cloud.
+    /// Prepaid by the day. The cloud itself renews no Daily pack.
     Daily,
-    /// Months.
+    /// Prepaid by the month.
     Monthly,
 }
 
@@ -24,24 +24,24 @@ impl fmt::Display for BillingMode {
     }
 }
 
-/// What kind of application the concurrencies run.
+/// The application type of the purchase form. Cloud3D is its only value today.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApplicationType {
-    /// "Cloud 3D", the only value of the purchase form today.
+    /// "Cloud 3D" on the purchase form.
     #[default]
     Cloud3D,
 }
 
-/// One ladder for everything that holds the operator back. It stands at the installation, the account and the pack; the lowest wins.
+/// How far carpack may go. A mode stands at the installation, the account and the pack; the lowest of the three wins. The variants are ordered from the lowest to the highest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
-    /// Look and report; touch nothing.
+    /// carpack sweeps, and reports what it would do and for how much. It changes nothing.
     Observe,
-    /// Look, report, and say exactly what would be done and for how much; touch nothing.
+    /// As Observe; conditions and events have the reason DryRun.
     DryRun,
-    /// Do what costs nothing; every spending act waits for a person's approval of its PackOrder.
+    /// carpack does what costs nothing. Each PackOrder waits for a person's approval.
     ApprovalRequired,
-    /// Do everything that the limits allow.
+    /// carpack does everything that prices and limits allow.
     #[default]
     Automatic,
 }
@@ -57,14 +57,14 @@ impl fmt::Display for Mode {
     }
 }
 
-/// An amount of money.
+/// An amount of money with its currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Money {
-    /// Decimal number as text, at most four digits after the point, such as "6300.00".
+    /// Decimal number as text, such as "6300.00": at most 12 digits before the point and 4 after it.
     #[schemars(regex(pattern = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))]
     pub amount: String,
-    /// ISO 4217 code, such as USD.
+    /// ISO 4217 code of three capital letters, such as USD.
     #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
     pub currency: String,
 }
@@ -73,7 +73,7 @@ pub struct Money {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountReference {
-    /// Name of the CarAccount in the operator's namespace.
+    /// Name of the CarAccount in the operator's namespace, 1 to 63 characters. Absent: `default`.
     #[serde(default = "default_account")]
     #[schemars(length(min = 1, max = 63))]
     pub name: String,

@@ -1,10 +1,13 @@
 //! The API group `carpack.io`, version `v1alpha1`: custom resource types and their validation, nothing else.
 //!
-//! - [`ConcurrencyPack`]: what a tenant wants.
-//! - [`PackOrder`]: one spending act, readable, approvable, kept.
-//! - [`CarAccount`]: whose money it is and who may spend it.
+//! - [`ConcurrencyPack`]: the prepaid capacity that a tenant declares.
+//! - [`PackOrder`]: one purchase, renewal or return, which a person can read and approve.
+//! - [`CarAccount`]: an account with the cloud, and which namespaces may spend from it.
 //! - [`Reason`]: why a condition, an event or a line is as it is.
-// Every printed column says its type anew.
+//!
+//! `kubectl explain` and `docs/api.md` show the docs of these types: each paragraph stands on one line, because the lines of a
+//! doc comment are kept.
+// `kubectl get` columns repeat names such as `type_`.
 #![allow(clippy::duplicated_attributes)]
 
 pub mod account;
@@ -22,13 +25,13 @@ pub use reason::Reason;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-/// API group.
+/// The API group.
 pub const GROUP: &str = "carpack.io";
-/// API version.
+/// The version of the API group.
 pub const VERSION: &str = "v1alpha1";
-/// Finalizer that holds a pack until its deletion policy is carried out.
+/// The finalizer that keeps a deleted pack until its `deletionPolicy` is carried out.
 pub const PACK_FINALIZER: &str = "carpack.io/pack";
-/// Finalizer that holds an order while it is unresolved.
+/// The finalizer that keeps a deleted order until its calls are settled.
 pub const ORDER_FINALIZER: &str = "carpack.io/order";
 
 /// The CustomResourceDefinitions, in the order of their names.

@@ -1,4 +1,4 @@
-//! `PackOrder`: one spending act.
+//! `PackOrder`: one purchase, renewal or return, and the record of it.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::Reason;
 use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, Money};
 
-/// One spending act for a concurrency pack: a purchase, a renewal or a return. Written by the operator before any money moves, kept as the record of it.
+/// One purchase, renewal or return of a concurrency pack. carpack writes it before any money moves, and keeps it as the record.
 ///
-/// Everything but `spec.approval` is immutable. To approve: kubectl patch packorder NAME --type merge -p '{"spec":{"approval":{"decision":"Approved"}}}'
+/// Only `spec.approval` can be changed. To approve: kubectl patch packorder NAME --type merge -p '{"spec":{"approval":{"decision":"Approved"}}}'
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "carpack.io",
     version = "v1alpha1",
     kind = "PackOrder",
-    doc = "One spending act for a concurrency pack: a purchase, a renewal or a return. Written by the operator before any money moves, and kept as the record of it. Only spec.approval is set by a person.",
+    doc = "One purchase, renewal or return of a concurrency pack. carpack writes it before any money moves, and keeps it as the record. Only spec.approval can be changed, and only a person sets it.",
     plural = "packorders",
     shortname = "porder",
     category = "carpack",
@@ -28,16 +28,16 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     selectable = ".spec.packRef.name",
     selectable = ".spec.action",
     selectable = ".spec.accountRef.name",
-    printcolumn(name = "Action", type_ = "string", json_path = ".spec.action"),
-    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
-    printcolumn(name = "Quote", type_ = "string", json_path = ".spec.quote.amount"),
-    printcolumn(name = "Currency", type_ = "string", json_path = ".spec.quote.currency"),
-    printcolumn(name = "Paid", type_ = "string", json_path = ".status.paid.amount"),
-    printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.packRef.namespace"),
-    printcolumn(name = "Pack", type_ = "string", json_path = ".spec.packRef.name"),
-    printcolumn(name = "Approval", type_ = "string", json_path = ".spec.approval.decision", priority = 1),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Action", type_ = "string", description = "Buy, Renew or Return", json_path = ".spec.action"),
+    printcolumn(name = "State", type_ = "string", description = "AwaitingApproval, Pending, InProgress, Ambiguous, Fulfilled or Failed", json_path = ".status.state"),
+    printcolumn(name = "Quote", type_ = "string", description = "What the order costs by the price list", json_path = ".spec.quote.amount"),
+    printcolumn(name = "Currency", type_ = "string", description = "The currency of the quote", json_path = ".spec.quote.currency"),
+    printcolumn(name = "Paid", type_ = "string", description = "What was paid, or came back by a return, as far as the order books show it", json_path = ".status.paid.amount"),
+    printcolumn(name = "Namespace", type_ = "string", description = "Namespace of the pack", json_path = ".spec.packRef.namespace"),
+    printcolumn(name = "Pack", type_ = "string", description = "Name of the pack", json_path = ".spec.packRef.name"),
+    printcolumn(name = "Approval", type_ = "string", description = "A person's decision: Approved or Denied", json_path = ".spec.approval.decision", priority = 1),
+    printcolumn(name = "Message", type_ = "string", description = "What the order waits for, or what became of it", json_path = ".status.message", priority = 1),
+    printcolumn(name = "Age", type_ = "date", description = "Time since the order was made", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.lines) || (has(self.status) && has(self.status.lines) && oldSelf.status.lines.all(o, self.status.lines.exists(n, n.index == o.index)))").message("what was recorded of an order's paid calls cannot be removed")
 )]
 #[x_kube(
@@ -51,38 +51,40 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
 pub struct PackOrderSpec {
     /// The pack that this order is for.
     pub pack_ref: PackReference,
-    /// The account that pays.
+    /// The account that pays, or that is paid back by a return.
     pub account_ref: AccountReference,
-    /// Buy, Renew or Return.
+    /// What the order does: Buy (a pack, or the successor of one), Renew (instances) or Return (instances, for a refund).
     pub action: OrderAction,
-    /// Counts the orders of this action for this namespace and name, from 1. Only grows.
+    /// Number of the order among those of this action for this namespace and name, from 1. A number is never used twice.
     #[schemars(range(min = 1))]
     pub ordinal: i64,
-    /// The exact name under which the pack stands in the cloud; a number may be appended to it by the cloud.
+    /// The exact name of the pack in the cloud. The cloud may append a number to it.
     pub pack_name: String,
-    /// What is bought.
+    /// What is bought, renewed or returned.
     pub terms: OrderTerms,
-    /// What it will cost by the account's price list. Absent for a return.
+    /// What the order costs by the account's price list. Absent for a return.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<Money>,
-    /// The pack's maxPrice when the order was made.
+    /// The pack's `maxPrice` when the order was made. Absent: the pack had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_price: Option<Money>,
-    /// When the operator decided on this order. Nothing is sent on the word of an older look at the cloud.
+    /// When carpack decided on this order, in UTC. Only a sweep that began later allows its calls.
     pub decision_time: Time,
-    /// Nothing is sent from this moment on.
+    /// No call is sent from this moment on. Absent: the order has no deadline.
+    ///
+    /// For a purchase: `purchaseWindow.notAfter`. For a renewal: the expiry or `renewal.until`, whichever is earlier. For a return: the expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Time>,
-    /// One for each paid call.
+    /// The paid calls of the order, 1 to 200: one for a purchase, and one for each instance of a renewal or return.
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["index".into()]))]
     pub lines: Vec<OrderLine>,
-    /// The one part that a person sets.
+    /// A person's decision, the only field that a person sets. Absent: nobody has decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
 }
 
-/// Names a pack and the object it was.
+/// Names a ConcurrencyPack, and the object that had this name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PackReference {
@@ -92,12 +94,12 @@ pub struct PackReference {
     /// Name of the pack.
     #[schemars(length(max = 63))]
     pub name: String,
-    /// UID of the pack.
+    /// UID of the pack. An object that is created later under the same name has another one.
     #[schemars(length(max = 64))]
     pub uid: String,
 }
 
-/// What a spending act does.
+/// What an order does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum OrderAction {
     /// Buys a pack, or the successor of one.
@@ -125,25 +127,25 @@ impl fmt::Display for OrderAction {
     }
 }
 
-/// What is bought or renewed.
+/// What is bought, renewed or returned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderTerms {
-    /// Application type.
+    /// Application type, as on the purchase form.
     pub application_type: ApplicationType,
-    /// Daily or Monthly.
+    /// Billing mode: Daily or Monthly.
     pub billing_mode: BillingMode,
-    /// Region.
+    /// Region of the instances.
     #[schemars(length(max = 64))]
     pub region: String,
-    /// Concurrency scale.
+    /// Concurrency scale of the instances.
     #[schemars(length(max = 32))]
     pub concurrency_scale: String,
     /// Number of concurrencies, over all lines.
     pub quantity: i32,
     /// Term in days (Daily) or months (Monthly).
     pub duration: i32,
-    /// True when the cloud's own renewal is switched on with the purchase.
+    /// True: the purchase switches the cloud's own renewal on.
     pub auto_renew: bool,
 }
 
@@ -151,50 +153,54 @@ pub struct OrderTerms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderLine {
-    /// Counts the lines from 0.
+    /// Number of the line, from 0.
     pub index: i32,
-    /// The instance that is renewed or returned; absent for a purchase.
+    /// The instance that is renewed or returned. Absent for a purchase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub instance_id: Option<String>,
-    /// The expiry that is extended, or for a successor the moment from which its pack would have less than its quantity: if what outlasts it carries the whole pack meanwhile, the line is void.
+    /// For a renewal the expiry that is extended, for a successor the moment from which its pack has less than its quantity. Absent for a first purchase.
+    ///
+    /// The line becomes Void if the expiry has moved, or if instances that last longer carry the whole pack. A return records the expiry here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renews_from: Option<Time>,
-    /// Sent with the call and with every repetition of it, so that the cloud can tell them for the same.
+    /// Token that is sent with the call and with every repetition of it, so that the cloud can recognise a repetition.
     #[schemars(length(max = 64))]
     pub client_token: String,
 }
 
-/// A person's decision.
+/// A person's decision on an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Approval {
-    /// Approved or Denied.
+    /// Approved, or Denied: the order fails without a call, and stays denied.
     pub decision: Decision,
-    /// ThisOrder (default), or ThisAndLaterRenewals: also the later renewals of this pack on the same terms, at no higher price, until `until`.
+    /// ThisOrder (default), or ThisAndLaterRenewals: also later renewals of this pack on the same terms, at no higher price, until `until`.
+    ///
+    /// The same terms are the same application type, billing mode, region, scale and duration, for no more concurrencies.
     #[serde(default)]
     pub scope: ApprovalScope,
-    /// Last moment at which this approval covers a later renewal.
+    /// From this moment on the approval covers no later renewal. Absent: it covers them without an end. This order itself stays approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
 }
 
-/// Yes or no.
+/// A person's yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Decision {
     /// Yes.
     Approved,
-    /// No: the order fails without any call.
+    /// No: the order fails without a call.
     Denied,
 }
 
 /// How far an approval reaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApprovalScope {
-    /// This order only.
+    /// It covers this order only.
     #[default]
     ThisOrder,
-    /// This order and the later renewals of the same pack on the same terms, at no higher price.
+    /// It covers this order, and later renewals of the same pack on the same terms, at no higher price.
     ThisAndLaterRenewals,
 }
 
@@ -202,22 +208,24 @@ pub enum ApprovalScope {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackOrderStatus {
-    /// The generation of the spec that this status speaks of.
+    /// The generation of the spec that this status was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The state in one word.
+    /// The state in one word: AwaitingApproval (a person must decide), Pending (allowed, not sent yet), InProgress (being paid or delivered), Ambiguous, Fulfilled or Failed.
+    ///
+    /// Ambiguous: the outcome of a call is unknown, and nothing more is spent on the pack until evidence settles it. Failed: nothing was spent, and the order is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<OrderState>,
-    /// What it waits for or what became of it, in one sentence.
+    /// What the order waits for, or what became of it, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Since when only a look at the cloud, newer than this, stands between the order and its calls.
+    /// Since when the order waits for nothing but a newer sweep, in UTC: only a sweep that began later allows its calls. Absent: it waits for something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleared_time: Option<Time>,
-    /// What was paid (for a return: what came back), as far as the cloud's books show it.
+    /// What was paid, or came back by a return, as far as the cloud's order books show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
-    /// Offset from UTC of the cloud's timestamps, as this order shows it: the cloud has dated it, and when its call left is on record.
+    /// Offset from UTC of the cloud's timestamps, such as +08:00: when the call left, compared with the date that the cloud gave the order. Absent: this order does not show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
     /// What became of each line.
@@ -225,29 +233,31 @@ pub struct PackOrderStatus {
     #[schemars(length(max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["index".into()]))]
     pub lines: Vec<LineStatus>,
-    /// What was tried and seen, newest last; the oldest entries beyond 50 are dropped.
+    /// What was tried and observed, newest last. Beyond 50 entries the oldest are dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trail: Vec<TrailEntry>,
-    /// Approved, Submitted, Fulfilled, Failed, Ambiguous.
+    /// Approved, Submitted and Fulfilled; Failed or Ambiguous.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
 
-/// The state in one word: AwaitingApproval (waits for a person), Pending (allowed, not sent yet), InProgress (being paid or delivered), Ambiguous (the outcome of a call is unknown: nothing more is spent on the pack until evidence settles it), Fulfilled, or Failed (proven not executed, and over).
+/// The state in one word: AwaitingApproval (a person must decide), Pending (allowed, not sent yet), InProgress (being paid or delivered), Ambiguous, Fulfilled or Failed.
+///
+/// Ambiguous: the outcome of a call is unknown, and nothing more is spent on the pack until evidence settles it. Failed: nothing was spent, and the order is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum OrderState {
-    /// Waits for a person.
+    /// The order waits for a person's decision.
     AwaitingApproval,
-    /// Allowed, and not sent yet (or refused for a reason that may pass).
+    /// The order is allowed and not sent yet, or it was refused for a reason that may pass.
     Pending,
-    /// Calls are being made, or paid calls wait for their delivery to be seen.
+    /// Calls are being made, or paid calls wait until their delivery is observed.
     InProgress,
-    /// The outcome of a call is not known: nothing more is spent on this pack until evidence settles it.
+    /// The outcome of a call is unknown: nothing more is spent on the pack until evidence settles it.
     Ambiguous,
-    /// Done.
+    /// Paid and delivered, as far as it will be.
     Fulfilled,
-    /// Proven not executed, and over.
+    /// Nothing was spent, and the order is over.
     Failed,
 }
 
@@ -255,76 +265,80 @@ pub enum OrderState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LineStatus {
-    /// Which line.
+    /// Number of the line in `spec.lines`.
     pub index: i32,
-    /// Pending (not sent), Submitting (the intent is written), Unknown (sent, the money may be gone), Committed (paid, delivery not seen), Done, Rejected (proven not executed, over) or Void (no longer wanted when its turn came).
+    /// Pending (not sent), Submitting (the intent is written), Unknown (sent, outcome unknown), Committed (paid, delivery not observed), Done, Rejected or Void.
+    ///
+    /// Unknown: the money may be gone. Rejected: proven not executed, and not sent again. Void: no longer wanted when its turn came.
     pub state: LineState,
-    /// How often the call was sent.
+    /// How often carpack has written the intent to send the call: it counts before each call.
     #[serde(default)]
     pub attempts: i32,
-    /// How often its outcome was not known at once.
+    /// How many of the attempts had an outcome that was unknown at first.
     #[serde(default)]
     pub doubts: i32,
-    /// When the intent to send was last written.
+    /// When the intent to send was last written, in UTC. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit_time: Option<Time>,
-    /// When the call before the last one was sent, if that was still in doubt when the last one was sent with the same token.
+    /// When the attempt before the last one was made, in UTC, if its outcome was still unknown when the last one was made with the same token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_doubt_since: Option<Time>,
-    /// Not sent again before this moment.
+    /// carpack does not send the call again before this moment, in UTC. Absent: it need not wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_time: Option<Time>,
-    /// The cloud's order ids.
+    /// The cloud's ids of the orders that the call made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub order_ids: Vec<String>,
-    /// The cloud's id of the request.
+    /// The cloud's id of the request, for questions to the cloud's support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Instances that the call delivered, renewed or returned.
+    /// Ids of the instances that the call delivered, renewed or returned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instance_ids: Vec<String>,
-    /// What it cost (for a return: what came back), as far as the cloud's books show it.
+    /// What the call cost, or brought back by a return, as far as the cloud's order books show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
-    /// Category of the last refusal or doubt.
+    /// Reason of the last refusal or of the last unknown outcome, in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<Reason>,
-    /// The last refusal or doubt in words.
+    /// The last refusal, or why the outcome was unknown, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// While the outcome is unknown: complete looks after the quarantine that found no trace of it.
+    /// While the outcome is unknown: how many complete sweeps after the quarantine found no trace of the call. Two prove that it was not executed.
     #[serde(default)]
     pub clear_looks: i32,
-    /// While the outcome is unknown: when the last such look was made.
+    /// While the outcome is unknown: when the last sweep that `clearLooks` counts began, in UTC.
+    ///
+    /// For a Done line: when the order books were last read in which its cost was missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_look_time: Option<Time>,
 }
 
-/// State of one paid call.
+/// The state of one paid call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum LineState {
     /// Not sent, or proven not executed and to be sent again.
     Pending,
-    /// The intent to send is written; if nothing follows, the outcome is unknown.
+    /// The intent to send is written. If nothing follows, the outcome is unknown.
     Submitting,
-    /// Sent, outcome unknown: the money may be gone.
+    /// Sent, and the outcome is unknown: the money may be gone.
     Unknown,
-    /// Paid; delivery not seen yet.
+    /// Paid, and the delivery is not observed yet.
     Committed,
-    /// Paid and delivered as far as it will be.
+    /// Paid, and delivered as far as it will be.
     Done,
-    /// Proven not executed, and not to be sent again.
+    /// Proven not executed, and not sent again.
     Rejected,
-    /// No longer wanted when its turn came: the expiry it renews from has moved, or the pack is gone.
+    /// No longer wanted when its turn came: the expiry that it renews from has moved, or the pack is gone.
     Void,
 }
 
-/// Something that was tried or seen.
+/// Something that was tried or observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrailEntry {
-    /// When.
+    /// When it was tried or observed, in UTC.
     pub time: Time,
-    /// What.
+    /// What was tried or observed.
     pub message: String,
 }

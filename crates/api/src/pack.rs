@@ -1,4 +1,4 @@
-//! `ConcurrencyPack`: prepaid capacity that a tenant wants.
+//! `ConcurrencyPack`: the prepaid capacity that a tenant declares.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, Mode, Money};
 
-/// A concurrency pack: so many concurrent users, of one scale, in one region, for so many days or months, bound to a project.
+/// A concurrency pack: prepaid capacity for so many concurrent users, of one scale, in one region, for so many days or months, bound to a project.
 ///
-/// What was paid for cannot be changed: a different region, scale, quantity or duration is a different pack with another name.
+/// Applying it buys it, unless `adopt` is set. What was paid for cannot be changed: another region, scale, quantity or duration needs another object with another name.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "carpack.io",
     version = "v1alpha1",
     kind = "ConcurrencyPack",
-    doc = "A concurrency pack: so many concurrent users, of one scale, in one region, for so many days or months, bound to a project. Applying it buys it. What was paid for cannot be changed: a different region, scale, quantity or duration is another pack with another name.",
+    doc = "A concurrency pack: prepaid capacity for so many concurrent users, of one scale, in one region, for so many days or months, bound to a project. Applying it buys it, unless spec.adopt is set. What was paid for cannot be changed: another region, scale, quantity or duration needs another object with another name.",
     plural = "concurrencypacks",
     shortname = "cpack",
     category = "all",
@@ -26,19 +26,19 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     selectable = ".spec.concurrencyScale",
     selectable = ".spec.billingMode",
     selectable = ".spec.accountRef.name",
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason"),
-    printcolumn(name = "Scale", type_ = "string", json_path = ".spec.concurrencyScale"),
-    printcolumn(name = "Qty", type_ = "string", json_path = ".status.quantity"),
-    printcolumn(name = "Project", type_ = "string", json_path = ".status.project"),
-    printcolumn(name = "Expires", type_ = "string", json_path = ".status.expirationTime"),
-    printcolumn(name = "Next", type_ = "string", json_path = ".status.next"),
-    printcolumn(name = "Region", type_ = "string", json_path = ".spec.region", priority = 1),
-    printcolumn(name = "Billing", type_ = "string", json_path = ".spec.billingMode", priority = 1),
-    printcolumn(name = "Renewal", type_ = "string", json_path = ".spec.renewal.mode", priority = 1),
-    printcolumn(name = "Spent", type_ = "string", json_path = ".status.spent", priority = 1),
-    printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", priority = 1),
+    printcolumn(name = "Ready", type_ = "string", description = "True while the pack is usable as declared", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", description = "The reason of the condition Ready, or Ended", json_path = ".status.reason"),
+    printcolumn(name = "Scale", type_ = "string", description = "Concurrency scale", json_path = ".spec.concurrencyScale"),
+    printcolumn(name = "Qty", type_ = "string", description = "Usable concurrencies of those declared", json_path = ".status.quantity"),
+    printcolumn(name = "Project", type_ = "string", description = "The project that all usable instances are bound to", json_path = ".status.project"),
+    printcolumn(name = "Expires", type_ = "string", description = "The earliest expiry of the instances in use, in UTC", json_path = ".status.expirationTime"),
+    printcolumn(name = "Next", type_ = "string", description = "What happens next, when, and for how much", json_path = ".status.next"),
+    printcolumn(name = "Region", type_ = "string", description = "Region where the concurrencies run", json_path = ".spec.region", priority = 1),
+    printcolumn(name = "Billing", type_ = "string", description = "Daily or Monthly", json_path = ".spec.billingMode", priority = 1),
+    printcolumn(name = "Renewal", type_ = "string", description = "Who renews the pack: None, AutoRenew (the cloud) or Operator (carpack)", json_path = ".spec.renewal.mode", priority = 1),
+    printcolumn(name = "Spent", type_ = "string", description = "What the existing orders of the pack have cost", json_path = ".status.spent", priority = 1),
+    printcolumn(name = "Account", type_ = "string", description = "The CarAccount that pays", json_path = ".spec.accountRef.name", priority = 1),
+    printcolumn(name = "Age", type_ = "date", description = "Time since the object was created", json_path = ".metadata.creationTimestamp", priority = 1),
     validation = Rule::new("size(self.metadata.name) <= 63").message("the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders"),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.instances) || size(oldSelf.status.instances) == 0 || (has(self.spec.adopt) == has(oldSelf.spec.adopt) && (!has(self.spec.adopt) || self.spec.adopt == oldSelf.spec.adopt))").message("adopt cannot be changed once the pack has instances: to take over others, create another ConcurrencyPack").field_path(".spec.adopt")
 )]
@@ -57,52 +57,84 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ConcurrencyPackSpec {
-    /// The account that pays. Default: the CarAccount named `default`. Immutable.
+    /// The account that pays. Absent: the CarAccount named `default`. Cannot be changed.
     #[serde(default)]
     pub account_ref: AccountReference,
-    /// Application type, as on the purchase form. Immutable.
+    /// Application type of the purchase form: Cloud3D, its only value and the default. Cannot be changed.
     #[serde(default)]
     pub application_type: ApplicationType,
-    /// Id of the project whose users the pack serves. Absent = to be allocated. May be changed at any time: the pack moves. The project's concurrency scale must be the pack's.
+    /// Project of the purchase form: id of the project whose users use the pack, 1 to 128 characters. Absent: to be allocated later; nobody can use the pack until then.
+    ///
+    /// May be changed at any time: carpack moves the pack, and moves it back when somebody else moves it. When it is removed, carpack unbinds what it has bound itself.
+    ///
+    /// The project must have the pack's concurrency scale, and the account's `tenants` must grant it to this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub project: Option<String>,
-    /// Daily or Monthly. Immutable.
+    /// Billing mode of the purchase form: Daily (prepaid by the day) or Monthly (prepaid by the month). Cannot be changed.
+    ///
+    /// By the cloud's published prices one month costs about as much as ten days. The cloud's auto-renew takes Monthly packs only; carpack renews both.
+    ///
+    /// The account must have a price and a period unit for the billing mode.
     pub billing_mode: BillingMode,
-    /// Region where the concurrencies run, such as ap-singapore. Immutable.
+    /// Region of the purchase form, where the concurrencies run, such as ap-singapore, ap-tokyo or eu-frankfurt. Cannot be changed.
+    ///
+    /// Choose one near the users: a session across regions is worse for them. The account's price list must have a price for the region.
+    ///
+    /// 1 to 64 lower-case letters, digits and hyphens. carpack takes any region, because the cloud's list grows.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[a-z0-9-]+$"))]
     pub region: String,
-    /// Concurrency scale, such as S1, M1, L1, L2, XL2. Cannot be changed after purchase. Immutable.
+    /// Concurrency scale of the purchase form, such as S1, M1, L1, L2, XL2: how large the machine behind each concurrency is. Cannot be changed.
+    ///
+    /// A pack can be bound only to a project of its own scale. The cloud cannot change the scale after the purchase. The account's price list must have a price for it.
+    ///
+    /// 1 to 32 letters, digits, hyphens and underscores. carpack takes any scale, because the cloud's list grows.
     #[schemars(length(min = 1, max = 32), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub concurrency_scale: String,
-    /// Number of concurrencies = concurrent users, 1 to 100 (the most that one purchase allows). Immutable.
+    /// Quantity of the purchase form: number of concurrencies, which is the number of concurrent users, 1 to 100. Cannot be changed.
+    ///
+    /// 100 is the most that one purchase allows: for more, create several packs.
     #[schemars(range(min = 1, max = 100))]
     pub quantity: i32,
-    /// How long the pack lasts when bought: days (Daily) or months (Monthly), 1 to 36 (the most that one purchase allows). Immutable.
+    /// Duration of the purchase form: how many days (Daily) or months (Monthly), 1 to 36, the pack lasts when it is bought. Cannot be changed.
+    ///
+    /// 36 is the most that one purchase allows: for a longer time, let the pack renew. `renewal.duration` sets the length of later terms.
     #[schemars(range(min = 1))]
     #[x_kube(
         validation = Rule::new("self <= 36").message("a pack is bought for at most 36 days (Daily) or 36 months (Monthly): set a shorter duration and let it renew")
     )]
     pub duration: i32,
-    /// Name of the pack in the cloud's console. Default: made of namespace and name. A short hash is always appended, and by the cloud a number where several concurrencies were bought together.
+    /// Pack name of the purchase form, 1 to 40 characters. Absent: `<namespace>-<name>`, cut to 40 characters. May be changed: carpack renames the instances.
+    ///
+    /// In the cloud the name is `<packName>-<hash>`: carpack recognises the pack by the hash. The cloud appends a number to the name of each of several instances.
+    ///
+    /// Letters, digits, spaces, dots, underscores and hyphens; the first is a letter or a digit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$"))]
     pub pack_name: Option<String>,
-    /// What happens when the pack nears its expiry. Required, so that nobody lapses by forgetting.
+    /// What happens when the pack nears its expiry. Required, so that no pack lapses because somebody forgot to set it.
     pub renewal: Renewal,
-    /// When the pack may be bought.
+    /// When the pack may be bought. Absent: at once, and at any later time. Renewals do not depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_window: Option<PurchaseWindow>,
-    /// The most that one order for this pack may cost. Above it nothing is bought or renewed.
+    /// The most that one order for this pack may cost, in the currency of the account's price list. Above it nothing is bought or renewed. Absent: the pack sets no such limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_price: Option<Money>,
-    /// Take over what was already bought instead of buying. The instances must be of the declared region, scale and quantity; they get the pack's name. The account's tenants must allow it. Cannot be changed once the pack has instances.
+    /// Instances that were already bought, and that this pack adopts instead of being bought. Absent: the pack is bought.
+    ///
+    /// The instances must have the declared region and scale, and hold the declared quantity together. carpack gives them the pack's name. The account's `tenants` must allow it.
+    ///
+    /// Cannot be changed once the pack has instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<Adopt>,
-    /// What deletion of this object does in the cloud: Retain (default: nothing is touched), Lapse (the cloud's auto-renewal is switched off and the pack runs out) or Return (a refund, by an order that always waits for approval). Deletion never spends.
+    /// What the deletion of this object does in the cloud: Retain (default), Lapse or Return. A deletion never spends.
+    ///
+    /// Retain: nothing is touched. Lapse: carpack switches the cloud's own renewal off, and the pack runs out. Return: carpack makes an order for a refund, which always waits for approval.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
-    /// How far the operator may go for this pack: Observe, DryRun, ApprovalRequired or Automatic. The lowest of installation, account and pack wins.
+    /// How far carpack may go for this pack. Default: Automatic. The lowest mode of installation, account and pack wins.
+    ///
+    /// Observe and DryRun change nothing and report what would be done. ApprovalRequired spends after a person's approval of each order. Automatic spends within prices and limits.
     #[serde(default)]
     pub mode: Mode,
 }
@@ -116,45 +148,57 @@ pub struct ConcurrencyPackSpec {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Renewal {
-    /// None (it ends at expiry), AutoRenew (the cloud's own switch, Monthly only, one month at a time) or Operator (carpack renews it).
+    /// Who renews the pack: None (nobody, it ends at its expiry), AutoRenew (the cloud, Monthly only) or Operator (carpack).
+    ///
+    /// None needs `purchaseWindow.notAfter`, unless `adopt` is set.
+    ///
+    /// AutoRenew is Auto-renew of the purchase form: the cloud renews for one month on the day of expiry if the balance suffices. If it does not, the pack ends.
     pub mode: RenewalMode,
-    /// Operator: term of each renewal in days (Daily) or months (Monthly), 1 to 36 (the most that one renewal allows). Default: the pack's own duration.
+    /// With Operator: term of each renewal in days (Daily) or months (Monthly), 1 to 36. Absent: the pack's own `duration`.
+    ///
+    /// 36 is the most that one renewal allows; the renewals follow one another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     #[x_kube(
         validation = Rule::new("self <= 36").message("a pack is renewed for at most 36 days (Daily) or 36 months (Monthly) at a time: set a shorter renewal.duration; the renewals follow one another")
     )]
     pub duration: Option<i32>,
-    /// Operator: how long before expiry to renew, such as 6h or 90m. Default: a third of the term, at least 2h, at most 72h.
+    /// With Operator: how long before the expiry carpack renews, in hours, minutes and seconds, such as 6h or 90m. At least 1h, and shorter than the term.
+    ///
+    /// Absent: a third of the term, at least 2h and at most 72h. Where `duration` and `renewal.duration` differ, the shorter of them is the term.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     pub renew_before: Option<String>,
-    /// Operator: no renewal once the pack lasts until this moment, and none after it.
+    /// With Operator: carpack renews only what expires before this moment, and renews nothing after it. Absent: the renewals have no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
-    /// Operator: Extend (default) renews each instance; Replace buys a successor, binds it, and lets the old one run out.
+    /// With Operator: how the pack is renewed. Extend (default): each instance is renewed. Replace: carpack buys a successor, binds it, and lets the old instances run out.
+    ///
+    /// Use Replace where the cloud does not extend packs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<RenewalStrategy>,
 }
 
-/// Who renews.
+/// Who renews a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RenewalMode {
     /// Nobody: the pack ends at its expiry.
     None,
-    /// The cloud's own switch (Monthly only).
+    /// The cloud, by its own renewal switch (Monthly only).
     AutoRenew,
     /// carpack.
     Operator,
 }
 
-/// Operator: Extend (default) renews each instance; Replace buys a successor, binds it, and lets the old one run out.
+/// With Operator: how the pack is renewed. Extend (default): each instance is renewed. Replace: carpack buys a successor, binds it, and lets the old instances run out.
+///
+/// Use Replace where the cloud does not extend packs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RenewalStrategy {
-    /// Renew each instance.
+    /// Each instance is renewed.
     #[default]
     Extend,
-    /// Buy a successor, bind it, let the old one run out.
+    /// carpack buys a successor, binds it, and lets the old instances run out.
     Replace,
 }
 
@@ -165,87 +209,89 @@ pub enum RenewalStrategy {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PurchaseWindow {
-    /// Not bought before this moment.
+    /// carpack does not buy the pack before this moment. Absent: the window is open from the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// Not bought from this moment on, whatever is applied again.
+    /// carpack neither buys nor adopts anything from this moment on, even if the manifest is applied again. Absent: the window has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Time>,
 }
 
-/// Take over what was already bought.
+/// What was already bought and is to be adopted.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
-    /// Ids of the instances to take over, 1 to 100.
+    /// Ids of the instances to adopt, 1 to 100, each of 1 to 128 characters.
+    ///
+    /// The account's `status.unclaimedInstances` lists instances that no pack of the account has.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 128)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub instance_ids: Vec<String>,
 }
 
-/// What deletion of the object does in the cloud.
+/// What the deletion of the object does in the cloud.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
-    /// Nothing is touched; the account reports the pack as unclaimed.
+    /// Nothing is touched. The account reports the instances as unclaimed.
     #[default]
     Retain,
-    /// The cloud's auto-renewal is switched off; the pack runs out.
+    /// carpack switches the cloud's own renewal off, and the pack runs out.
     Lapse,
-    /// The pack is returned for a refund, by an order that always waits for approval.
+    /// carpack makes an order that returns the pack for a refund. The order always waits for approval.
     Return,
 }
 
-/// What the operator knows of a pack.
+/// What carpack has recorded of a pack.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConcurrencyPackStatus {
-    /// The generation of the spec that this status speaks of.
+    /// The generation of the spec that this status was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The state in one word: the reason of Ready, or Ended.
+    /// The state in one word: the reason of the condition Ready, or Ended once the pack has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Usable concurrencies of those declared, such as 20/20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<String>,
-    /// The project that all usable instances are bound to.
+    /// The project that all usable instances are bound to. Absent: they are bound to different projects or to none, or the cloud does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// When the first of the instances in use expires, in UTC.
+    /// The earliest expiry of the instances in use, in UTC; once none is in use, the latest expiry of all. Absent: the cloud does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
-    /// Where expirationTime comes from.
+    /// The list of the cloud that expirationTime comes from: Billing (the renewal list) or ConcurrentPackages (the list of concurrent packages).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time_source: Option<ExpirationTimeSource>,
-    /// When the cloud was last seen to say so (refreshed every hour while nothing changes; a look that is too old shows in Ready).
+    /// When the newest complete sweep that this status was made from began, in UTC. Written once an hour while nothing else changes; a sweep that is too old shows in Ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_observed_time: Option<Time>,
-    /// When the operator will renew next.
+    /// When carpack renews the pack next, in UTC. Absent: no renewal by carpack is planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_renewal_time: Option<Time>,
-    /// How many renewals were carried out for this pack, as far as orders of them exist.
+    /// How many renewals were carried out for this pack, as far as their orders exist. The number never falls.
     #[serde(default)]
     pub renewals: i64,
-    /// The order under way, or the newest one.
+    /// The order of this pack that is under way, or else the newest one. Absent: the pack has had no order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_ref: Option<OrderReference>,
-    /// What the orders of this pack have cost that still exist (settled ones are kept for 90 days), such as "6300.00 USD".
+    /// What the existing orders of this pack have cost, such as "6300.00 USD", returns aside. Settled orders are kept for 90 days, and the newest of each action for longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<String>,
     /// What happens next, when, and for how much, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// The project to which the operator bound the pack last; what a person bound is not in here.
+    /// The project to which carpack bound the pack last. Absent: carpack has bound it to none. A binding by a person is not recorded here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_project: Option<String>,
-    /// The highest ordinals of this pack's orders so far: an ordinal is never used again, even when its order was deleted.
+    /// The highest ordinals of this pack's orders so far. An ordinal is never used again, even when its order was deleted.
     #[serde(default)]
     pub ordinals: Ordinals,
     /// The instances in the cloud that belong to this pack.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub instances: Vec<InstanceStatus>,
-    /// Ready, Purchased, Assigned, RenewalOnTrack; Ended; and for generic tools Reconciling and Stalled.
+    /// Ready, Purchased, Assigned and RenewalOnTrack; Ended; Deleting; and for generic tools Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -255,65 +301,65 @@ pub struct ConcurrencyPackStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ordinals {
-    /// Of purchases.
+    /// The highest ordinal of a purchase. 0: there was none.
     #[serde(default)]
     pub buy: i64,
-    /// Of renewals.
+    /// The highest ordinal of a renewal. 0: there was none.
     #[serde(default)]
     pub renew: i64,
-    /// Of returns.
+    /// The highest ordinal of a return. 0: there was none.
     #[serde(default)]
     pub r#return: i64,
 }
 
-/// Where expirationTime comes from: Billing (the cloud's renewal list) or ConcurrentPackages (its list of concurrent packages).
+/// The list of the cloud that expirationTime comes from: Billing (the renewal list) or ConcurrentPackages (the list of concurrent packages).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ExpirationTimeSource {
-    /// The cloud's renewal list (billing).
+    /// The cloud's renewal list (service billing).
     Billing,
-    /// The cloud's list of concurrent packages (car).
+    /// The cloud's list of concurrent packages (service car).
     ConcurrentPackages,
 }
 
-/// One instance in the cloud.
+/// What carpack has recorded of one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceStatus {
     /// The cloud's id of the instance.
     pub id: String,
-    /// Its name in the cloud.
+    /// Its name in the cloud. Absent: the cloud has not said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Number of concurrencies in it; absent while the cloud has not said it.
+    /// Number of concurrencies in it. Absent: the cloud has not said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrencies: Option<i32>,
-    /// The project it is bound to.
+    /// The project it is bound to. Absent: it is bound to none, or the cloud does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// When it expires, in UTC.
+    /// When it expires, in UTC. Absent: the cloud has not said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
-    /// The cloud's own renewal switch: Auto, Manual or Unknown.
+    /// The cloud's own renewal of the instance: Auto (on), Manual (off) or Unknown (not observed).
     pub renew_flag: RenewFlag,
-    /// Usable, Expired, or Missing (the cloud no longer lists it).
+    /// Usable (listed and not expired), Expired, or Missing (not expired, and the cloud no longer lists it).
     pub state: InstanceState,
 }
 
-/// The cloud's own renewal switch.
+/// The cloud's own renewal of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RenewFlag {
-    /// On.
+    /// Switched on.
     Auto,
-    /// Off.
+    /// Switched off.
     Manual,
-    /// Not seen.
+    /// Not observed.
     Unknown,
 }
 
-/// State of one instance.
+/// The state of one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum InstanceState {
-    /// Not expired and listed by the cloud.
+    /// Listed by the cloud and not expired.
     Usable,
     /// Past its expiry.
     Expired,
@@ -321,11 +367,11 @@ pub enum InstanceState {
     Missing,
 }
 
-/// Names a PackOrder in the operator's namespace.
+/// Names a PackOrder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderReference {
-    /// Namespace of the order.
+    /// Namespace of the order: the operator's.
     pub namespace: String,
     /// Name of the order.
     pub name: String,
