@@ -1,4 +1,5 @@
-//! Time goes from one moment of interest to the next. No decision and no answer of the cloud changes between two of them.
+//! Time goes from one moment of interest to the next. No decision and no answer of the cloud changes between two of
+//! them.
 
 use carpack_api::PackOrder;
 use carpack_api::order::{LineState, LineStatus, OrderState};
@@ -49,8 +50,8 @@ impl State {
         next
     }
 
-    /// True when a due renewal is not begun by then, and no order of its pack asks a person. Time passes only while the leader has
-    /// nothing to do, so the leader is not merely slow.
+    /// True when a due renewal is not begun by then, and no order of its pack asks a person. Time passes only while the
+    /// leader has nothing to do, so the leader is not merely slow.
     fn misses_renewal(&self, to: i64) -> bool {
         self.packs.iter().flatten().any(|pack| {
             let uid = pack.object.metadata.uid.as_deref().unwrap_or_default();

@@ -25,12 +25,14 @@ impl CarpackModel {
         Self { scene: Scene::new(world), checked: AtomicUsize::new(0) }
     }
 
-    /// The number of unique states in which every rule was checked. States that were generated but not checked in time do not count.
+    /// The number of unique states in which every rule was checked. States that were generated but not checked in time
+    /// do not count.
     pub fn checked(&self) -> usize {
         self.checked.load(Ordering::Relaxed)
     }
 
-    /// True when as many instances as the pack needs were bought for it, and last for as long as the pack is to be renewed.
+    /// True when as many instances as the pack needs were bought for it, and last for as long as the pack is to be
+    /// renewed.
     pub fn lasts(&self, state: &State, index: usize) -> bool {
         let (Some(plan), Some(Some(pack))) = (self.scene.world.packs.get(index), state.packs.get(index)) else {
             return true;
@@ -41,7 +43,8 @@ impl CarpackModel {
         lasting >= usize::try_from(plan.quantity).unwrap_or(0)
     }
 
-    /// True when nothing is left that happens by itself. While two leaders act that know nothing of each other, this is never true.
+    /// True when nothing is left that happens by itself. While two leaders act that know nothing of each other, this is
+    /// never true.
     pub fn is_quiet(&self, state: &State) -> bool {
         let others = state.operators.iter().enumerate().any(|(index, o)| o.acts && index != state.leader);
         !others && state.calls.is_empty() && state.next_moment(&self.scene).is_none() && self.is_idle(state)

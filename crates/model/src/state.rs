@@ -197,8 +197,8 @@ pub struct State {
     pub packs: Vec<Option<Stored<ConcurrencyPack>>>,
     /// The orders, by name.
     pub orders: BTreeMap<String, Stored<PackOrder>>,
-    /// The last resource version that was given out. It is not part of the state's identity: it only matters whether a version
-    /// that an operator holds is the current one.
+    /// The last resource version that was given out. It is not part of the state's identity: it only matters whether a
+    /// version that an operator holds is the current one.
     pub version: u64,
     /// The cloud's instances, by id.
     pub instances: BTreeMap<String, CloudInstance>,

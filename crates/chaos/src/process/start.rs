@@ -1,5 +1,5 @@
-//! Starts a process of the operator: everything that `carpack run` starts, except its watches and its work queues, which
-//! [`super::watches`] and [`super::work_queue`] replace, and its health server.
+//! Starts a process of the operator: everything that `carpack run` starts, except its watches and its work queues,
+//! which [`super::watches`] and [`super::work_queue`] replace, and its health server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,7 +137,8 @@ struct Shutdown {
 }
 
 impl Shutdown {
-    /// Waits until the lease is lost, a task has failed, or the process is told to stop. Then ends the process in order.
+    /// Waits until the lease is lost, a task has failed, or the process is told to stop. Then ends the process in
+    /// order.
     async fn run(self, elected: JoinHandle<()>) {
         let Self { operator, run_state, world, stop, release } = self;
         let (guard, tasks) = (operator.guard.clone(), operator.tasks.clone());
