@@ -126,15 +126,15 @@ impl Object {
     /// True when everything except metadata and status means the same in both.
     pub(crate) fn has_parts_of(&self, other: &Self) -> bool {
         let same =
-            |name: &String, raw: &RawValue| other.parts.get(name).is_some_and(|theirs| means_the_same(raw, theirs));
+            |name: &String, raw: &RawValue| other.parts.get(name).is_some_and(|other| means_the_same(raw, other));
         self.parts.len() == other.parts.len() && self.parts.iter().all(|(name, raw)| same(name, raw))
     }
 
     /// True when both have the same status.
     pub(crate) fn has_status_of(&self, other: &Self) -> bool {
         match (&self.status, &other.status) {
-            (Some(ours), Some(theirs)) => means_the_same(ours, theirs),
-            (ours, theirs) => ours.is_none() == theirs.is_none(),
+            (Some(one), Some(other)) => means_the_same(one, other),
+            (one, other) => one.is_none() == other.is_none(),
         }
     }
 }

@@ -125,11 +125,12 @@ fn watch(server: &Arc<ApiServer>, request: &ApiRequest) -> Response<Reply> {
         async move {
             let changes = next(&server, from).await;
             let last = changes.last().map_or(from, |change| change.version);
-            let ours = |change: &&Change| {
-                let here = target.namespace.as_deref().is_none_or(|namespace| namespace == change.key.namespace);
-                change.key.resource == target.resource && here
+            let is_wanted = |change: &&Change| {
+                let in_namespace =
+                    target.namespace.as_deref().is_none_or(|namespace| namespace == change.key.namespace);
+                change.key.resource == target.resource && in_namespace
             };
-            let text: Vec<u8> = changes.iter().filter(ours).flat_map(event).collect();
+            let text: Vec<u8> = changes.iter().filter(is_wanted).flat_map(event).collect();
             Some((Ok(http_body::Frame::data(Bytes::from(text))), (server, last)))
         }
     });

@@ -110,8 +110,8 @@ fn of_line(line: &LineStatus, decided: i64, timing: &Timing) -> Vec<i64> {
     match line.state {
         LineState::Pending => line.retry_time.iter().map(|t| t.0.as_second()).chain([newer]).collect(),
         LineState::Submitting | LineState::Unknown => {
-            let look = line.last_look_time.as_ref().map(|t| t.0.as_second().saturating_add(1));
-            let ends = [after(quarantine.saturating_add(1)), after(quarantine.saturating_mul(2)), look];
+            let next_read = line.last_look_time.as_ref().map(|t| t.0.as_second().saturating_add(1));
+            let ends = [after(quarantine.saturating_add(1)), after(quarantine.saturating_mul(2)), next_read];
             ends.into_iter().flatten().chain([newer]).collect()
         }
         LineState::Committed => after(timing.delivery_grace.as_secs()).into_iter().chain([newer]).collect(),

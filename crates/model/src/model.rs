@@ -76,7 +76,7 @@ impl CarpackModel {
             operators: [Operator { acts: true, ..Operator::default() }, Operator::default()],
             leader: 0,
             faults: world.faults,
-            deeds: world.deeds,
+            interventions: world.interventions,
             incarnations: vec![0; world.packs.len()],
             intents: BTreeSet::new(),
             broken: Marks::default(),
@@ -114,7 +114,7 @@ impl CarpackModel {
             }
         }
         self.faults(state, actions);
-        self.deeds(state, actions);
+        self.interventions(state, actions);
         if let Some(to) = state.next_moment(&self.scene).filter(|_| is_idle) {
             actions.push(Action::Advance(to));
         }
@@ -171,8 +171,8 @@ impl CarpackModel {
         }
     }
 
-    fn deeds(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.deeds == 0 {
+    fn interventions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.interventions == 0 {
             return;
         }
         let people = self.scene.world.people;
@@ -224,7 +224,7 @@ impl CarpackModel {
             next.faults = next.faults.checked_sub(1)?;
         }
         if action.is_by_person() {
-            next.deeds = next.deeds.checked_sub(1)?;
+            next.interventions = next.interventions.checked_sub(1)?;
         }
         Some(next)
     }

@@ -117,7 +117,7 @@ fn with_people() -> Vec<World> {
             name: "approval",
             about: "orders wait for a person, who approves or denies them",
             people: People { approve: true, ..People::default() },
-            deeds: 2,
+            interventions: 2,
             tokens: Tokens::Ignored,
             ..one.clone()
         },
@@ -125,14 +125,14 @@ fn with_people() -> Vec<World> {
             name: "deleted-orders",
             about: "a person deletes an order at any moment",
             people: People { delete_orders: true, ..People::default() },
-            deeds: 1,
+            interventions: 1,
             ..one.clone()
         },
         World {
             name: "recreated",
             about: "a pack is deleted and created again while its orders are being worked on; tokens are ignored",
             people: People { recreate_packs: true, ..People::default() },
-            deeds: 1,
+            interventions: 1,
             tokens: Tokens::Ignored,
             ..one
         },
