@@ -11,7 +11,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use carpack_chaos::effect::effect_of;
 use carpack_chaos::fault::{Point, Site};
-use carpack_fake_api_server::{Asked, Resource};
+use carpack_fake_api_server::{ApiRequest, Resource};
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -125,7 +125,7 @@ async fn ask_api_server(State((client, ambush)): State<(Client, Arc<Ambush>)>, r
     let (mut site, mut persists) = (None, false);
     if parts.method != Method::GET {
         let (path, method) = (parts.uri.path().to_owned(), parts.method.clone());
-        let asked = Asked { method, path, query: Default::default(), body: body.clone(), partial: false };
+        let asked = ApiRequest { method, path, query: Default::default(), body: body.clone(), partial: false };
         if let Some(key) = asked.key() {
             persists = !matches!(key.resource, Resource::Events | Resource::Leases | Resource::Secrets);
             let stored = if persists { status_of(&client, parts.uri.path()).await } else { String::new() };

@@ -24,7 +24,8 @@ pub enum Circumstance {
     Lag,
     /// Lists and deals lag by 2 to 15 minutes. That may be longer than the quarantine, so that only tokens help.
     LongLag,
-    /// Each list may come from a replica that is up to 110 s behind: an instance that was listed once may disappear and come back.
+    /// Each list may come from a replica that is up to 110 s behind: an instance that was listed once may disappear and
+    /// come back.
     Replicas,
     /// A frozen process stays frozen for 8 to 12 minutes: longer than any quarantine.
     LongFreeze,
@@ -36,8 +37,8 @@ pub enum Circumstance {
     Partial,
     /// The cloud binds or unbinds only the first of several instances, and reports an error.
     PartialBind,
-    /// The renewal list misses rows, because they moved between pages. CAR's own list, which replaces it then, shows expiries that
-    /// differ by up to ten minutes.
+    /// The renewal list misses rows, because they moved between pages. CAR's own list, which replaces it then, shows
+    /// expiries that differ by up to ten minutes.
     MissedRows,
     /// CAR's own list shows the count of an instance only every other time.
     FewCounts,
@@ -89,8 +90,8 @@ pub enum Circumstance {
     AutoRenew,
     /// Somebody has renewed some of the instances in the console when the renewal is due.
     ByHand,
-    /// Lists and deals lag by 2 to 8 minutes, tokens are ignored, and the account wants a person to be asked about calls without a
-    /// trace.
+    /// Lists and deals lag by 2 to 8 minutes, tokens are ignored, and the account wants a person to be asked about
+    /// calls without a trace.
     Cautious,
     /// After the first paid call every list fails for ten minutes.
     Blind,

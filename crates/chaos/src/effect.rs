@@ -8,8 +8,8 @@ use http::Method;
 
 use crate::fault::Site;
 
-/// The effect that a write is; none for a write at which no fault happens. `stored` is the status that the object has before the
-/// write, as JSON without blanks.
+/// The effect that a write is; none for a write at which no fault happens. `stored` is the status that the object has
+/// before the write, as JSON without blanks.
 pub fn effect_of(key: &Key, method: &Method, body: &str, stored: &str) -> Option<Site> {
     match (key.resource, method) {
         (Resource::Leases, _) => Some(Site::Lease),

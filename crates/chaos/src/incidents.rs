@@ -122,7 +122,7 @@ async fn delete_orders(world: &World) {
     }
 }
 
-/// A person looks after up to 20 s, again and again, and approves every order that waits.
+/// Every 1 to 20 s a person approves all orders that wait for approval.
 async fn approve_orders(world: &World) {
     loop {
         sleep(seconds(world, 1, 20)).await;

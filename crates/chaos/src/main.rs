@@ -1,4 +1,5 @@
-//! Runs schedules of faults and prints what came of them. The exit code is 1 when a rule is broken or a mutant is not detected.
+//! Runs schedules of faults and prints what came of them. The exit code is 1 when a rule is broken or a mutant is not
+//! detected.
 #![allow(clippy::disallowed_methods)] // the duration of a run is real time
 
 use std::collections::BTreeMap;
@@ -24,7 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const QUESTIONS: (usize, usize) = (1, 1000);
 /// A mutant that so many schedules do not detect is not detected.
 const MAX_TRIES: usize = 20_000;
-/// With this seed all packs have a quantity of 3. Schedules with this or a lower seed run in any case; `--minutes` limits the others.
+/// With this seed all packs have a quantity of 3. Schedules with this or a lower seed run in any case; `--minutes`
+/// limits the others.
 const QUANTITY_3: u64 = 2;
 
 /// Runs carpack's own controllers and spender in virtual time, with faults at every effect.
@@ -36,10 +38,12 @@ struct Arguments {
     /// Log filter for --replay.
     #[arg(long, default_value = "info,carpack=debug,carpack_chaos=debug")]
     log: String,
-    /// Seeds for every fault alone. With at least one, every fault also runs once in each circumstance, with quantity 3.
+    /// Seeds for every fault alone. With at least one, every fault also runs once in each circumstance, with quantity
+    /// 3.
     #[arg(long, default_value_t = 20)]
     seeds: u64,
-    /// Seeds for every ordered pair of faults. The first has quantity 3 and always runs completely; the others stop after --minutes.
+    /// Seeds for every ordered pair of faults. The first has quantity 3 and always runs completely; the others stop
+    /// after --minutes.
     #[arg(long, default_value_t = 3)]
     pair_seeds: u64,
     /// Minutes from the start after which no other seed of a pair is run.

@@ -130,7 +130,8 @@ fn with_prerequisites(circumstance: Circumstance) -> Vec<Circumstance> {
     }
 }
 
-/// False when the fault has no occasion in the circumstance, or when the two together only end with a question to a person.
+/// False when the fault has no occasion in the circumstance, or when the two together only end with a question to a
+/// person.
 fn fits(fault: Fault, circumstance: Circumstance) -> bool {
     let bought = matches!(fault.site, Site::IntentBuy | Site::Buy | Site::ReceiptBuy);
     match circumstance {

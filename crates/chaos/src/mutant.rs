@@ -1,6 +1,6 @@
-//! Mutants: bugs that operators of this kind have had. Each is seeded into what stands around carpack's own code: the client of
-//! the API server, the client of the cloud, the clock, the lease, the settings. None of them is in anything that is built or
-//! shipped. Each must be detected: an oracle that detects nothing proves nothing.
+//! Mutants: bugs that operators of this kind have had. Each is seeded into what stands around carpack's own code: the
+//! client of the API server, the client of the cloud, the clock, the lease, the settings. None of them is in anything
+//! that is built or shipped. Each must be detected: an oracle that detects nothing proves nothing.
 
 use std::fmt;
 use std::str::FromStr;

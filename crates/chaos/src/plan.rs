@@ -29,8 +29,8 @@ const MONTH_ENDS: [&str; 5] = [
 /// The price of one concurrency for a day.
 const DAILY_CENTS: i64 = 10_500;
 
-/// The longest time that lists and deals lag behind, in seconds. Only [`Circumstance::LongLag`] and [`Circumstance::Cautious`]
-/// have a longer one.
+/// The longest time that lists and deals lag behind, in seconds. Only [`Circumstance::LongLag`] and
+/// [`Circumstance::Cautious`] have a longer one.
 pub const MAX_LAG: i64 = 110;
 
 /// What the cloud does with tokens.
@@ -137,7 +137,8 @@ impl Plan {
         self.circumstances.iter().any(|circumstance| circumstance.needs_a_person())
     }
 
-    /// True when packs also move between projects. They do when a fault happens at such a move, or when there are no faults.
+    /// True when packs also move between projects. They do when a fault happens at such a move, or when there are no
+    /// faults.
     pub fn moves_packs(&self) -> bool {
         self.faults.is_empty() || self.faults.iter().any(|(fault, _)| fault.site.is_about_projects())
     }
@@ -147,8 +148,8 @@ impl Plan {
         if self.has(Circumstance::Unassigned) { "" } else { "cap-a" }
     }
 
-    /// What an account with limits may spend in a day, in cents. It is enough to buy and renew two packs and to buy a third one
-    /// while the first one still counts, with room for the renewals that are due.
+    /// What an account with limits may spend in a day, in cents. It is enough to buy and renew two packs and to buy a
+    /// third one while the first one still counts, with room for the renewals that are due.
     pub fn daily_limit_cents(&self) -> i64 {
         i64::from(self.quantity).saturating_mul(DAILY_CENTS).saturating_mul(7)
     }
@@ -159,8 +160,8 @@ impl Plan {
         let late_delivery = self.delivery.rest_after_seconds.map_or(Duration::ZERO, seconds);
         // Each step is visible only after the lag, and there are at most four steps between two goals.
         let lag = if self.has(Circumstance::Replicas) { MAX_LAG } else { self.lag.as_secs() };
-        // A record of another process may lie in the future of a process whose clock is behind: until then none of its own
-        // observations is newer.
+        // A record of another process may lie in the future of a process whose clock is behind: until then none of its
+        // own observations is newer.
         let clocks = seconds(self.skew.abs().as_secs()) * 2;
         // A renewal may have been planned by the later of two expiries.
         let between_lists = seconds(self.between_lists.abs().as_secs());

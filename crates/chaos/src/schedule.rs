@@ -21,8 +21,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The seed of the random generator: FNV-1a of the schedule's text, so it is the same on every machine. The mutant is left
-    /// out: a seeded bug happens in the same world as the schedule without it.
+    /// The seed of the random generator: FNV-1a of the schedule's text, so it is the same on every machine. The mutant
+    /// is left out: a seeded bug happens in the same world as the schedule without it.
     pub fn rng_seed(&self) -> u64 {
         let schedule = Self { mutant: None, ..self.clone() };
         let text = schedule.to_string();

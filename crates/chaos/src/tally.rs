@@ -75,7 +75,8 @@ fn increment(count: &mut usize) {
     *count = count.saturating_add(1);
 }
 
-/// The effect of the first fault that had no occasion, and the effects of the faults before it; none when every fault happened.
+/// The effect of the first fault that had no occasion, and the effects of the faults before it; none when every fault
+/// happened.
 fn first_without_occasion(schedule: &Schedule, happened: usize) -> Option<String> {
     let missing = schedule.faults.get(happened)?;
     let before = schedule.faults.get(..happened).unwrap_or_default();

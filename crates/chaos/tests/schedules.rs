@@ -64,8 +64,8 @@ fn what_has_broken_a_rule_once_breaks_none_any_more() {
     }
 }
 
-/// For each mutant a schedule that detects it. If one of them does not any more, `make chaos ARGS='--seeds 0 --pair-seeds 0'`
-/// prints another one.
+/// For each mutant a schedule that detects it. If one of them does not any more, `make chaos ARGS='--seeds 0
+/// --pair-seeds 0'` prints another one.
 const DETECTING: [&str; 28] = [
     "intent-buy/not-persisted/crash~long-lag!token-per-call@1",
     "intent-buy/not-persisted/crash~long-lag!token-per-process@1",

@@ -1,4 +1,4 @@
-//! Answers.
+//! Answers to requests.
 
 use http::StatusCode;
 use serde_json::json;
@@ -14,7 +14,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Why a request is refused. Status and reason are those of the real server; the words are not.
+/// Why a request is refused. Status and reason are those of the real server; the messages are not.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("{0} not found")]
@@ -47,22 +47,22 @@ impl Refusal {
 }
 
 impl Answer {
-    /// Done.
+    /// Status 200 with this body.
     pub(crate) fn ok(body: Vec<u8>) -> Self {
         Self { status: StatusCode::OK, body }
     }
 
-    /// Created.
+    /// Status 201 with this body.
     pub(crate) fn created(body: Vec<u8>) -> Self {
         Self { status: StatusCode::CREATED, body }
     }
 
-    /// Deleted for good.
+    /// The object was removed.
     pub(crate) fn gone() -> Self {
         Self::ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}).to_string().into())
     }
 
-    /// A failure in the words of the real server, such as 503 and `ServiceUnavailable`.
+    /// A failure with a status and a reason as the real server has them, such as 503 and `ServiceUnavailable`.
     pub fn failure(status: StatusCode, reason: &str, message: &str) -> Self {
         let body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,

@@ -1,4 +1,4 @@
-//! What a request does.
+//! Executes requests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +14,7 @@ use crate::patch::merge;
 use crate::resource::{Key, Resource, Target};
 use crate::store::{Change, Store};
 
-/// Time, given from outside.
+/// Gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// An API server.
@@ -24,7 +24,7 @@ pub struct ApiServer {
     clock: Clock,
 }
 
-/// What a DELETE may demand.
+/// The body of a DELETE.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct DeleteOptions {
@@ -39,12 +39,12 @@ struct Preconditions {
 }
 
 impl ApiServer {
-    /// An empty one.
+    /// A server without objects.
     pub fn new(clock: Clock) -> Self {
         Self { store: Mutex::default(), changed: Notify::new(), clock }
     }
 
-    /// Does what a request asks for, but for a watch. `partial` asks for the metadata alone.
+    /// Executes a request that is not a watch. With `partial`, the answer has only the metadata.
     pub fn handle(&self, method: &Method, path: &str, body: &[u8], partial: bool) -> Answer {
         let before = self.version();
         let answer = self.try_handle(method, path, body, partial).unwrap_or_else(Answer::from);
@@ -64,17 +64,17 @@ impl ApiServer {
         self.lock().since(version).to_vec()
     }
 
-    /// Told of every change.
+    /// Notified of every change.
     pub fn changed(&self) -> &Notify {
         &self.changed
     }
 
-    /// The object of this name.
+    /// The object with this key.
     pub fn get(&self, key: &Key) -> Option<Arc<Object>> {
         self.lock().get(key).cloned()
     }
 
-    /// All objects of a kind, in one namespace or in all, and the version of which the list is.
+    /// All objects of a resource, in one namespace or in all, and the version of the list.
     pub fn list(&self, resource: Resource, namespace: Option<&str>) -> (Vec<Arc<Object>>, u64) {
         let store = self.lock();
         (store.list(resource, namespace).cloned().collect(), store.version())
@@ -92,7 +92,7 @@ impl ApiServer {
             Method::GET => self.get(&key).ok_or(Refusal::NotFound(key))?,
             Method::PUT => {
                 let new = read(target.resource, body)?;
-                // A lease is created by the attempt to write over it.
+                // The API server creates a lease that does not exist when it is updated.
                 if target.resource == Resource::Leases && self.get(&key).is_none() && new.meta.name == key.name {
                     if new.meta.uid.is_some() {
                         return Err(Refusal::Conflict { key, why: "the lease of this UID is gone" });
@@ -186,7 +186,7 @@ impl ApiServer {
         self.write(&mut store, key, &old, new, status)
     }
 
-    /// Writes what differs from the old object, if it was made of the newest version.
+    /// Stores the new object if it is based on the newest version, and differs from the old one.
     fn write(
         &self,
         store: &mut Store,
@@ -226,7 +226,7 @@ impl ApiServer {
         Ok(store.put(key, next))
     }
 
-    /// Deletes an object, or marks it while finalizers hold it; none when it is gone.
+    /// Deletes an object. Returns it when finalizers hold it; none when it was removed.
     fn delete(&self, key: Key, body: &[u8]) -> Result<Option<Arc<Object>>, Refusal> {
         let options: DeleteOptions = if body.is_empty() {
             DeleteOptions::default()

@@ -1,11 +1,12 @@
-//! An API server in memory, for simulations in virtual time: thousands of them in a second.
+//! An API server in memory, for simulations in virtual time. It is cheap: a simulation makes thousands of them in a
+//! second.
 //!
-//! It does what the operator's safety rests on as the real one does it: resource versions and conflicts, UIDs,
-//! generations, the status subresource, finalizers and deletion, merge patches, and the order of watch events.
-//! `tests/conformance.rs` holds it to a real kube-apiserver, by the same random operations on both.
+//! It behaves like the real one in everything that the operator's safety relies on: resource versions and conflicts,
+//! UIDs, generations, the status subresource, finalizers and deletion, merge patches, and the order of watch events.
+//! `tests/conformance.rs` compares it with a real kube-apiserver: both execute the same random operations.
 //!
-//! What it leaves out, because the simulations give it nothing that needs it: schemas (validation, defaults, pruning),
-//! namespaces, access rights, server-side apply, selectors and paging.
+//! It leaves out what the simulations do not need: schemas (validation, defaults, pruning), namespaces, access rights,
+//! server-side apply, selectors and paging.
 
 mod answer;
 mod handle;
@@ -19,5 +20,5 @@ pub use answer::Answer;
 pub use handle::ApiServer;
 pub use object::{Meta, Object};
 pub use resource::{Key, Resource};
-pub use service::{Asked, Reply, Service};
+pub use service::{ApiRequest, Reply, Service};
 pub use store::{Change, ChangeKind};

@@ -1,4 +1,4 @@
-//! An object as it is stored: its metadata understood, everything else as it was written.
+//! A stored object: its metadata is parsed, everything else is kept as text.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::resource::Resource;
 
-/// The metadata that has consequences here.
+/// The metadata that this server understands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Meta {
@@ -25,19 +25,19 @@ pub struct Meta {
     /// Resource version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
-    /// Counts the changes of the spec.
+    /// The number of changes of the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creation_timestamp: Option<String>,
-    /// When its deletion was asked for.
+    /// When it was deleted; finalizers may still hold it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<String>,
     /// 0 while it is being deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_grace_period_seconds: Option<i64>,
-    /// What holds it.
+    /// Finalizers.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub finalizers: Vec<String>,
     /// Labels.
@@ -51,7 +51,7 @@ pub struct Meta {
     pub owner_references: Option<Value>,
 }
 
-/// A null stands for nothing.
+/// A null counts as the default.
 fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -63,18 +63,18 @@ where
 /// An object.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// Its kind.
+    /// Its resource.
     pub resource: Resource,
     /// Its metadata.
     pub meta: Meta,
-    /// `spec`, `data`: everything else but the status, as it was written.
+    /// Everything except metadata and status, such as `spec` or `data`, as text.
     pub parts: BTreeMap<String, Box<RawValue>>,
-    /// The status, as it was written.
+    /// The status, as text.
     pub status: Option<Box<RawValue>>,
 }
 
 impl Object {
-    /// Reads an object of this kind.
+    /// Parses an object of this resource.
     pub(crate) fn read(resource: Resource, body: &[u8]) -> Result<Self, serde_json::Error> {
         let mut parts: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body)?;
         let meta = match parts.remove("metadata") {
@@ -90,7 +90,7 @@ impl Object {
         Ok(Self { resource, meta, parts, status })
     }
 
-    /// Reads what a patch has made of an object.
+    /// Parses a patched object.
     pub(crate) fn from_value(resource: Resource, value: &Value) -> Result<Self, serde_json::Error> {
         Self::read(resource, &serde_json::to_vec(value)?)
     }
@@ -102,19 +102,19 @@ impl Object {
 
     /// The object as JSON text.
     pub fn to_json(&self) -> Vec<u8> {
-        // Nothing in it can fail to be written: keys are strings, and the rest was JSON before.
+        // This cannot fail: keys are strings, and everything else was JSON before.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// The object as a type.
+    /// The object as a typed value.
     ///
     /// # Errors
-    /// When it is not of this type.
+    /// When it does not have this type.
     pub fn parse<K: serde::de::DeserializeOwned>(&self) -> Result<K, serde_json::Error> {
         serde_json::from_slice(&self.to_json())
     }
 
-    /// Only its metadata, as the metadata API shows it.
+    /// Only its metadata, as `PartialObjectMetadata`.
     pub(crate) fn to_partial(&self) -> Vec<u8> {
         let mut object = Map::new();
         object.insert("apiVersion".to_owned(), "meta.k8s.io/v1".into());
@@ -123,18 +123,18 @@ impl Object {
         Value::Object(object).to_string().into_bytes()
     }
 
-    /// True when both mean the same, but for metadata and status.
+    /// True when everything except metadata and status means the same in both.
     pub(crate) fn has_parts_of(&self, other: &Self) -> bool {
         let same =
-            |name: &String, raw: &RawValue| other.parts.get(name).is_some_and(|theirs| means_the_same(raw, theirs));
+            |name: &String, raw: &RawValue| other.parts.get(name).is_some_and(|other| means_the_same(raw, other));
         self.parts.len() == other.parts.len() && self.parts.iter().all(|(name, raw)| same(name, raw))
     }
 
     /// True when both have the same status.
     pub(crate) fn has_status_of(&self, other: &Self) -> bool {
         match (&self.status, &other.status) {
-            (Some(ours), Some(theirs)) => means_the_same(ours, theirs),
-            (ours, theirs) => ours.is_none() == theirs.is_none(),
+            (Some(one), Some(other)) => means_the_same(one, other),
+            (one, other) => one.is_none() == other.is_none(),
         }
     }
 }
@@ -155,7 +155,8 @@ impl Serialize for Object {
     }
 }
 
-/// Mostly both were written by the same hand, and equal texts or different letters tell; the rest is compared by meaning.
+/// True when both texts are the same JSON value. Equal texts, and texts with different letters, are decided without
+/// parsing.
 fn means_the_same(a: &RawValue, b: &RawValue) -> bool {
     let (a, b) = (a.get(), b.get());
     if a == b {

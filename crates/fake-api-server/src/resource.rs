@@ -1,8 +1,8 @@
-//! The resources that are served, and the paths of requests.
+//! The resources of this server, and the paths of requests.
 
 use std::fmt;
 
-/// A kind of objects.
+/// A resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resource {
     /// `concurrencypacks.carpack.io`
@@ -20,7 +20,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// All of them.
+    /// All resources.
     pub const ALL: [Self; 6] =
         [Self::ConcurrencyPacks, Self::PackOrders, Self::CarAccounts, Self::Leases, Self::Secrets, Self::Events];
 
@@ -58,7 +58,7 @@ impl Resource {
         }
     }
 
-    /// True for custom resources: they have a status of their own and a generation.
+    /// True for custom resources. They have a status subresource and a generation.
     pub fn is_custom(self) -> bool {
         matches!(self, Self::ConcurrencyPacks | Self::PackOrders | Self::CarAccounts)
     }
@@ -68,10 +68,10 @@ impl Resource {
     }
 }
 
-/// Names an object.
+/// The key of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// Its kind.
+    /// Its resource.
     pub resource: Resource,
     /// Its namespace.
     pub namespace: String,
@@ -80,7 +80,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Names an object.
+    /// The key of the object with this name.
     pub fn new(resource: Resource, namespace: &str, name: &str) -> Self {
         Self { resource, namespace: namespace.to_owned(), name: name.to_owned() }
     }
@@ -92,11 +92,11 @@ impl fmt::Display for Key {
     }
 }
 
-/// What a path names.
+/// What a path refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) resource: Resource,
-    /// None: in all namespaces.
+    /// None: all namespaces.
     pub(crate) namespace: Option<String>,
     /// None: the collection.
     pub(crate) name: Option<String>,
@@ -105,7 +105,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads `/apis/<group>/<version>/namespaces/<namespace>/<plural>/<name>/status` and its shorter forms.
+    /// Parses `/apis/<group>/<version>/namespaces/<namespace>/<plural>/<name>/status` and its shorter forms.
     pub(crate) fn read(path: &str) -> Option<Self> {
         let (group_version, rest) = if let Some(rest) = path.strip_prefix("/api/v1/") {
             ("v1".to_owned(), rest)

@@ -1,4 +1,4 @@
-//! The server as a kube client sees it, watches included.
+//! The server as an HTTP service for kube clients, with watches.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use crate::handle::ApiServer;
 use crate::resource::{Key, Target};
 use crate::store::Change;
 
-/// A body: JSON, or the events of a watch.
+/// The body of a response: JSON, or the events of a watch.
 pub type Reply = UnsyncBoxBody<Bytes, Infallible>;
 
 /// A connection to the server.
@@ -27,12 +27,12 @@ pub type Reply = UnsyncBoxBody<Bytes, Infallible>;
 pub struct Service(Arc<ApiServer>);
 
 impl Service {
-    /// Connects.
+    /// A connection to this server.
     pub fn new(server: Arc<ApiServer>) -> Self {
         Self(server)
     }
 
-    /// A client over this connection.
+    /// A kube client that uses this connection.
     pub fn client(self) -> kube::Client {
         kube::Client::new(self, "default")
     }
@@ -53,8 +53,8 @@ impl tower_service::Service<Request<Body>> for Service {
     }
 }
 
-/// A request as [`ApiServer::handle`] takes it.
-pub struct Asked {
+/// A request, as [`ApiServer::handle`] needs it.
+pub struct ApiRequest {
     /// Method.
     pub method: Method,
     /// Path, without the query.
@@ -63,18 +63,18 @@ pub struct Asked {
     pub query: HashMap<String, String>,
     /// Body.
     pub body: Bytes,
-    /// True when only the metadata is asked for.
+    /// True when the answer should have only the metadata.
     pub partial: bool,
 }
 
-impl Asked {
-    /// The object that it names, without a name where the collection is named; none in all namespaces.
+impl ApiRequest {
+    /// The key of its object. The name is empty for a request to a collection. None for a request to all namespaces.
     pub fn key(&self) -> Option<Key> {
         let target = Target::read(&self.path)?;
         Some(Key { resource: target.resource, namespace: target.namespace?, name: target.name.unwrap_or_default() })
     }
 
-    /// Reads a request whole.
+    /// Reads a request with its body.
     ///
     /// # Errors
     /// When its body cannot be read.
@@ -96,7 +96,7 @@ fn query(text: &str) -> HashMap<String, String> {
 }
 
 impl Answer {
-    /// As a response.
+    /// The answer as a response.
     pub fn into_response(self) -> Response<Reply> {
         let mut response = Response::new(Full::new(Bytes::from(self.body)).boxed_unsync());
         *response.status_mut() = self.status;
@@ -106,17 +106,17 @@ impl Answer {
 }
 
 async fn serve(server: &Arc<ApiServer>, request: Request<Body>) -> Result<Response<Reply>, kube::Error> {
-    let asked = Asked::read(request).await?;
-    if asked.query.get("watch").is_some_and(|watch| watch == "true") {
-        return Ok(watch(server, &asked));
+    let request = ApiRequest::read(request).await?;
+    if request.query.get("watch").is_some_and(|watch| watch == "true") {
+        return Ok(watch(server, &request));
     }
-    Ok(server.handle(&asked.method, &asked.path, &asked.body, asked.partial).into_response())
+    Ok(server.handle(&request.method, &request.path, &request.body, request.partial).into_response())
 }
 
-/// The changes after the version that was asked for, as they come, until the time is over.
-fn watch(server: &Arc<ApiServer>, asked: &Asked) -> Response<Reply> {
-    let Some(target) = Target::read(&asked.path) else { return Answer::from(Refusal::NoSuchPath).into_response() };
-    let number = |name: &str| asked.query.get(name).and_then(|text| text.parse::<u64>().ok());
+/// Sends the changes after the requested version as they happen, until the timeout.
+fn watch(server: &Arc<ApiServer>, request: &ApiRequest) -> Response<Reply> {
+    let Some(target) = Target::read(&request.path) else { return Answer::from(Refusal::NoSuchPath).into_response() };
+    let number = |name: &str| request.query.get(name).and_then(|text| text.parse::<u64>().ok());
     let from = number("resourceVersion").unwrap_or_else(|| server.version());
     let span = Duration::from_secs(number("timeoutSeconds").unwrap_or(300));
     let server = Arc::clone(server);
@@ -125,11 +125,12 @@ fn watch(server: &Arc<ApiServer>, asked: &Asked) -> Response<Reply> {
         async move {
             let changes = next(&server, from).await;
             let last = changes.last().map_or(from, |change| change.version);
-            let ours = |change: &&Change| {
-                let here = target.namespace.as_deref().is_none_or(|namespace| namespace == change.key.namespace);
-                change.key.resource == target.resource && here
+            let is_wanted = |change: &&Change| {
+                let in_namespace =
+                    target.namespace.as_deref().is_none_or(|namespace| namespace == change.key.namespace);
+                change.key.resource == target.resource && in_namespace
             };
-            let text: Vec<u8> = changes.iter().filter(ours).flat_map(event).collect();
+            let text: Vec<u8> = changes.iter().filter(is_wanted).flat_map(event).collect();
             Some((Ok(http_body::Frame::data(Bytes::from(text))), (server, last)))
         }
     });
@@ -139,7 +140,7 @@ fn watch(server: &Arc<ApiServer>, asked: &Asked) -> Response<Reply> {
     response
 }
 
-/// Waits until there is something newer.
+/// Waits until there are changes after this version.
 async fn next(server: &ApiServer, from: u64) -> Vec<Change> {
     loop {
         let changed = server.changed().notified();

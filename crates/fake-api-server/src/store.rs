@@ -1,4 +1,4 @@
-//! What is stored, and every change of it in order.
+//! The stored objects, and all changes in order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::Arc;
 use crate::object::Object;
 use crate::resource::{Key, Resource};
 
-/// What became of an object.
+/// What a change did to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// It was created.
     Added,
     /// It was changed.
     Modified,
-    /// It is gone; the object is as it was last, with the version of its end.
+    /// It was removed. The change has its last state, with the version of the removal.
     Deleted,
 }
 
 impl ChangeKind {
-    /// As a watch calls it.
+    /// Its name in watch events.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Added => "ADDED",
@@ -31,11 +31,11 @@ impl ChangeKind {
 /// One change.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The version that it made.
+    /// The version that it produced.
     pub version: u64,
-    /// What became of the object.
+    /// What it did to the object.
     pub kind: ChangeKind,
-    /// Which object.
+    /// The key of the object.
     pub key: Key,
     /// The object after it.
     pub object: Arc<Object>,
@@ -56,7 +56,7 @@ impl Store {
         self.version
     }
 
-    /// The object of this name.
+    /// The object with this key.
     pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Object>> {
         self.objects.get(key)
     }
@@ -73,28 +73,28 @@ impl Store {
         self.changes.get(first..).unwrap_or_default()
     }
 
-    /// A UID that was never given before.
+    /// A new UID.
     pub(crate) fn next_uid(&mut self) -> String {
         self.uids = self.uids.wrapping_add(1);
         format!("00000000-0000-4000-8000-{:012x}", self.uids)
     }
 
-    /// Writes an object, and gives it the next version.
+    /// Stores an object with the next version.
     pub(crate) fn put(&mut self, key: Key, object: Object) -> Arc<Object> {
         let kind = if self.objects.contains_key(&key) { ChangeKind::Modified } else { ChangeKind::Added };
-        let object = self.note(kind, key.clone(), object);
+        let object = self.record(kind, key.clone(), object);
         self.objects.insert(key, Arc::clone(&object));
         object
     }
 
-    /// Takes an object away.
+    /// Removes an object.
     pub(crate) fn remove(&mut self, key: &Key) {
         if let Some(object) = self.objects.remove(key) {
-            self.note(ChangeKind::Deleted, key.clone(), Object::clone(&object));
+            self.record(ChangeKind::Deleted, key.clone(), Object::clone(&object));
         }
     }
 
-    fn note(&mut self, kind: ChangeKind, key: Key, mut object: Object) -> Arc<Object> {
+    fn record(&mut self, kind: ChangeKind, key: Key, mut object: Object) -> Arc<Object> {
         self.version = self.version.wrapping_add(1);
         object.meta.resource_version = Some(self.version.to_string());
         let object = Arc::new(object);

@@ -1,4 +1,5 @@
-//! The fake API server does what the real one does: the same random operations on both, answers and watch events compared.
+//! The fake API server behaves like the real one: both execute the same random operations, and every answer and watch
+//! event is compared.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -21,11 +22,11 @@ use serde_json::{Value, json};
 const SEQUENCES: usize = 40;
 const OPERATIONS: usize = 40;
 
-/// Which version an operation says that it has seen.
+/// The resource version that an operation names.
 #[derive(Debug, Clone, Copy)]
 enum Seen {
     Newest,
-    /// So many versions ago.
+    /// The version of so many changes ago.
     Before(usize),
     Nothing,
 }
@@ -51,7 +52,7 @@ enum Kind {
 
 const KINDS: [Kind; 3] = [Kind::Pack, Kind::Order, Kind::Lease];
 
-/// What is written; the rest is left as it was read.
+/// What an operation changes in the object that was read.
 #[derive(Debug, Clone)]
 enum Edit {
     Nothing,
@@ -101,11 +102,11 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// One of the two servers, and what was seen of it.
+/// One of the two servers, and what its answers showed.
 struct Side {
     client: Client,
     namespace: String,
-    /// Every object as it was last answered, with the versions that it had.
+    /// Every object as the server answered it last, with the versions that it had.
     known: BTreeMap<(Kind, usize), Known>,
     versions: Numbers,
     uids: Numbers,
@@ -117,7 +118,7 @@ struct Known {
     versions: Vec<String>,
 }
 
-/// Numbers in the order of appearance: what is random on both sides becomes comparable.
+/// Numbers random texts in the order of appearance, so that both servers can be compared.
 #[derive(Default)]
 struct Numbers(Vec<String>);
 
@@ -149,7 +150,7 @@ fn fresh(kind: Kind, name: usize, finalizer: bool) -> Value {
                 "region": "ap-singapore", "concurrencyScale": "L1", "quantity": 2, "duration": 3, "project": "one",
                 "renewal": {"mode": "None"}, "deletionPolicy": "Retain", "mode": "Automatic",
                 "purchaseWindow": {"notAfter": "2030-01-01T00:00:00Z"}},
-            // What somebody writes here is not taken.
+            // The server ignores a status at creation.
             "status": {"reason": "invented"},
         }),
         Kind::Order => json!({
@@ -176,7 +177,7 @@ fn status(kind: Kind, reason: usize) -> Value {
     json!({"reason": WORDS[reason], "renewals": reason, "ordinals": {"buy": 1, "renew": 0, "return": 0}})
 }
 
-/// What is to be merged into an object.
+/// The merge patch of an edit.
 fn edited(kind: Kind, edit: &Edit) -> Value {
     match edit {
         Edit::Nothing => json!({}),
@@ -212,7 +213,7 @@ impl Side {
         Self { client, namespace, known: BTreeMap::new(), versions: Numbers::default(), uids: Numbers::default() }
     }
 
-    /// The version that an operation names.
+    /// The resource version that an operation names.
     fn version(&self, kind: Kind, name: usize, seen: Seen) -> Option<String> {
         let versions = self.known.get(&(kind, name)).map(|known| known.versions.as_slice()).unwrap_or_default();
         match seen {
@@ -222,7 +223,7 @@ impl Side {
         }
     }
 
-    /// The object as it was last seen, with this version, and these edits.
+    /// The object as it was last answered, with this version and this edit.
     fn rewritten(&self, kind: Kind, name: usize, seen: Seen, edit: &Edit, other_uid: bool) -> Value {
         let known = self.known.get(&(kind, name)).map(|known| known.object.clone());
         let mut object = known.unwrap_or_else(|| fresh(kind, name, false));
@@ -239,8 +240,8 @@ impl Side {
         object
     }
 
-    /// Carries an operation out; what came of it, in comparable form.
-    async fn carry_out(&mut self, operation: &Operation) -> Value {
+    /// Executes an operation. Returns the answer in comparable form.
+    async fn execute(&mut self, operation: &Operation) -> Value {
         let (method, kind, name, body, suffix) = match operation {
             Operation::Create { kind, name, finalizer } => {
                 (Method::POST, *kind, None, fresh(*kind, *name, *finalizer), "")
@@ -314,9 +315,9 @@ impl Side {
         }
     }
 
-    /// Without what differs from server to server.
+    /// The object without what differs between servers.
     fn comparable(&mut self, mut object: Value) -> Value {
-        // In a list, the real server does not repeat these for what is built in.
+        // The real server omits these in lists of built-in resources.
         object.as_object_mut().unwrap().retain(|field, _| field != "apiVersion" && field != "kind");
         let metadata = object["metadata"].as_object_mut().unwrap();
         metadata.remove("managedFields");
@@ -335,7 +336,7 @@ impl Side {
         object
     }
 
-    /// All events since a version, up to the object that ends them.
+    /// All events since a version, up to that of an object that is created to end them.
     async fn events(&mut self, kind: Kind, since: &str) -> Vec<Value> {
         let mut end = fresh(kind, 0, false);
         end["metadata"]["name"] = "end".into();
@@ -383,7 +384,7 @@ async fn the_same_operations_have_the_same_answers_and_events_on_the_real_api_se
         }
         for (step, operation) in operations.iter().enumerate() {
             let [real, fake] = &mut sides;
-            let (expected, found) = (real.carry_out(operation).await, fake.carry_out(operation).await);
+            let (expected, found) = (real.execute(operation).await, fake.execute(operation).await);
             let history = &operations[..step];
             assert_eq!(found, expected, "sequence {number}, step {step}: {operation:?}, after {history:?}");
         }

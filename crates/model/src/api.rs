@@ -14,8 +14,8 @@ pub fn name_of(order: &PackOrder) -> &str {
     order.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// The status of an order without its trail and its transition times. No decision about what is modelled reads them. The trail
-/// only grows together with a change of a line, so an unchanged status stays unchanged.
+/// The status of an order without its trail and its transition times. No decision about what is modelled reads them.
+/// The trail only grows together with a change of a line, so an unchanged status stays unchanged.
 pub fn without_times(mut status: PackOrderStatus) -> PackOrderStatus {
     status.trail.clear();
     for condition in &mut status.conditions {
@@ -39,8 +39,8 @@ impl State {
         self.version
     }
 
-    /// Writes the status of an order, if the order is still the version that was read. Returns the stored order; none after a
-    /// conflict.
+    /// Writes the status of an order, if the order is still the version that was read. Returns the stored order; none
+    /// after a conflict.
     pub fn write_order(
         &mut self,
         world: &World,
@@ -128,8 +128,8 @@ impl State {
         if lines.into_iter().any(is_open) {
             self.broken.set(CARELESS);
         }
-        // A charge is lost when the order is released without the payment on record. Charges of an earlier order with this name
-        // are recorded already.
+        // A charge is lost when the order is released without the payment on record. Charges of an earlier order with
+        // this name are recorded already.
         let object = std::sync::Arc::clone(&live.object);
         for charge in self.charges.iter_mut().filter(|charge| charge.order == name && !charge.recorded) {
             if !is_paid_on_record(&object, charge.line) {

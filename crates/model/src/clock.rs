@@ -1,4 +1,5 @@
-//! Time goes from one moment of interest to the next. No decision and no answer of the cloud changes between two of them.
+//! Time goes from one moment of interest to the next. No decision and no answer of the cloud changes between two of
+//! them.
 
 use carpack_api::PackOrder;
 use carpack_api::order::{LineState, LineStatus, OrderState};
@@ -49,8 +50,8 @@ impl State {
         next
     }
 
-    /// True when a due renewal is not begun by then, and no order of its pack asks a person. Time passes only while the leader has
-    /// nothing to do, so the leader is not merely slow.
+    /// True when a due renewal is not begun by then, and no order of its pack asks a person. Time passes only while the
+    /// leader has nothing to do, so the leader is not merely slow.
     fn misses_renewal(&self, to: i64) -> bool {
         self.packs.iter().flatten().any(|pack| {
             let uid = pack.object.metadata.uid.as_deref().unwrap_or_default();
@@ -109,8 +110,8 @@ fn of_line(line: &LineStatus, decided: i64, timing: &Timing) -> Vec<i64> {
     match line.state {
         LineState::Pending => line.retry_time.iter().map(|t| t.0.as_second()).chain([newer]).collect(),
         LineState::Submitting | LineState::Unknown => {
-            let look = line.last_look_time.as_ref().map(|t| t.0.as_second().saturating_add(1));
-            let ends = [after(quarantine.saturating_add(1)), after(quarantine.saturating_mul(2)), look];
+            let next_read = line.last_look_time.as_ref().map(|t| t.0.as_second().saturating_add(1));
+            let ends = [after(quarantine.saturating_add(1)), after(quarantine.saturating_mul(2)), next_read];
             ends.into_iter().flatten().chain([newer]).collect()
         }
         LineState::Committed => after(timing.delivery_grace.as_secs()).into_iter().chain([newer]).collect(),

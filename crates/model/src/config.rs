@@ -66,7 +66,7 @@ pub struct Plan {
     pub opens: Option<i64>,
 }
 
-/// What people may do in a world. [`World::deeds`] limits how often, all together.
+/// What people may do in a world. [`World::interventions`] limits how often, all together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct People {
     /// They approve or deny orders.
@@ -92,8 +92,8 @@ pub struct World {
     pub lag: i64,
     /// The number of faults in one run: a process frozen or killed, an answer given up, a call refused.
     pub faults: u8,
-    /// How often people do something in one run.
-    pub deeds: u8,
+    /// How often people intervene in one run.
+    pub interventions: u8,
     /// What people may do.
     pub people: People,
     /// True when the lease is checked after signing. False: two leaders that know nothing of each other.
@@ -118,7 +118,7 @@ impl World {
             tokens: Tokens::Honoured,
             lag: 0,
             faults: 1,
-            deeds: 0,
+            interventions: 0,
             people: People::default(),
             fenced: true,
             timing: Timing::default(),

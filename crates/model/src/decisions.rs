@@ -122,8 +122,8 @@ impl State {
         })
     }
 
-    /// What an operator decides about an order that it has read like this. It reads the list of deals when the decision asks for
-    /// it.
+    /// What an operator decides about an order that it has read like this. It reads the list of deals when the decision
+    /// asks for it.
     pub fn decide_order(&self, scene: &Scene, operator: usize, read: &Stored<PackOrder>) -> Arc<OrderDecision> {
         let packs = self.packs_of(operator);
         let decided = self.decide_order_with(scene, operator, read, packs, None);

@@ -17,9 +17,9 @@ pub enum Verdict {
     Holds,
     /// It is broken: the actions that lead there.
     Broken(Vec<String>),
-    /// The state that it looks for was reached.
+    /// A state in which it is true was reached.
     Reached,
-    /// The state that it looks for was not reached.
+    /// No state in which it is true was reached.
     NotReached,
 }
 

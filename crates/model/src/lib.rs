@@ -1,8 +1,8 @@
 //! A model checker over the real decisions of carpack.
 //!
-//! A world of one or two packs, an API server, a cloud with a ledger and two operators is explored in every interleaving, with a
-//! bounded number of faults. [`carpack_core`] takes every decision. This crate is only what stands around it: how objects are
-//! stored, how a paid call travels, how the cloud answers it, and when a process stops.
+//! A world of one or two packs, an API server, a cloud with a ledger and two operators is explored in every
+//! interleaving, with a bounded number of faults. [`carpack_core`] takes every decision. This crate is only what stands
+//! around it: how objects are stored, how a paid call travels, how the cloud answers it, and when a process stops.
 //!
 //! From the bottom up:
 //!
@@ -11,8 +11,8 @@
 //! - [`api`], [`cloud`], [`decisions`], [`operator`], [`spender`], [`clock`]: what may happen in it.
 //! - [`action`], [`model`], [`at_rest`], [`properties`], [`checker`], [`explore`]: what stateright explores and checks.
 //!
-//! What is left out is said where it is left out. In short: time is sampled at the moments at which a decision or the cloud changes,
-//! and a slow operator is a frozen one, which is a fault.
+//! What is left out is said where it is left out. In short: time is sampled at the moments at which a decision or the
+//! cloud changes, and a slow operator is a frozen one, which is a fault.
 
 pub mod action;
 pub mod api;

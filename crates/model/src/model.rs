@@ -26,12 +26,14 @@ impl CarpackModel {
         Self { scene: Scene::new(world), checked: AtomicUsize::new(0) }
     }
 
-    /// The number of unique states in which every rule was checked. States that were generated but not checked in time do not count.
+    /// The number of unique states in which every rule was checked. States that were generated but not checked in time
+    /// do not count.
     pub fn checked(&self) -> usize {
         self.checked.load(Ordering::Relaxed)
     }
 
-    /// True when as many instances as the pack needs were bought for it, and last for as long as the pack is to be renewed.
+    /// True when as many instances as the pack needs were bought for it, and last for as long as the pack is to be
+    /// renewed.
     pub fn lasts(&self, state: &State, index: usize) -> bool {
         let (Some(plan), Some(Some(pack))) = (self.scene.world.packs.get(index), state.packs.get(index)) else {
             return true;
@@ -42,7 +44,8 @@ impl CarpackModel {
         lasting >= usize::try_from(plan.quantity).unwrap_or(0)
     }
 
-    /// True when nothing is left that happens by itself. While two leaders act that know nothing of each other, this is never true.
+    /// True when nothing is left that happens by itself. While two leaders act that know nothing of each other, this is
+    /// never true.
     pub fn is_quiet(&self, state: &State) -> bool {
         let others = state.operators.iter().enumerate().any(|(index, o)| o.acts && index != state.leader);
         !others && state.calls.is_empty() && state.next_moment(&self.scene).is_none() && self.is_idle(state)
@@ -74,7 +77,7 @@ impl CarpackModel {
             operators: [Operator { acts: true, ..Operator::default() }, Operator::default()],
             leader: 0,
             faults: world.faults,
-            deeds: world.deeds,
+            interventions: world.interventions,
             incarnations: vec![0; world.packs.len()],
             intents: BTreeSet::new(),
             broken: Marks::default(),
@@ -112,7 +115,7 @@ impl CarpackModel {
             }
         }
         self.faults(state, actions);
-        self.deeds(state, actions);
+        self.interventions(state, actions);
         if let Some(to) = state.next_moment(&self.scene).filter(|_| is_idle) {
             actions.push(Action::Advance(to));
         }
@@ -169,8 +172,8 @@ impl CarpackModel {
         }
     }
 
-    fn deeds(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.deeds == 0 {
+    fn interventions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.interventions == 0 {
             return;
         }
         let people = self.scene.world.people;
@@ -224,7 +227,7 @@ impl CarpackModel {
             next.faults = next.faults.checked_sub(1)?;
         }
         if action.is_by_person() {
-            next.deeds = next.deeds.checked_sub(1)?;
+            next.interventions = next.interventions.checked_sub(1)?;
         }
         Some(next)
     }

@@ -9,7 +9,8 @@ use crate::scene::Scene;
 use crate::state::{State, Stored};
 
 impl State {
-    /// False when a reconcile of the pack changes nothing. True may be wrong: this is only the cheap part of the question.
+    /// False when a reconcile of the pack changes nothing. True may be wrong: this is only the cheap part of the
+    /// question.
     pub fn may_change_pack(&self, scene: &Scene, operator: usize, index: usize) -> bool {
         let Some(Some(read)) = self.packs_of(operator).get(index) else { return false };
         let due = read.object.status.as_ref().and_then(|status| status.next_renewal_time.as_ref());
@@ -114,8 +115,8 @@ impl State {
         Some(next)
     }
 
-    /// True when an operator needs a new sweep. A process begins with one. The last regular sweep comes when nothing else is left to
-    /// happen.
+    /// True when an operator needs a new sweep. A process begins with one. The last regular sweep comes when nothing
+    /// else is left to happen.
     pub fn wants_sweep(&self, scene: &Scene, operator: usize) -> bool {
         let Some(process) = self.operators.get(operator) else { return false };
         let Some(sweep) = &process.sweep else { return true };

@@ -89,9 +89,9 @@ fn goals() -> Vec<Property<M>> {
     ]
 }
 
-/// I7 for one pack. Most of what people do is no excuse: an order that waits for them, or that they denied, says so, and an order
-/// that they delete is created again. There is one excuse: a pack that is created again after its predecessor was paid for finds
-/// its name taken, and must not be bought a second time.
+/// I7 for one pack. Most of what people do is no excuse: an order that waits for them, or that they denied, says so,
+/// and an order that they delete is created again. There is one excuse: a pack that is created again after its
+/// predecessor was paid for finds its name taken, and must not be bought a second time.
 fn is_served(model: &M, state: &State, index: usize) -> bool {
     let incarnation = state.incarnations.get(index).copied().unwrap_or_default();
     let uid = |incarnation: u8| model.scene.world.uid(index, incarnation).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The spender of an operator, with the steps of the operator's own spender: check, intend, sign and send, receive, record.
+//! The spender of an operator, with the steps of the operator's own spender: check, intend, sign and send, receive,
+//! record.
 
 use carpack_api::Reason;
 use carpack_core::observation::DealList;
@@ -20,8 +21,8 @@ impl State {
         !world.fenced || world.is(Mutant::UncheckedAfterSigning) || self.leader == operator
     }
 
-    /// The spender reads order and pack live and decides again. The intent is made now and written later: the process may be frozen
-    /// in between, and then its intent carries the earlier time.
+    /// The spender reads order and pack live and decides again. The intent is made now and written later: the process
+    /// may be frozen in between, and then its intent carries the earlier time.
     pub fn start_payment(
         &self,
         scene: &Scene,
@@ -112,9 +113,9 @@ impl State {
         let alive =
             |call: &&Call| self.now.saturating_sub(call.signed) <= SIGNATURE && call.state == CallState::InFlight;
         let same_pack = |call: &&Call| call.order.object.spec.pack_ref.uid == order.spec.pack_ref.uid;
-        // Where tokens are known to be honoured, a second call with the same token may be in flight: the cloud answers it and charges
-        // nothing. Otherwise no second call may be in flight, not even with the same token, and not from a process that was frozen
-        // or from another leader.
+        // Where tokens are known to be honoured, a second call with the same token may be in flight: the cloud answers
+        // it and charges nothing. Otherwise no second call may be in flight, not even with the same token, and not from
+        // a process that was frozen or from another leader.
         let known = matches!(world.tokens, Tokens::Known(_));
         let charged = |call: &Call| self.charges.iter().any(|charge| charge.token == call.token);
         let clashes = |call: &Call| !known || call.token != token && !charged(call);
@@ -180,7 +181,8 @@ impl State {
         }
     }
 
-    /// The spender records the outcome: on the version that the intent left, or on the newer order when that has changed.
+    /// The spender records the outcome: on the version that the intent left, or on the newer order when that has
+    /// changed.
     pub fn record(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         let task = self.operators.get(operator)?.tasks.get(name)?.clone();
         let Stage::Answered(outcome) = &task.stage else { return None };

@@ -197,8 +197,8 @@ pub struct State {
     pub packs: Vec<Option<Stored<ConcurrencyPack>>>,
     /// The orders, by name.
     pub orders: BTreeMap<String, Stored<PackOrder>>,
-    /// The last resource version that was given out. It is not part of the state's identity: it only matters whether a version
-    /// that an operator holds is the current one.
+    /// The last resource version that was given out. It is not part of the state's identity: it only matters whether a
+    /// version that an operator holds is the current one.
     pub version: u64,
     /// The cloud's instances, by id.
     pub instances: BTreeMap<String, CloudInstance>,
@@ -212,8 +212,8 @@ pub struct State {
     pub leader: usize,
     /// Faults that may still happen.
     pub faults: u8,
-    /// Actions of people that may still happen.
-    pub deeds: u8,
+    /// How often people may still intervene.
+    pub interventions: u8,
     /// How often each pack was created.
     pub incarnations: Vec<u8>,
     /// Every intent that the API server has stored: order, line, attempt.
@@ -228,7 +228,7 @@ pub struct State {
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.now, self.leader, self.faults, self.deeds, self.broken, &self.incarnations).hash(state);
+        (self.now, self.leader, self.faults, self.interventions, self.broken, &self.incarnations).hash(state);
         for pack in &self.packs {
             pack.as_ref().map(Stored::key).hash(state);
         }

@@ -8,9 +8,9 @@ use crate::config::{People, Plan, Tokens, World};
 /// What the cloud may do with tokens.
 pub const TOKENS: [Tokens; 4] = [Tokens::Honoured, Tokens::Ignored, Tokens::Expire(600), Tokens::Known(15)];
 
-/// When the purchase window of a pair's second pack opens, in seconds after the beginning. Its call leaves a second later: in the
-/// moment in which the operator searches for the first pack's call, if that one's outcome is unknown. The same holds for their
-/// renewals.
+/// When the purchase window of a pair's second pack opens, in seconds after the beginning. Its call leaves a second
+/// later: in the moment in which the operator searches for the first pack's call, if that one's outcome is unknown. The
+/// same holds for their renewals.
 const MEETING: i64 = 421;
 
 fn pack(name: &'static str, quantity: i32, until: i64) -> Plan {
@@ -74,9 +74,9 @@ pub fn abreast(tokens: Tokens) -> World {
     }
 }
 
-/// Two leaders that know nothing of each other. I8 is checked here too: the record and the quarantine hold back a second call, not
-/// the lease. It is not checked that a renewal is begun within a minute: here time may pass while one of the two still decides on
-/// old objects.
+/// Two leaders that know nothing of each other. I8 is checked here too: the record and the quarantine hold back a
+/// second call, not the lease. It is not checked that a renewal is begun within a minute: here time may pass while one
+/// of the two still decides on old objects.
 pub fn two_leaders() -> World {
     World {
         name: "two-leaders",
@@ -117,7 +117,7 @@ fn with_people() -> Vec<World> {
             name: "approval",
             about: "orders wait for a person, who approves or denies them",
             people: People { approve: true, ..People::default() },
-            deeds: 2,
+            interventions: 2,
             tokens: Tokens::Ignored,
             ..one.clone()
         },
@@ -125,21 +125,22 @@ fn with_people() -> Vec<World> {
             name: "deleted-orders",
             about: "a person deletes an order at any moment",
             people: People { delete_orders: true, ..People::default() },
-            deeds: 1,
+            interventions: 1,
             ..one.clone()
         },
         World {
             name: "recreated",
             about: "a pack is deleted and created again while its orders are being worked on; tokens are ignored",
             people: People { recreate_packs: true, ..People::default() },
-            deeds: 1,
+            interventions: 1,
             tokens: Tokens::Ignored,
             ..one
         },
     ]
 }
 
-/// Two faults in one run, such as a frozen process and a lost answer. Two packs abreast have as many states with one fault.
+/// Two faults in one run, such as a frozen process and a lost answer. Two packs abreast have as many states with one
+/// fault.
 fn large() -> Vec<World> {
     let twice = World { packs: vec![pack("concert", 1, 30)], tokens: Tokens::Ignored, faults: 2, ..World::small() };
     let mut worlds = vec![

@@ -1,10 +1,10 @@
 //! Small worlds, explored to the last state.
 //!
-//! Each test says how many unique states its worlds have. A change of structure leaves these numbers as they are. A change of
-//! what the operator does may change them: then the new numbers belong into the same commit.
+//! Each test says how many unique states its worlds have. A change of structure leaves these numbers as they are. A
+//! change of what the operator does may change them: then the new numbers belong into the same commit.
 //!
-//! The larger worlds run here only with tokens that are ignored and with tokens that are known to be honoured, which are the two
-//! extremes. `make model` explores them with all kinds of tokens.
+//! The larger worlds run here only with tokens that are ignored and with tokens that are known to be honoured, which
+//! are the two extremes. `make model` explores them with all kinds of tokens.
 
 use std::time::Duration;
 

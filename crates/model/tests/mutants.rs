@@ -56,7 +56,7 @@ fn an_absence_that_is_believed_at_once_is_detected() {
 #[test]
 fn an_order_released_with_an_open_line_is_detected() {
     let people = People { delete_orders: true, ..People::default() };
-    is_detected(World { people, deeds: 1, ..world(Mutant::CarelessFinalizer) }, &["I5"]);
+    is_detected(World { people, interventions: 1, ..world(Mutant::CarelessFinalizer) }, &["I5"]);
 }
 
 #[test]

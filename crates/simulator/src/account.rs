@@ -1,28 +1,28 @@
-//! Accounts: keys, and the knobs that differ between them.
+//! Accounts: their keys and their settings.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A key pair; with `token` it is a temporary credential.
+/// A key pair. With a `token` it is a temporary credential.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKey {
     /// The public half.
     pub secret_id: String,
-    /// The secret half: compared, never written anywhere.
+    /// The secret half. It is only compared, never written anywhere.
     pub secret_key: String,
     /// The session token of a temporary credential.
     #[serde(default)]
     pub token: Option<String>,
-    /// When a temporary credential ends, in real time.
+    /// When a temporary credential expires, in real time.
     #[serde(default)]
     pub expires: Option<Timestamp>,
 }
 
 impl AccessKey {
-    /// A key that does not end.
+    /// A key that does not expire.
     pub fn lasting(secret_id: &str, secret_key: &str) -> Self {
         Self { secret_id: secret_id.to_owned(), secret_key: secret_key.to_owned(), token: None, expires: None }
     }
@@ -34,20 +34,20 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// What the cloud makes of a `ClientToken` it has seen.
+/// What the cloud does with a `ClientToken` that it has seen before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenHandling {
-    /// The first successful answer is replayed, without charging.
+    /// It answers as it did the first time, and charges nothing.
     #[default]
     Honoured,
-    /// Tokens are not looked at.
+    /// It ignores tokens.
     Ignored,
-    /// Everything remembered counts as past its lifetime.
+    /// It treats every token as expired.
     Expired,
 }
 
-/// The knobs of one account.
+/// The settings of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountSettings {
@@ -58,7 +58,7 @@ pub struct AccountSettings {
     pub approved: bool,
     /// Whether its holder's identity is verified; if not, paid calls answer `UnauthorizedOperation.NotCertification`.
     pub certified: bool,
-    /// Actions the key's policy denies: `CreateInstance`, `car:*`, `*`...
+    /// Actions that the policy of the key denies, such as `CreateInstance`, `car:*` or `*`.
     pub denied_actions: Vec<String>,
     /// Whether the purchase API offers CAR at all; if not, `UnsupportedOperation`.
     pub api_purchase: bool,
@@ -66,13 +66,13 @@ pub struct AccountSettings {
     pub day_unit: bool,
     /// Whether a Daily pack may be extended by `RenewInstance`.
     pub daily_renewal: bool,
-    /// What is made of client tokens.
+    /// What the cloud does with client tokens.
     pub token_handling: TokenHandling,
-    /// How long a token is remembered, on the business clock.
+    /// How long the cloud remembers a token, on the business clock.
     pub token_lifetime_seconds: i64,
     /// Whether `DescribeRenewInstances` lists Daily packs.
     pub list_daily_in_renewals: bool,
-    /// `CreateInstance` leaves an unpaid order behind, for `PayDeals`.
+    /// Whether `CreateInstance` only places an unpaid order, which `PayDeals` pays.
     pub unpaid_orders: bool,
     /// Requests per second and action, in real time; 0 = no limit.
     pub rate_limit_per_second: u32,
@@ -111,13 +111,13 @@ impl AccountSettings {
     }
 }
 
-/// An account as configured at the start.
+/// The configuration of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountConfig {
-    /// Its name in the ledger, the log and the control interface.
+    /// Its id in the ledger, the log and the control interface.
     pub id: String,
-    /// The number the cloud knows it by.
+    /// The number by which the cloud knows it.
     #[serde(default = "default_uin")]
     pub uin: i64,
     /// Balance at the start, in US cents.
@@ -125,7 +125,7 @@ pub struct AccountConfig {
     pub balance_cents: i64,
     /// Its keys.
     pub keys: Vec<AccessKey>,
-    /// Its knobs.
+    /// Its settings.
     #[serde(default)]
     pub settings: AccountSettings,
 }
@@ -135,7 +135,7 @@ fn default_uin() -> i64 {
 }
 
 impl Default for AccountConfig {
-    /// The account everybody starts with: `AKIDsimulator` / `simulator-secret-key`, 1,000,000.00 USD.
+    /// The default account: key `AKIDsimulator` / `simulator-secret-key`, balance 1,000,000.00 USD.
     fn default() -> Self {
         Self {
             id: "default".to_owned(),
@@ -147,17 +147,17 @@ impl Default for AccountConfig {
     }
 }
 
-/// An account as the control interface shows it: everything but the secrets.
+/// An account as the control interface shows it: without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountView {
-    /// Its name.
+    /// Its id.
     pub id: String,
-    /// The number the cloud knows it by.
+    /// The number by which the cloud knows it.
     pub uin: i64,
-    /// What is left, in US cents.
+    /// Its balance, in US cents.
     pub balance_cents: i64,
     /// The public halves of its keys.
     pub secret_ids: Vec<String>,
-    /// Its knobs.
+    /// Its settings.
     pub settings: AccountSettings,
 }

@@ -1,6 +1,6 @@
-//! The two clocks. Signatures are judged by the machine's own; everything about money and packs by the business clock,
-//! which can be slowed, hurried, stopped and moved forward.
-#![allow(clippy::disallowed_methods)] // the one place of this crate that reads the machine's clock
+//! The two clocks. Signatures are checked against the machine's clock. Everything about money and packs uses the
+//! business clock, which can run at any rate, be stopped, and be moved forward.
+#![allow(clippy::disallowed_methods)] // only this file of the crate reads the machine's clock
 
 use std::time::Instant;
 
@@ -17,26 +17,29 @@ pub struct BusinessClock {
     rate: f64,
 }
 
-/// What the business clock shows.
+/// The clocks as the control interface shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClockView {
-    /// Now.
+    /// The business time.
     #[serde(with = "milliseconds")]
     pub now: Timestamp,
     /// Seconds of business time per second of real time.
     pub rate: f64,
-    /// How far the clock that judges signatures is off the machine's, in seconds.
+    /// How far the clock for signatures is ahead of the machine's, in seconds.
     pub skew_seconds: i64,
 }
 
 impl BusinessClock {
     /// A clock that starts at `start`, or at the machine's time, and runs at `rate`.
+    ///
+    /// # Errors
+    /// When the rate is not a number from 0 to 1e9.
     pub fn new(start: Option<Timestamp>, rate: f64) -> Result<Self, Error> {
         let clock = Self { anchor: start.unwrap_or_else(wall), anchored: Instant::now(), rate: check_rate(rate)? };
         Ok(clock)
     }
 
-    /// Now.
+    /// The business time.
     pub fn now(&self) -> Timestamp {
         let elapsed = self.anchored.elapsed().as_secs_f64() * self.rate;
         let elapsed = SignedDuration::try_from_secs_f64(elapsed).unwrap_or(SignedDuration::MAX);
@@ -49,6 +52,9 @@ impl BusinessClock {
     }
 
     /// Runs at `rate` from now on.
+    ///
+    /// # Errors
+    /// When the rate is not a number from 0 to 1e9.
     pub fn set_rate(&mut self, rate: f64) -> Result<(), Error> {
         let rate = check_rate(rate)?;
         self.anchor_at(self.now());
@@ -56,7 +62,10 @@ impl BusinessClock {
         Ok(())
     }
 
-    /// Jumps to `to`, which must not be in the past: what happened cannot be undone.
+    /// Moves forward to `to`. It cannot go back, because what has happened cannot be undone.
+    ///
+    /// # Errors
+    /// When `to` is in the past.
     pub fn set(&mut self, to: Timestamp) -> Result<(), Error> {
         let now = self.now();
         if to < now {
@@ -90,7 +99,7 @@ pub fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// RFC 3339 in UTC with exactly three digits of a second.
+/// RFC 3339 in UTC with milliseconds.
 mod milliseconds {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};

@@ -1,4 +1,4 @@
-//! How a simulator is set up.
+//! The configuration of a simulator.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,17 +7,17 @@ use serde::Deserialize;
 
 use crate::{account::AccountConfig, prices::PriceList};
 
-/// How a simulator is set up. Every field has a default.
+/// The configuration of a simulator. Every field has a default.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen; port 0 = any free one.
+    /// The address to listen on; port 0 = any free one.
     pub address: SocketAddr,
-    /// Where the business clock starts; absent = now.
+    /// The time at which the business clock starts; absent = now.
     pub start: Option<Timestamp>,
-    /// Business seconds per real second; 0 = the clock moves only by hand.
+    /// Business seconds per real second; 0 = the business clock moves only on request.
     pub rate: f64,
-    /// The seed of ids, so that runs are reproducible.
+    /// The seed of the random ids, so that runs are reproducible.
     pub seed: u64,
     /// The offset from UTC of times on the wire, in hours.
     pub zone_offset_hours: i8,

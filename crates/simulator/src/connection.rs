@@ -1,4 +1,4 @@
-//! Connections that can be cut from inside a handler, so that a client sees no reply at all.
+//! Connections that a handler can cut, so that the client gets no reply at all.
 
 use std::{
     io,
@@ -22,9 +22,9 @@ use tokio::{
 
 /// Cuts one connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scissors(Arc<AtomicBool>);
+pub(crate) struct CutHandle(Arc<AtomicBool>);
 
-impl Scissors {
+impl CutHandle {
     pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -40,17 +40,17 @@ pub(crate) struct CuttableListener(pub(crate) TcpListener);
 
 impl Listener for CuttableListener {
     type Io = Cuttable;
-    type Addr = Scissors;
+    type Addr = CutHandle;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, _) = Listener::accept(&mut self.0).await;
         let _ = stream.set_nodelay(true);
-        let scissors = Scissors::default();
-        (Cuttable { stream, scissors: scissors.clone() }, scissors)
+        let handle = CutHandle::default();
+        (Cuttable { stream, handle: handle.clone() }, handle)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Ok(Scissors::default())
+        Ok(CutHandle::default())
     }
 }
 
@@ -60,7 +60,7 @@ impl CuttableListener {
     }
 }
 
-impl Connected<IncomingStream<'_, CuttableListener>> for Scissors {
+impl Connected<IncomingStream<'_, CuttableListener>> for CutHandle {
     fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
         stream.remote_addr().clone()
     }
@@ -70,7 +70,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Scissors {
 #[derive(Debug)]
 pub(crate) struct Cuttable {
     stream: TcpStream,
-    scissors: Scissors,
+    handle: CutHandle,
 }
 
 impl AsyncRead for Cuttable {
@@ -81,7 +81,7 @@ impl AsyncRead for Cuttable {
 
 impl AsyncWrite for Cuttable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.scissors.check()?;
+        self.handle.check()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

@@ -21,38 +21,43 @@ use crate::{
     state::{ConsoleBuy, NewProject, RenewFlag},
 };
 
-type Shares = State<Arc<Shared>>;
+type SharedState = State<Arc<Shared>>;
 type Answer = Response<Body>;
 
 /// All routes of the control interface.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/simulator/", get(async |shared: Shares| show(&shared, about)))
-        .route("/simulator/clock", get(async |shared: Shares| show(&shared, Inner::clock_view)).put(put_clock))
+        .route("/simulator/", get(async |shared: SharedState| show(&shared, about)))
+        .route("/simulator/clock", get(async |shared: SharedState| show(&shared, Inner::clock_view)).put(put_clock))
         .route("/simulator/clock/advance", post(advance))
         .route("/simulator/ledger", get(ledger))
         .route("/simulator/requests", get(requests).delete(clear_requests))
         .route(
             "/simulator/faults",
-            get(async |shared: Shares| show(&shared, |inner| inner.faults.list())).post(add_fault).delete(clear_faults),
+            get(async |shared: SharedState| show(&shared, |inner| inner.faults.list()))
+                .post(add_fault)
+                .delete(clear_faults),
         )
         .route("/simulator/faults/{id}", delete(remove_fault))
         .route("/simulator/faults/{id}/release", post(release))
-        .route("/simulator/accounts", get(async |shared: Shares| show(&shared, |inner| inner.state.accounts())))
+        .route("/simulator/accounts", get(async |shared: SharedState| show(&shared, |inner| inner.state.accounts())))
         .route("/simulator/accounts/{id}", get(account).put(put_account))
         .route(
             "/simulator/prices",
-            get(async |shared: Shares| show(&shared, |inner| inner.state.prices().clone())).put(put_prices),
+            get(async |shared: SharedState| show(&shared, |inner| inner.state.prices().clone())).put(put_prices),
         )
-        .route("/simulator/instances", get(async |shared: Shares| show(&shared, |inner| inner.state.instances())))
-        .route("/simulator/orders", get(async |shared: Shares| show(&shared, |inner| inner.state.orders().to_vec())))
+        .route("/simulator/instances", get(async |shared: SharedState| show(&shared, |inner| inner.state.instances())))
+        .route(
+            "/simulator/orders",
+            get(async |shared: SharedState| show(&shared, |inner| inner.state.orders().to_vec())),
+        )
         .route(
             "/simulator/projects",
-            get(async |shared: Shares| show(&shared, |inner| inner.state.projects())).post(create_project),
+            get(async |shared: SharedState| show(&shared, |inner| inner.state.projects())).post(create_project),
         )
         .route("/simulator/projects/{id}", axum::routing::put(put_project))
         .route("/simulator/console/{act}", post(console))
-        .route("/simulator/{*rest}", axum::routing::any(nothing_here))
+        .route("/simulator/{*rest}", axum::routing::any(not_found))
 }
 
 fn write(status: StatusCode, value: &impl Serialize) -> Answer {
@@ -63,11 +68,11 @@ fn write(status: StatusCode, value: &impl Serialize) -> Answer {
     response
 }
 
-fn show<T: Serialize>(State(shared): &Shares, what: impl FnOnce(&Inner) -> T) -> Answer {
+fn show<T: Serialize>(State(shared): &SharedState, what: impl FnOnce(&Inner) -> T) -> Answer {
     write(StatusCode::OK, &what(&shared.lock()))
 }
 
-fn tell<T: Serialize>(result: Result<T, Error>) -> Answer {
+fn respond<T: Serialize>(result: Result<T, Error>) -> Answer {
     match result {
         Ok(value) => write(StatusCode::OK, &value),
         Err(Error::Refused(error)) => {
@@ -92,7 +97,7 @@ fn about(inner: &Inner) -> Value {
     })
 }
 
-async fn nothing_here() -> Answer {
+async fn not_found() -> Answer {
     write(StatusCode::NOT_FOUND, &json!({ "error": "the control interface has no such path: see docs/simulator.md" }))
 }
 
@@ -104,11 +109,11 @@ struct ClockChange {
     skew_seconds: Option<i64>,
 }
 
-async fn put_clock(State(shared): Shares, body: Bytes) -> Answer {
+async fn put_clock(State(shared): SharedState, body: Bytes) -> Answer {
     let change = || {
         let change: ClockChange = read(&body)?;
         let mut inner = shared.lock();
-        let mut clock = inner.clock.clone(); // all of the change, or none
+        let mut clock = inner.clock.clone(); // if one change fails, none is made
         if let Some(rate) = change.rate {
             clock.set_rate(rate)?;
         }
@@ -123,7 +128,7 @@ async fn put_clock(State(shared): Shares, body: Bytes) -> Answer {
         }
         Ok(inner.clock_view())
     };
-    tell(change())
+    respond(change())
 }
 
 #[derive(Deserialize)]
@@ -132,7 +137,7 @@ struct Advance {
     seconds: f64,
 }
 
-async fn advance(State(shared): Shares, body: Bytes) -> Answer {
+async fn advance(State(shared): SharedState, body: Bytes) -> Answer {
     let advance = || {
         let Advance { seconds } = read(&body)?;
         let by = SignedDuration::try_from_secs_f64(seconds).map_err(|error| Error::Invalid(error.to_string()))?;
@@ -140,74 +145,74 @@ async fn advance(State(shared): Shares, body: Bytes) -> Answer {
         inner.advance(by)?;
         Ok(inner.clock_view())
     };
-    tell(advance())
+    respond(advance())
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Select {
+struct Filter {
     account: Option<String>,
     action: Option<String>,
 }
 
-async fn ledger(State(shared): Shares, Query(select): Query<Select>) -> Answer {
+async fn ledger(State(shared): SharedState, Query(filter): Query<Filter>) -> Answer {
     let mut entries = shared.lock().state.ledger().to_vec();
-    entries.retain(|entry| select.account.as_ref().is_none_or(|account| *account == entry.account));
-    entries.retain(|entry| select.action.as_ref().is_none_or(|action| *action == entry.action));
+    entries.retain(|entry| filter.account.as_ref().is_none_or(|account| *account == entry.account));
+    entries.retain(|entry| filter.action.as_ref().is_none_or(|action| *action == entry.action));
     write(StatusCode::OK, &entries)
 }
 
-async fn requests(State(shared): Shares, Query(select): Query<Select>) -> Answer {
+async fn requests(State(shared): SharedState, Query(filter): Query<Filter>) -> Answer {
     let mut records = shared.lock().requests.clone();
-    records.retain(|record| select.account.is_none() || record.account == select.account);
-    records.retain(|record| select.action.as_ref().is_none_or(|action| *action == record.action));
+    records.retain(|record| filter.account.is_none() || record.account == filter.account);
+    records.retain(|record| filter.action.as_ref().is_none_or(|action| *action == record.action));
     write(StatusCode::OK, &records)
 }
 
-async fn clear_requests(State(shared): Shares) -> Answer {
+async fn clear_requests(State(shared): SharedState) -> Answer {
     shared.lock().requests.clear();
     write(StatusCode::OK, &json!({}))
 }
 
-async fn add_fault(State(shared): Shares, body: Bytes) -> Answer {
+async fn add_fault(State(shared): SharedState, body: Bytes) -> Answer {
     let add = |fault: Fault| shared.lock().faults.add(fault, crate::clock::monotonic());
-    tell(read(&body).and_then(add).map(|id| json!({ "id": id })))
+    respond(read(&body).and_then(add).map(|id| json!({ "id": id })))
 }
 
-async fn clear_faults(State(shared): Shares) -> Answer {
+async fn clear_faults(State(shared): SharedState) -> Answer {
     shared.lock().faults.clear();
     write(StatusCode::OK, &json!({}))
 }
 
-async fn remove_fault(State(shared): Shares, Path(id): Path<u64>) -> Answer {
-    tell(shared.lock().faults.remove(FaultId(id)).map(|()| json!({})))
+async fn remove_fault(State(shared): SharedState, Path(id): Path<u64>) -> Answer {
+    respond(shared.lock().faults.remove(FaultId(id)).map(|()| json!({})))
 }
 
-async fn release(State(shared): Shares, Path(id): Path<u64>) -> Answer {
-    tell(shared.lock().faults.release(FaultId(id)).map(|held| json!({ "released": held })))
+async fn release(State(shared): SharedState, Path(id): Path<u64>) -> Answer {
+    respond(shared.lock().faults.release(FaultId(id)).map(|held| json!({ "released": held })))
 }
 
-async fn account(State(shared): Shares, Path(id): Path<String>) -> Answer {
+async fn account(State(shared): SharedState, Path(id): Path<String>) -> Answer {
     let view = shared.lock().state.account_view(&id);
-    tell(view.ok_or(Error::NotFound { kind: "account", id }))
+    respond(view.ok_or(Error::NotFound { kind: "account", id }))
 }
 
-async fn put_account(State(shared): Shares, Path(id): Path<String>, body: Bytes) -> Answer {
-    tell(read(&body).and_then(|patch| shared.lock().put_account(&id, patch)))
+async fn put_account(State(shared): SharedState, Path(id): Path<String>, body: Bytes) -> Answer {
+    respond(read(&body).and_then(|patch| shared.lock().put_account(&id, patch)))
 }
 
-async fn put_prices(State(shared): Shares, body: Bytes) -> Answer {
+async fn put_prices(State(shared): SharedState, body: Bytes) -> Answer {
     let put = |rules: Vec<PriceRule>| {
         let prices = PriceList::new(rules)?;
         shared.lock().state.set_prices(prices.clone());
         Ok(prices)
     };
-    tell(read(&body).and_then(put))
+    respond(read(&body).and_then(put))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ProjectOf {
+struct NewProjectRequest {
     #[serde(default = "default_account")]
     account: String,
     id: Option<String>,
@@ -219,72 +224,72 @@ fn default_account() -> String {
     "default".to_owned()
 }
 
-async fn create_project(State(shared): Shares, body: Bytes) -> Answer {
-    let create = |project: ProjectOf| {
-        let ProjectOf { account, id, name, scale } = project;
+async fn create_project(State(shared): SharedState, body: Bytes) -> Answer {
+    let create = |project: NewProjectRequest| {
+        let NewProjectRequest { account, id, name, scale } = project;
         let new = NewProject { id, name, scale, ..NewProject::default() };
         Ok(json!({ "id": shared.lock().state.create_project(&account, new)? }))
     };
-    tell(read(&body).and_then(create))
+    respond(read(&body).and_then(create))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ProjectChange {
+struct ProjectRequest {
     #[serde(default = "default_account")]
     account: String,
     using: i64,
 }
 
-async fn put_project(State(shared): Shares, Path(id): Path<String>, body: Bytes) -> Answer {
-    let put = |change: ProjectChange| {
+async fn put_project(State(shared): SharedState, Path(id): Path<String>, body: Bytes) -> Answer {
+    let put = |change: ProjectRequest| {
         shared.lock().state.set_using(&change.account, &id, change.using)?;
         Ok(json!({}))
     };
-    tell(read(&body).and_then(put))
+    respond(read(&body).and_then(put))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfInstance {
+struct InstanceRequest {
     id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RenewIt {
+struct RenewRequest {
     id: String,
     duration: i64,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BindIt {
+struct BindRequest {
     id: String,
     project_id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RenameIt {
+struct RenameRequest {
     id: String,
     name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FlagIt {
+struct RenewFlagRequest {
     id: String,
     flag: RenewFlag,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfOrder {
+struct OrderRequest {
     order_id: String,
 }
 
-async fn console(State(shared): Shares, Path(act): Path<String>, body: Bytes) -> Answer {
+async fn console(State(shared): SharedState, Path(act): Path<String>, body: Bytes) -> Answer {
     let perform = || {
         let state = &mut shared.lock().state;
         let done = json!({});
@@ -294,28 +299,28 @@ async fn console(State(shared): Shares, Path(act): Path<String>, body: Bytes) ->
                 json!({ "order_id": bought.order_id, "instance_ids": bought.instance_ids })
             }
             "renew" => {
-                let RenewIt { id, duration } = read(&body)?;
+                let RenewRequest { id, duration } = read(&body)?;
                 json!({ "order_id": state.console_renew(&id, duration)? })
             }
             "bind" => {
-                let BindIt { id, project_id } = read(&body)?;
+                let BindRequest { id, project_id } = read(&body)?;
                 state.console_bind(&id, &project_id).map(|()| done)?
             }
-            "unbind" => state.console_unbind(&read::<OfInstance>(&body)?.id).map(|()| done)?,
-            "vanish" => state.console_vanish(&read::<OfInstance>(&body)?.id).map(|()| done)?,
+            "unbind" => state.console_unbind(&read::<InstanceRequest>(&body)?.id).map(|()| done)?,
+            "vanish" => state.console_vanish(&read::<InstanceRequest>(&body)?.id).map(|()| done)?,
             "rename" => {
-                let RenameIt { id, name } = read(&body)?;
+                let RenameRequest { id, name } = read(&body)?;
                 state.console_rename(&id, &name).map(|()| done)?
             }
             "renew-flag" => {
-                let FlagIt { id, flag } = read(&body)?;
+                let RenewFlagRequest { id, flag } = read(&body)?;
                 state.console_set_renew_flag(&id, flag).map(|()| done)?
             }
-            "deliver" => json!({ "delivered": state.console_deliver(&read::<OfOrder>(&body)?.order_id)? }),
-            "pay" => state.console_pay(&read::<OfOrder>(&body)?.order_id).map(|()| done)?,
-            "cancel" => state.console_cancel(&read::<OfOrder>(&body)?.order_id).map(|()| done)?,
+            "deliver" => json!({ "delivered": state.console_deliver(&read::<OrderRequest>(&body)?.order_id)? }),
+            "pay" => state.console_pay(&read::<OrderRequest>(&body)?.order_id).map(|()| done)?,
+            "cancel" => state.console_cancel(&read::<OrderRequest>(&body)?.order_id).map(|()| done)?,
             _ => return Err(Error::NotFound { kind: "act of the console", id: act }),
         })
     };
-    tell(perform())
+    respond(perform())
 }

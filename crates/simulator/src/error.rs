@@ -1,4 +1,4 @@
-//! What can go wrong: an answer of the simulated cloud, and a failure of the simulator itself.
+//! Errors: those that the simulated cloud answers, and failures of the simulator itself.
 
 /// An error as the cloud answers it: a documented code and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -6,12 +6,12 @@
 pub struct ApiError {
     /// A code of the public documents, such as `FailedOperation.BalanceInsufficient`.
     pub code: String,
-    /// The text beside the code.
+    /// The message for people.
     pub message: String,
 }
 
 impl ApiError {
-    /// An answer with this code and message.
+    /// An error with this code and message.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }
     }
@@ -28,23 +28,23 @@ pub enum Error {
     /// The address could not be bound.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address asked for.
+        /// The address.
         address: String,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// The configuration, or a control request, makes no sense.
     #[error("{0}")]
     Invalid(String),
-    /// The thing named does not exist.
+    /// What was named does not exist.
     #[error("there is no {kind} {id:?}")]
     NotFound {
-        /// What kind of thing was asked for.
+        /// What kind of thing.
         kind: &'static str,
-        /// Its name.
+        /// Its id.
         id: String,
     },
-    /// The simulated cloud refused an act of the console.
+    /// The simulated cloud refused an action of the console.
     #[error(transparent)]
     Refused(#[from] ApiError),
 }

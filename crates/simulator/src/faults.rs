@@ -1,4 +1,4 @@
-//! Faults on demand: which requests they hit, and what they do to them.
+//! Faults on demand: which requests they hit, and what happens to those.
 
 use std::{
     collections::BTreeMap,
@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
-    actions::Conduct,
+    actions::ActionOptions,
     error::{ApiError, Error},
     state::Delivery,
 };
 
-/// The name of a fault.
+/// The id of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FaultId(pub u64);
 
-/// A fault: the requests it hits, and its effect.
+/// A fault: the requests that it hits, and its effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -31,13 +31,13 @@ pub struct Fault {
     /// Only requests whose parameters, written as compact JSON, contain this text.
     #[serde(default)]
     pub contains: Option<String>,
-    /// The first so many matching requests are spared.
+    /// So many matching requests are not hit before the first one that is.
     #[serde(default)]
     pub skip: u32,
-    /// Hits so many requests; absent = until removed.
+    /// So many requests are hit; absent = all until the fault is removed.
     #[serde(default)]
     pub count: Option<u32>,
-    /// What happens.
+    /// The effect.
     pub effect: Effect,
 }
 
@@ -53,7 +53,7 @@ impl Fault {
         self
     }
 
-    /// Spares the first so many.
+    /// Does not hit the first so many requests.
     pub fn skipping(mut self, skip: u32) -> Self {
         self.skip = skip;
         self
@@ -66,7 +66,7 @@ impl Fault {
     }
 }
 
-/// What a fault does. `commit` says whether the action is carried out before the reply is spoilt.
+/// What a fault does. `commit` says whether the action is executed before the bad reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
@@ -75,37 +75,37 @@ pub enum Effect {
         /// How long.
         milliseconds: u64,
     },
-    /// Refused with this code; nothing is carried out.
+    /// The request is refused with this code, and not executed.
     Refuse {
         /// The code.
         code: String,
-        /// The text beside it.
+        /// The message.
         #[serde(default)]
         message: String,
     },
-    /// Carried out, then answered with this code. A call that fails by itself answers its own code.
+    /// The request is executed, then answered with this code. An action that fails by itself keeps its own code.
     CommitThenError {
         /// The code.
         code: String,
-        /// The text beside it.
+        /// The message.
         #[serde(default)]
         message: String,
     },
     /// The connection is closed without a reply.
     Drop {
-        /// Whether the action is carried out first.
+        /// Whether the action is executed first.
         commit: bool,
     },
     /// HTTP 200 with a body that is not JSON.
     Garbage {
-        /// Whether the action is carried out first.
+        /// Whether the action is executed first.
         commit: bool,
     },
     /// Another HTTP status, as a gateway answers.
     HttpStatus {
         /// The status.
         status: u16,
-        /// Whether the action is carried out first.
+        /// Whether the action is executed first.
         commit: bool,
     },
     /// `RequestLimitExceeded` for so long after the fault was set, in real time.
@@ -115,21 +115,21 @@ pub enum Effect {
     },
     /// Purchases are delivered late, in part, never, or fail after payment.
     Delivery(Delivery),
-    /// Lists answer as of so long ago, on the business clock.
+    /// Lists show the state of so long ago, on the business clock.
     StaleLists {
         /// How long ago.
         seconds: i64,
     },
-    /// Rows move by one place with every request, so that pages miss some and repeat others.
+    /// Rows move by one place with every request, so that pages miss some rows and repeat others.
     ShiftingLists {},
-    /// These fields of the answer are null, wherever they stand.
+    /// These fields are null everywhere in the answer.
     NullFields {
         /// Their names.
         fields: Vec<String>,
     },
     /// The request waits until it is released. When the fault is removed instead, its connection is closed.
     Hold {
-        /// Before it is carried out, or after.
+        /// Before the execution, or after it.
         when: When,
     },
 }
@@ -138,64 +138,64 @@ pub enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// Nothing has been carried out.
+    /// Before the action is executed.
     BeforeCommit,
-    /// Carried out, not answered.
+    /// After the action was executed, before the answer.
     AfterCommit,
 }
 
 /// A fault as the control interface shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FaultView {
-    /// Its name.
+    /// Its id.
     pub id: FaultId,
     /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
-    /// Requests that matched so far, spared ones included.
+    /// The number of requests that matched so far.
     pub matched: u32,
-    /// Requests it hit so far.
+    /// The number of requests that were hit so far.
     pub hit: u32,
-    /// Requests it holds right now.
+    /// The number of requests that it holds now.
     pub holding: usize,
 }
 
-/// What spoils the reply.
+/// A bad reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Spoilt {
+pub(crate) enum BadReply {
     Error(ApiError),
     Drop,
     Garbage,
     HttpStatus(u16),
 }
 
-/// Where a held request waits.
+/// Whether held requests may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Shut,
     Open,
 }
 
-/// The receiving half: resolves when the request may go on, or not.
+/// Where a held request waits.
 #[derive(Debug)]
 pub(crate) struct Hold(watch::Receiver<Gate>);
 
 impl Hold {
-    /// Waits; false when the fault is gone and the request must be dropped.
+    /// Waits. False when the fault was removed and the request must be dropped.
     pub(crate) async fn wait(mut self) -> bool {
         self.0.wait_for(|gate| *gate == Gate::Open).await.is_ok()
     }
 }
 
-/// What the faults make of one request.
+/// What all faults together do to one request.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) latency: Duration,
     pub(crate) hold_before: Vec<Hold>,
-    pub(crate) before: Option<Spoilt>,
-    pub(crate) conduct: Conduct,
+    pub(crate) before: Option<BadReply>,
+    pub(crate) options: ActionOptions,
     pub(crate) hold_after: Vec<Hold>,
-    pub(crate) after: Option<Spoilt>,
+    pub(crate) after: Option<BadReply>,
     pub(crate) null_fields: Vec<String>,
 }
 
@@ -236,7 +236,7 @@ impl Faults {
         self.active.iter().map(view).collect()
     }
 
-    /// Removes a fault; what it holds is dropped.
+    /// Removes a fault. The requests that it holds are dropped.
     pub(crate) fn remove(&mut self, id: FaultId) -> Result<(), Error> {
         self.active.remove(&id).map(|_| ()).ok_or_else(|| not_found(id))
     }
@@ -245,7 +245,7 @@ impl Faults {
         self.active.clear();
     }
 
-    /// Removes a fault; what it holds goes on.
+    /// Removes a fault. The requests that it holds go on; returns how many these are.
     pub(crate) fn release(&mut self, id: FaultId) -> Result<usize, Error> {
         let active = self.active.remove(&id).ok_or_else(|| not_found(id))?;
         let held = active.gate.receiver_count();
@@ -253,7 +253,7 @@ impl Faults {
         Ok(held)
     }
 
-    /// What the faults make of this request; counts it.
+    /// What the faults do to this request. The request is counted.
     pub(crate) fn plan(&mut self, account: &str, action: &str, parameters: &str, now: Instant) -> Plan {
         let mut plan = Plan::default();
         for active in self.active.values_mut() {
@@ -278,26 +278,29 @@ impl Faults {
 
 impl Plan {
     fn add(&mut self, active: &Active, now: Instant) {
-        let error = |code: &str, message: &str| Spoilt::Error(ApiError::new(code, message));
-        let mut spoil = |commit: bool, spoilt: Spoilt| {
+        let error = |code: &str, message: &str| BadReply::Error(ApiError::new(code, message));
+        let mut reply_with = |commit: bool, reply: BadReply| {
             let place = if commit { &mut self.after } else { &mut self.before };
-            place.get_or_insert(spoilt);
+            place.get_or_insert(reply);
         };
         match &active.fault.effect {
             Effect::Latency { milliseconds } => self.latency += Duration::from_millis(*milliseconds),
-            Effect::Refuse { code, message } => spoil(false, error(code, message)),
-            Effect::CommitThenError { code, message } => spoil(true, error(code, message)),
-            Effect::Drop { commit } => spoil(*commit, Spoilt::Drop),
-            Effect::Garbage { commit } => spoil(*commit, Spoilt::Garbage),
-            Effect::HttpStatus { status, commit } => spoil(*commit, Spoilt::HttpStatus(*status)),
+            Effect::Refuse { code, message } => reply_with(false, error(code, message)),
+            Effect::CommitThenError { code, message } => reply_with(true, error(code, message)),
+            Effect::Drop { commit } => reply_with(*commit, BadReply::Drop),
+            Effect::Garbage { commit } => reply_with(*commit, BadReply::Garbage),
+            Effect::HttpStatus { status, commit } => reply_with(*commit, BadReply::HttpStatus(*status)),
             Effect::RateLimitStorm { seconds } => {
                 if now.duration_since(active.since).as_secs_f64() < *seconds {
-                    spoil(false, error("RequestLimitExceeded", "the number of requests exceeds the frequency limit"));
+                    reply_with(
+                        false,
+                        error("RequestLimitExceeded", "the number of requests exceeds the frequency limit"),
+                    );
                 }
             }
-            Effect::Delivery(delivery) => self.conduct.delivery = *delivery,
-            Effect::StaleLists { seconds } => self.conduct.stale_seconds = Some(*seconds),
-            Effect::ShiftingLists {} => self.conduct.rotate += active.hit as usize,
+            Effect::Delivery(delivery) => self.options.delivery = *delivery,
+            Effect::StaleLists { seconds } => self.options.stale_seconds = Some(*seconds),
+            Effect::ShiftingLists {} => self.options.rotate += active.hit as usize,
             Effect::NullFields { fields } => self.null_fields.extend(fields.iter().cloned()),
             Effect::Hold { when: When::BeforeCommit } => self.hold_before.push(Hold(active.gate.subscribe())),
             Effect::Hold { when: When::AfterCommit } => self.hold_after.push(Hold(active.gate.subscribe())),

@@ -1,50 +1,51 @@
-//! The ledger of money and the log of requests: what the safety tests are judged by.
+//! The ledger of money and the log of requests. Safety tests judge by them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One movement of money.
+/// One charge or refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// Counts from 1.
     pub sequence: u64,
-    /// When, on the business clock.
+    /// The time, on the business clock.
     pub time: Timestamp,
-    /// Whose money.
+    /// The account.
     pub account: String,
-    /// `CreateInstance`, `RenewInstance`, `RefundInstance`, `PayDeals`, `AutoRenew`, or the same with `Console` in front.
+    /// `CreateInstance`, `RenewInstance`, `RefundInstance`, `PayDeals`, `AutoRenew`, or the same with `Console` in
+    /// front.
     pub action: String,
-    /// The order.
+    /// The id of the order.
     pub order_id: String,
-    /// The instances paid for; those not delivered yet are missing.
+    /// The instances that were paid for, as far as they are delivered.
     pub instance_ids: Vec<String>,
-    /// Positive: charged. Negative: refunded.
+    /// A positive amount was charged, a negative one refunded.
     pub amount_cents: i64,
-    /// The caller's token, where there was one.
+    /// The client token of the call, if any.
     pub client_token: Option<String>,
-    /// The request that caused it, where there was one.
+    /// The request that caused it, if any.
     pub request_id: Option<String>,
 }
 
-/// One request of the API as it arrived, whatever became of it.
+/// One request to the API as it arrived, also when it was refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {
     /// Counts from 1.
     pub sequence: u64,
-    /// When it arrived, on the business clock.
+    /// The time of arrival, on the business clock.
     pub time: Timestamp,
-    /// `car`, `billing`, or what was sent as a version.
+    /// `car`, `billing`, or the version header when it is unknown.
     pub service: String,
     /// The action header.
     pub action: String,
-    /// Who asked; absent when the signature was not accepted.
+    /// The account; absent when the signature was not accepted.
     pub account: Option<String>,
-    /// The parameters as decoded; null when they could not be.
+    /// The decoded parameters; null when they could not be decoded.
     pub parameters: Value,
-    /// `pending`, `ok`, an error code, or `dropped`, `garbage`, `http 503`... by a fault.
+    /// `pending`, `ok`, an error code; or, by a fault, `dropped`, `garbage`, `http 503` and so on.
     pub outcome: String,
-    /// Whether the state was changed, or read, before the answer; a refused call is not committed.
+    /// Whether the action was executed. It is false for a call that was refused before that.
     pub committed: bool,
     /// The id of the answer.
     pub request_id: String,

@@ -1,18 +1,18 @@
-//! The rate limit of the API: so many requests per second for each action of each account, in real time.
+//! The rate limit of the API, for each action of each account, in real time.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
-/// The requests of the last second.
+/// The accepted requests of the last second.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     recent: BTreeMap<(String, &'static str), VecDeque<Instant>>,
 }
 
 impl Limiter {
-    /// Whether this request is within the limit; 0 = no limit. Refused requests do not count.
+    /// True when this request is within the limit; 0 = no limit. Refused requests do not count.
     pub(crate) fn admit(&mut self, account: &str, action: &'static str, per_second: u32, now: Instant) -> bool {
         if per_second == 0 {
             return true;

@@ -1,4 +1,4 @@
-//! The price list: data, never constants of the code that charges.
+//! The price list. It is data, so that tests can change it.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,13 +18,16 @@ pub struct PriceRule {
     pub cents: i64,
 }
 
-/// The rules in no particular order; the most specific one that fits wins, region before scale.
+/// Price rules in any order. The most specific rule that fits applies; a region is more specific than a scale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PriceList(Vec<PriceRule>);
 
 impl PriceList {
     /// A list of these rules.
+    ///
+    /// # Errors
+    /// When a price is negative.
     pub fn new(rules: Vec<PriceRule>) -> Result<Self, Error> {
         if let Some(rule) = rules.iter().find(|rule| rule.cents < 0) {
             return Err(Error::Invalid(format!("the price of {} in {} is negative", rule.scale, rule.region)));
@@ -37,7 +40,7 @@ impl PriceList {
         &self.0
     }
 
-    /// The price of one concurrency for one cycle; `None` when nobody set one.
+    /// The price of one concurrency for one cycle; `None` when there is no rule for it.
     pub fn unit_cents(&self, region: &str, scale: &str, mode: BillingMode) -> Option<i64> {
         self.0
             .iter()

@@ -1,5 +1,5 @@
 //! HTTP: the API on `/`, the control interface under `/simulator/`.
-#![allow(clippy::disallowed_methods)] // the one place of this crate that starts tasks: the server and its requests
+#![allow(clippy::disallowed_methods)] // only this file of the crate starts tasks: the server and its requests
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,14 +14,14 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
     api::{Incoming, Reply},
-    connection::{CuttableListener, Scissors},
+    connection::{CutHandle, CuttableListener},
     control,
     error::Error,
     shared::Shared,
 };
 
-/// Requests larger than this are refused.
-const MOST_BYTES: usize = 10 * 1024 * 1024;
+/// The largest body of a request that is accepted.
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 /// A server that runs until it is told to stop.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Server {
             .route("/", get(serve).post(serve))
             .merge(control::routes())
             .with_state(shared)
-            .into_make_service_with_connect_info::<Scissors>();
+            .into_make_service_with_connect_info::<CutHandle>();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let until = async move {
@@ -57,11 +57,11 @@ impl Server {
 
 async fn serve(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    ConnectInfo(handle): ConnectInfo<CutHandle>,
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = match axum::body::to_bytes(body, MOST_BYTES).await {
+    let body = match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
         Ok(bytes) => bytes.to_vec(),
         Err(_) => return reply(&shared, 413, "the body is too large".to_owned()),
     };
@@ -73,18 +73,18 @@ async fn serve(
         headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
         body,
     };
-    // In a task of its own: a client that goes away does not take back what it asked for.
+    // A task of its own: the request is executed even when the client goes away.
     let answer = tokio::spawn(incoming.answer(Arc::clone(&shared))).await;
     match answer {
         Ok(Reply::Body(status, body)) => reply(&shared, status, body),
         Ok(Reply::Drop) | Err(_) => {
-            scissors.cut();
+            handle.cut();
             Response::new(Body::empty())
         }
     }
 }
 
-/// Exactly `application/json`, and the date of the clock that judges signatures.
+/// The content type is exactly `application/json`. The date is that of the clock for signatures.
 fn reply(shared: &Shared, status: u16, body: String) -> Response<Body> {
     let date = shared.lock().wall().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut response = Response::new(Body::from(body));

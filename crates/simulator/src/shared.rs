@@ -1,4 +1,4 @@
-//! What the API, the control interface and the library's handle share: the state, the clocks, the faults, the log.
+//! What the API, the control interface and [`crate::Simulator`] share: the state, the clocks, the faults, the log.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::{
     state::{Rules, State},
 };
 
-/// Everything behind one mutex.
+/// Everything that is behind the mutex.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) state: State,
@@ -56,7 +56,7 @@ impl Shared {
         })))
     }
 
-    /// The inside, with everything done that was due by now.
+    /// Locks the mutex, after everything that is due by now has happened.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = inner.clock.now();
@@ -66,7 +66,7 @@ impl Shared {
 }
 
 impl Inner {
-    /// The clock that judges signatures.
+    /// The clock for signatures.
     pub(crate) fn wall(&self) -> Timestamp {
         let skew = SignedDuration::from_secs(self.skew_seconds);
         clock::wall().saturating_add(skew).unwrap_or(Timestamp::MAX)
@@ -90,16 +90,16 @@ impl Inner {
         self.set_clock(to)
     }
 
-    /// Writes a request down as pending; answers its sequence.
-    pub(crate) fn note(&mut self, mut record: RequestRecord) -> u64 {
+    /// Adds a request to the log. Returns its sequence number.
+    pub(crate) fn record_request(&mut self, mut record: RequestRecord) -> u64 {
         self.requests_seen += 1;
         record.sequence = self.requests_seen;
         self.requests.push(record);
         self.requests_seen
     }
 
-    /// Adds to what was written down about a request.
-    pub(crate) fn amend(&mut self, sequence: u64, with: impl FnOnce(&mut RequestRecord)) {
+    /// Changes the record of a request.
+    pub(crate) fn update_request(&mut self, sequence: u64, with: impl FnOnce(&mut RequestRecord)) {
         if let Ok(at) = self.requests.binary_search_by_key(&sequence, |record| record.sequence)
             && let Some(record) = self.requests.get_mut(at)
         {
@@ -107,8 +107,8 @@ impl Inner {
         }
     }
 
-    /// Changes the fields named of an account's settings, and its `balance_cents` and `keys`; makes the account when
-    /// there is none, which needs `keys`.
+    /// Changes the named settings of an account, and its `balance_cents` and `keys`. Creates the account when there is
+    /// none, which needs `keys`.
     pub(crate) fn put_account(&mut self, id: &str, patch: Value) -> Result<AccountView, Error> {
         let invalid = |error: serde_json::Error| Error::Invalid(error.to_string());
         let Value::Object(mut patch) = patch else {

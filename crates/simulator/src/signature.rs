@@ -1,5 +1,5 @@
-//! Verification of TC3-HMAC-SHA256 signatures, as strict as the cloud and no stricter: whatever headers the client says
-//! it signed, the host as received, and the service from the version and not from the scope.
+//! Verification of TC3-HMAC-SHA256 signatures, as strict as the cloud and no stricter: any set of signed headers is
+//! accepted, the host counts as received, and the service is that of the version header, not that of the scope.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{account::AccessKey, error::ApiError};
 
-/// How far a timestamp may be off.
+/// The largest difference between the timestamp of a request and the clock.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// What of a request takes part in its signature.
+/// The parts of a request that are signed.
 #[derive(Debug, Clone, Copy)]
 pub struct Signed<'a> {
     /// GET or POST.
@@ -42,7 +42,11 @@ impl<'a> Signed<'a> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Whose signature this is, if it is right at `now`.
+    /// The account whose signature this is, if it is valid at `now`.
+    ///
+    /// # Errors
+    /// The error that the cloud answers: a header is missing or malformed, the key is unknown, the time is too far off,
+    /// or the signature or the token is wrong.
     pub fn verify<'k>(
         &self,
         now: Timestamp,
@@ -90,7 +94,7 @@ impl<'a> Signed<'a> {
             return Err(invalid("content-type and host must be signed"));
         }
         let given = hex::decode(authorization.signature).map_err(|_| invalid("the signature is not hexadecimal"))?;
-        // Values are signed as sent or, by the letter of the documents, in lower case: both exist in the field.
+        // Clients sign header values either as sent or, as the documents say, in lower case. Both are accepted.
         for lower in [false, true] {
             let canonical = self.canonical(&names, lower)?;
             let scope = format!("{}/{}/tc3_request", authorization.date, authorization.service);
@@ -171,12 +175,12 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Equality in a time that does not depend on where the difference is.
+/// Compares in constant time.
 fn same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len() && left.iter().zip(right).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
 }
 
-/// Signs a request as the official SDKs do; for tests and tools that have none at hand.
+/// Signs a request as the official SDKs do, for tests and tools that do not use one.
 pub fn sign(secret_id: &str, secret_key: &str, service: &str, host: &str, at: Timestamp, body: &[u8]) -> String {
     let date = at.strftime("%Y-%m-%d").to_string();
     let canonical =

@@ -1,4 +1,4 @@
-//! Billing modes, period units, and what an expiry date is.
+//! Billing modes, period units, and the calculation of expiries.
 
 use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// How a pack is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BillingMode {
-    /// Prepaid by the day; cannot auto-renew.
+    /// Prepaid by the day. The cloud does not renew it.
     Daily,
     /// Prepaid by the month.
     Monthly,
@@ -15,7 +15,7 @@ pub enum BillingMode {
 /// The unit of `Period` on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeriodUnit {
-    /// Days: not among the documented values, offered by the simulator for CAR.
+    /// Days. The documents do not have this value; the simulator offers it for CAR.
     #[serde(rename = "d")]
     Day,
     /// Months.
@@ -27,7 +27,7 @@ pub enum PeriodUnit {
 }
 
 impl PeriodUnit {
-    /// The unit written so on the wire.
+    /// The unit with this name on the wire.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "d" => Some(Self::Day),
@@ -37,7 +37,7 @@ impl PeriodUnit {
         }
     }
 
-    /// As written on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Day => "d",
@@ -46,7 +46,7 @@ impl PeriodUnit {
         }
     }
 
-    /// The billing mode a purchase in this unit gets.
+    /// The billing mode of a purchase in this unit.
     pub fn billing_mode(self) -> BillingMode {
         match self {
             Self::Day => BillingMode::Daily,
@@ -87,7 +87,7 @@ impl Term {
     }
 }
 
-/// The instant without its fraction of a second.
+/// The time without its fraction of a second.
 pub fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
@@ -103,7 +103,7 @@ pub fn parse_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     civil.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
 }
 
-/// The first instant of the day of `at` in `zone`.
+/// The beginning of the day of `at` in `zone`.
 pub fn start_of_day(at: Timestamp, zone: &TimeZone) -> Timestamp {
     at.to_zoned(zone.clone()).start_of_day().map_or(at, |zoned| zoned.timestamp())
 }

@@ -1,4 +1,4 @@
-//! Requests as they arrive: JSON by POST, or a form by GET, held to the documented names and types.
+//! The parameters of requests: JSON by POST or a form by GET, checked against the documented names and types.
 
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ pub enum Kind {
     Integers,
     /// A list of `{Name, Values}`.
     Filters,
-    /// An object that is accepted and not looked at.
+    /// An object, whose content is not checked.
     Object,
 }
 
@@ -30,16 +30,19 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its type.
     pub kind: Kind,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
 }
 
-/// The parameters of a request, held to their documentation.
+/// The parameters of a request, checked against their documentation.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters(Map<String, Value>);
 
 impl Parameters {
-    /// Checks names and types; null counts as absent.
+    /// Checks names and types. A null counts as absent.
+    ///
+    /// # Errors
+    /// When a parameter is unknown, missing, or of the wrong type.
     pub fn check(raw: Map<String, Value>, known: &[Parameter]) -> Result<Self, ApiError> {
         let raw: Map<String, Value> = raw.into_iter().filter(|(_, value)| !value.is_null()).collect();
         if let Some(name) = raw.keys().find(|name| known.iter().all(|parameter| parameter.name != *name)) {
@@ -65,12 +68,15 @@ impl Parameters {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// A text, empty when absent.
+    /// A text; empty when absent.
     pub fn owned(&self, name: &str) -> String {
         self.text(name).unwrap_or_default().to_owned()
     }
 
     /// A required text, which must not be empty.
+    ///
+    /// # Errors
+    /// When the text is missing or empty.
     pub fn filled(&self, name: &str) -> Result<String, ApiError> {
         match self.text(name) {
             Some(text) if !text.is_empty() => Ok(text.to_owned()),
@@ -83,7 +89,10 @@ impl Parameters {
         self.0.get(name).and_then(Value::as_i64)
     }
 
-    /// A number within a range, or its default.
+    /// A number within a range; the default when absent.
+    ///
+    /// # Errors
+    /// When the number is out of the range.
     pub fn within(&self, name: &str, range: std::ops::RangeInclusive<i64>, default: i64) -> Result<usize, ApiError> {
         let number = self.integer(name).unwrap_or(default);
         if !range.contains(&number) {
@@ -93,7 +102,7 @@ impl Parameters {
         usize::try_from(number).map_err(|_| ApiError::value(format!("{name} is out of range")))
     }
 
-    /// True only when it is there and true.
+    /// A flag; false when absent.
     pub fn flag(&self, name: &str) -> bool {
         self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
@@ -141,8 +150,8 @@ impl Kind {
         }
     }
 
-    /// What a form's text means for this type; texts that do not fit stay texts, and are refused later.
-    fn read(self, value: Value) -> Value {
+    /// Converts a form's text to this type. A text that does not fit stays a text, and is refused later.
+    fn convert(self, value: Value) -> Value {
         match (self, &value) {
             (Self::Integer, Value::String(text)) => text.parse::<i64>().map_or(value, Value::from),
             (Self::Flag, Value::String(text)) => match text.to_lowercase().as_str() {
@@ -150,13 +159,18 @@ impl Kind {
                 "false" => Value::Bool(false),
                 _ => value,
             },
-            (Self::Integers, Value::Array(list)) => list.iter().cloned().map(|item| Self::Integer.read(item)).collect(),
+            (Self::Integers, Value::Array(list)) => {
+                list.iter().cloned().map(|item| Self::Integer.convert(item)).collect()
+            }
             _ => value,
         }
     }
 }
 
-/// The object a POST body holds.
+/// Decodes the body of a POST.
+///
+/// # Errors
+/// When the body is not a JSON object.
 pub fn decode_json(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.is_empty() {
         return Ok(Map::new());
@@ -167,7 +181,10 @@ pub fn decode_json(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// The object a GET query stands for: `List.0=a`, `Filters.0.Values.0=b`, every value a text, spaces as `+`.
+/// Decodes the query of a GET, such as `List.0=a&Filters.0.Values.0=b`. Every value is a text, and `+` is a space.
+///
+/// # Errors
+/// When the query is malformed or not UTF-8.
 pub fn decode_form(query: &str, known: &[Parameter]) -> Result<Map<String, Value>, ApiError> {
     let mut root = Value::Object(Map::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -176,12 +193,12 @@ pub fn decode_form(query: &str, known: &[Parameter]) -> Result<Map<String, Value
         let path: Vec<&str> = name.split('.').collect();
         put(&mut root, &path, Value::String(value));
     }
-    let Value::Object(map) = listed(root) else { return Ok(Map::new()) };
+    let Value::Object(map) = numbered_to_lists(root) else { return Ok(Map::new()) };
     let kind = |name: &str| known.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.kind);
     Ok(map
         .into_iter()
         .map(|(name, value)| {
-            let value = kind(&name).map_or(value.clone(), |kind| kind.read(value));
+            let value = kind(&name).map_or(value.clone(), |kind| kind.convert(value));
             (name, value)
         })
         .collect())
@@ -198,14 +215,16 @@ fn put(into: &mut Value, path: &[&str], value: Value) {
     }
 }
 
-/// Objects whose names are all numbers are lists.
-fn listed(value: Value) -> Value {
+/// Turns objects whose names are all numbers into lists.
+fn numbered_to_lists(value: Value) -> Value {
     let Value::Object(map) = value else { return value };
     let mut numbered: Vec<(u32, Value)> = Vec::new();
     for (name, inner) in &map {
         match name.parse() {
-            Ok(number) => numbered.push((number, listed(inner.clone()))),
-            Err(_) => return Value::Object(map.into_iter().map(|(name, inner)| (name, listed(inner))).collect()),
+            Ok(number) => numbered.push((number, numbered_to_lists(inner.clone()))),
+            Err(_) => {
+                return Value::Object(map.into_iter().map(|(name, inner)| (name, numbered_to_lists(inner))).collect());
+            }
         }
     }
     if numbered.is_empty() {

@@ -9,15 +9,16 @@ use crate::rule::Rule;
 use crate::world::objects::name_of;
 use crate::world::{TENANT, World};
 
-/// I3: every charge is on the record of an order, and every instance belongs to a pack or is in the account's report. `asked` is true
-/// when the schedule ends with a question to a person.
+/// I3: every charge is on the record of an order, and every instance belongs to a pack or is in the account's report.
+/// `asked` is true when the schedule ends with a question to a person.
 pub fn check(world: &World, asked: bool) {
     check_charges(world, asked);
     check_instances(world, asked);
 }
 
 fn check_charges(world: &World, asked: bool) {
-    // An order that asks a person names the call instead of the cloud's order; and a person may delete orders with their records.
+    // An order that asks a person names the call instead of the cloud's order; and a person may delete orders with
+    // their records.
     if asked || world.plan.has(Circumstance::OrdersDeleted) {
         return;
     }

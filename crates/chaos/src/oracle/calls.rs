@@ -44,7 +44,8 @@ pub fn paid_call_leaves(world: &World, process: usize, parameters: &Value, signe
 fn check_concurrent_calls(world: &World, journal: &mut Journal, order: &PackOrder, call: &PaidCall) {
     let now = world.clock.now();
     journal.in_flight.retain(|other| now.duration_since(other.signed) <= SIGNATURE_LIFETIME);
-    // Where tokens are known to be honoured, the cloud answers a call whose token was charged already, and charges nothing.
+    // Where tokens are known to be honoured, the cloud answers a call whose token was charged already, and charges
+    // nothing.
     let honoured = world.plan.has(Circumstance::TokensKnown);
     let is_charged = |other: &PaidCall| journal.charges.iter().any(|charge| charge.token == other.token);
     let is_harmless = |other: &PaidCall| honoured && (other.token == call.token || is_charged(other));

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Two lists may show one expiry with a difference of minutes, and the shortest renewal is a day. Half of that day separates the
-/// two cases.
+/// Two lists may show one expiry with a difference of minutes, and the shortest renewal is a day. Half of that day
+/// separates the two cases.
 const SAME_EXPIRY: SignedDuration = SignedDuration::from_hours(12);
 
 /// True when both are the same expiry, as two lists may show it.

@@ -1,4 +1,5 @@
-//! The oracle judges what happens: when a paid call leaves, when money is charged, when something is written, and at the end.
+//! The oracle judges what happens: when a paid call leaves, when money is charged, when something is written, and at
+//! the end.
 //!
 //! It reads the world and writes breaches into the world's journal. It takes no rule from the code that it judges.
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use carpack_fake_api_server::{Answer, Asked, Key, Resource};
+use carpack_fake_api_server::{Answer, ApiRequest, Key, Resource};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
@@ -44,40 +44,44 @@ impl tower_service::Service<Request<Body>> for ApiConnection {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let connection = self.0.clone();
         async move {
-            let asked = Asked::read(request).await?;
-            handle(&connection, asked).await
+            let request = ApiRequest::read(request).await?;
+            handle(&connection, request).await
         }
         .boxed()
     }
 }
 
-async fn handle(connection: &Connection, mut asked: Asked) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+async fn handle(
+    connection: &Connection,
+    mut request: ApiRequest,
+) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
     if connection.world.is_api_down() {
         return Err(Box::new(ConnectionFailed("connection refused")));
     }
-    let write = asked.method != Method::GET;
-    let target = write.then(|| asked.key()).flatten();
+    let write = request.method != Method::GET;
+    let target = write.then(|| request.key()).flatten();
     let site = target.as_ref().and_then(|key| {
         let stored = connection.world.api.get(key);
         let stored = stored.as_ref().and_then(|object| object.status.as_ref()).map_or("", |status| status.get());
-        effect_of(key, &asked.method, &String::from_utf8_lossy(&asked.body), stored)
+        effect_of(key, &request.method, &String::from_utf8_lossy(&request.body), stored)
     });
     let is_state = |key: &Key| !matches!(key.resource, Resource::Events | Resource::Leases | Resource::Secrets);
     let stores = target.as_ref().is_some_and(is_state);
     let world = Arc::clone(&connection.world);
     let execute = move || {
         if let Some(key) = &target {
-            writes::check(&world, key, &asked);
-            if let Some(answer) = mutant_write(&world, site, key, &mut asked) {
+            writes::check(&world, key, &request);
+            if let Some(answer) = mutant_write(&world, site, key, &mut request) {
                 return Ok(answer.into_response());
             }
-        } else if let Some(answer) = mutant_read(&world, &asked) {
+        } else if let Some(answer) = mutant_read(&world, &request) {
             return Ok(answer.into_response());
         }
-        let answer = world.api.handle(&asked.method, &asked.path, &asked.body, asked.partial);
+        let answer = world.api.handle(&request.method, &request.path, &request.body, request.partial);
         if write {
-            tracing::trace!(body = %String::from_utf8_lossy(&asked.body), "API server");
-            tracing::debug!(method = %asked.method, path = asked.path, status = answer.status.as_u16(), "API server");
+            tracing::trace!(body = %String::from_utf8_lossy(&request.body), "API server");
+            let status = answer.status.as_u16();
+            tracing::debug!(method = %request.method, path = request.path, status, "API server");
         }
         Ok(answer.into_response())
     };
@@ -86,15 +90,15 @@ async fn handle(connection: &Connection, mut asked: Asked) -> Result<Reply, Box<
 }
 
 /// Mutants that write wrongly. They change the request, or return an answer without asking the server.
-fn mutant_write(world: &Arc<World>, site: Option<Site>, key: &Key, asked: &mut Asked) -> Option<Answer> {
+fn mutant_write(world: &Arc<World>, site: Option<Site>, key: &Key, request: &mut ApiRequest) -> Option<Answer> {
     let acknowledged = || {
-        let object = if asked.method == Method::PUT { asked.body.to_vec() } else { world.api.get(key)?.to_json() };
+        let object = if request.method == Method::PUT { request.body.to_vec() } else { world.api.get(key)?.to_json() };
         Some(Answer { status: StatusCode::OK, body: object })
     };
     match (world.plan.mutant?, site) {
         (Mutant::IntentUnwritten, Some(Site::IntentBuy | Site::IntentRenew)) => acknowledged(),
         (Mutant::IntentAfterCall, Some(Site::IntentBuy | Site::IntentRenew)) => {
-            let (later, path, body) = (Arc::clone(world), asked.path.clone(), asked.body.clone());
+            let (later, path, body) = (Arc::clone(world), request.path.clone(), request.body.clone());
             world.spawn(async move {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 later.api.handle(&Method::PUT, &path, &body, false);
@@ -104,10 +108,10 @@ fn mutant_write(world: &Arc<World>, site: Option<Site>, key: &Key, asked: &mut A
         (Mutant::NoFinalizer, Some(Site::FinalizerAdd)) => acknowledged(),
         (Mutant::NoVersions, Some(_)) if key.resource != Resource::Leases => {
             let newest = world.api.get(key)?.meta.resource_version.clone()?;
-            let text = String::from_utf8_lossy(&asked.body).into_owned();
+            let text = String::from_utf8_lossy(&request.body).into_owned();
             let (before, rest) = text.split_once(VERSION)?;
             let (_, after) = rest.split_once('"')?;
-            asked.body = format!("{before}{VERSION}{newest}\"{after}").into();
+            request.body = format!("{before}{VERSION}{newest}\"{after}").into();
             None
         }
         _ => None,
@@ -115,8 +119,8 @@ fn mutant_write(world: &Arc<World>, site: Option<Site>, key: &Key, asked: &mut A
 }
 
 /// A mutant that reads from a cache: it gets orders and packs as they were one version ago.
-fn mutant_read(world: &World, asked: &Asked) -> Option<Answer> {
-    let key = asked.key().filter(|key| !key.name.is_empty() && world.plan.is(Mutant::CachedReads))?;
+fn mutant_read(world: &World, request: &ApiRequest) -> Option<Answer> {
+    let key = request.key().filter(|key| !key.name.is_empty() && world.plan.is(Mutant::CachedReads))?;
     let wanted = matches!(key.resource, Resource::PackOrders | Resource::ConcurrencyPacks);
     let changes = if wanted { world.api.changes_since(0) } else { Vec::new() };
     let before = changes.iter().filter(|change| change.key == key).rev().nth(1)?;

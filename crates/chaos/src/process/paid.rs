@@ -7,7 +7,7 @@ use carpack_cloud::outcome::{PaidFailure, classify};
 use carpack_cloud::port::{CreateInstance, Deadline, Receipt, RefundInstance, RenewFlag, RenewInstance};
 use carpack_cloud::{BeforeSend, CallError, Category, PaidCalls};
 use carpack_simulator::ApiError;
-use carpack_simulator::actions::{Action, Conduct, Service};
+use carpack_simulator::actions::{Action, ActionOptions, Service};
 use carpack_simulator::state::{self, State};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -198,8 +198,8 @@ impl PaidRequest {
         if let Some(answer) = self.mutated(world, cloud, &mut parameters) {
             return Ok(answer);
         }
-        let conduct = Conduct { delivery: world.delivery(), ..Conduct::default() };
-        action.run(cloud, call, parameters, conduct)
+        let options = ActionOptions { delivery: world.delivery(), ..ActionOptions::default() };
+        action.run(cloud, call, parameters, options)
     }
 
     /// Mutants that send something else. They change the parameters, or return an answer without sending anything.
@@ -223,8 +223,8 @@ impl PaidRequest {
         None
     }
 
-    /// The call was lost and nobody waits for its answer. It may arrive later, with a signature that is still valid or not. False
-    /// when it never arrives.
+    /// The call was lost and nobody waits for its answer. It may arrive later, with a signature that is still valid or
+    /// not. False when it never arrives.
     fn arrive_later(self, world: Arc<World>) -> bool {
         let Some(late) = world.late_arrival() else { return false };
         let world_then = Arc::clone(&world);

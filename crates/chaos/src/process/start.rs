@@ -1,5 +1,5 @@
-//! Starts a process of the operator: everything that `carpack run` starts, except its watches and its work queues, which
-//! [`super::watches`] and [`super::work_queue`] replace, and its health server.
+//! Starts a process of the operator: everything that `carpack run` starts, except its watches and its work queues,
+//! which [`super::watches`] and [`super::work_queue`] replace, and its health server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,11 +140,12 @@ struct Shutdown {
 }
 
 impl Shutdown {
-    /// Waits until the lease is lost, a task has failed, or the process is told to stop. Then ends the process in order.
+    /// Waits until the lease is lost, a task has failed, or the process is told to stop. Then ends the process in
+    /// order.
     async fn run(self, elected: JoinHandle<()>) {
         let Self { operator, run_state, world, stop, release } = self;
         let (guard, tasks) = (operator.guard.clone(), operator.tasks.clone());
-        let told = tokio::select! {
+        let stopped_in_order = tokio::select! {
             biased;
             () = guard.lost() => false,
             () = tasks.failed() => false,
@@ -153,7 +154,7 @@ impl Shutdown {
         if run_state.is_dead() {
             return;
         }
-        tracing::info!(told, "a process ends by itself");
+        tracing::info!(stopped_in_order, "a process ends by itself");
         tasks.stop().cancel();
         tasks.wait_for_working(WAIT_FOR_WORK).await;
         tasks.wait_for_paid(WAIT_FOR_PAID_CALLS).await;
@@ -162,7 +163,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(WAIT_FOR_RELEASE, elected).await;
         run_state.kill();
         world.disturb();
-        if !told && world.alive() == 0 {
+        if !stopped_in_order && world.alive() == 0 {
             world.replace_killed();
         }
     }

@@ -1,4 +1,5 @@
-//! The watches of a process. They replace kube-runtime's, whose order is random: a schedule must happen the same way each time.
+//! The watches of a process. They replace kube-runtime's, whose order is random: a schedule must happen the same way
+//! each time.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The work queue of a controller. It replaces kube-runtime's, whose order is random: a schedule must happen the same way each
-//! time.
+//! The work queue of a controller. It replaces kube-runtime's, whose order is random: a schedule must happen the same
+//! way each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;

@@ -6,7 +6,8 @@ use crate::circumstance::Circumstance;
 use crate::user;
 use crate::world::{TENANT, TREASURY, World};
 
-/// In a world with limits: purchases that the account allows in an hour. It is enough for the first pack and the neighbour's.
+/// In a world with limits: purchases that the account allows in an hour. It is enough for the first pack and the
+/// neighbour's.
 const ORDERS_PER_HOUR: usize = 2;
 
 /// Applies the Secret and the account.
@@ -43,7 +44,8 @@ fn account(world: &World) -> Value {
         spec["purchase"]["api"]["unansweredCalls"] = json!("Ask");
     }
     if plan.has(Circumstance::OtherZone) {
-        // Never a zone that is too far west: the operator renews too late there until it has observed the zone (docs/safety.md).
+        // Never a zone that is too far west: the operator renews too late there until it has observed the zone
+        // (docs/safety.md).
         let zones = [Value::Null, json!("+09:00"), json!("+12:00")];
         spec["timeZone"] = world.random.choose(&zones).cloned().unwrap_or_default();
     }

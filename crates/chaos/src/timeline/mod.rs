@@ -1,5 +1,5 @@
-//! The timeline of a schedule: what people do, and what they expect. A pack is bought, moved and renewed. If faults are left, it is
-//! deleted, and a second pack has the same life.
+//! The timeline of a schedule: what people do, and what they expect. A pack is bought, moved and renewed. If faults are
+//! left, it is deleted, and a second pack has the same life.
 
 pub mod manifests;
 pub mod status;

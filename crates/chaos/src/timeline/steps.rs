@@ -31,7 +31,7 @@ const TIME_TO_RENEW: SignedDuration = SignedDuration::from_secs(150);
 
 impl Timeline<'_> {
     /// A pack is created, and the operator buys it.
-    pub async fn buy(&mut self, name: &str) -> Result<(), Stopped> {
+    pub(super) async fn buy(&mut self, name: &str) -> Result<(), Stopped> {
         let world = self.world;
         let mut pack = pack(world, name);
         if world.plan.has(Circumstance::Adopted) {
@@ -81,15 +81,16 @@ impl Timeline<'_> {
     }
 
     /// A person moves the pack to another project.
-    pub async fn move_pack(&mut self, name: &str) -> Result<(), Stopped> {
+    pub(super) async fn move_pack(&mut self, name: &str) -> Result<(), Stopped> {
         user::patch(self.world, &user::pack_path(name), &json!({"spec": {"project": "cap-b"}}));
         self.project = "cap-b";
         let goal = |packs: &[Arc<ConcurrencyPack>]| is_ready(packs, name, "cap-b", None);
         self.wait_until(&format!("{name} is moved"), Duration::ZERO, goal).await
     }
 
-    /// The clock is set to shortly before the renewal is due, and the operator renews the pack. A neighbour's pack is renewed too.
-    pub async fn renew(&mut self, name: &str) -> Result<(), Stopped> {
+    /// The clock is set to shortly before the renewal is due, and the operator renews the pack. A neighbour's pack is
+    /// renewed too.
+    pub(super) async fn renew(&mut self, name: &str) -> Result<(), Stopped> {
         let mut renewals = vec![(name, self.next_renewal(name)?)];
         if self.world.plan.has(Circumstance::Neighbour) {
             renewals.push((NEIGHBOUR, self.next_renewal(NEIGHBOUR)?));
@@ -119,7 +120,7 @@ impl Timeline<'_> {
     }
 
     /// The instances of a deleted pack are returned, or they expire.
-    pub async fn release_instances(&mut self, name: &str) -> Result<(), Stopped> {
+    pub(super) async fn release_instances(&mut self, name: &str) -> Result<(), Stopped> {
         let world = self.world;
         let returned = world.plan.has(Circumstance::Returned);
         let is_released = |instance: &Instance| {
@@ -131,9 +132,9 @@ impl Timeline<'_> {
         self.wait_until(&format!("{name} is released"), LONGEST_REQUEUE, goal).await
     }
 
-    /// The operator is down when the renewal is due. It comes up again before or after the pack expires. The timeline ends here,
-    /// unless the pack is renewed in time.
-    pub async fn renew_after_outage(&mut self, name: &str) -> Result<(), Stopped> {
+    /// The operator is down when the renewal is due. It comes up again before or after the pack expires. The timeline
+    /// ends here, unless the pack is renewed in time.
+    pub(super) async fn renew_after_outage(&mut self, name: &str) -> Result<(), Stopped> {
         let world = self.world;
         let NextRenewal { due, expires } = self.next_renewal(name)?;
         world.kill_all();
@@ -198,7 +199,7 @@ impl Timeline<'_> {
     }
 
     /// A person deletes the pack.
-    pub async fn delete(&mut self, name: &str) -> Result<(), Stopped> {
+    pub(super) async fn delete(&mut self, name: &str) -> Result<(), Stopped> {
         user::delete(self.world, &user::pack_path(name));
         self.wait_until_deleted(name).await
     }
@@ -210,8 +211,8 @@ struct NextRenewal {
     expires: Timestamp,
 }
 
-/// With a wrong time zone in the account, the first order shows the true one, and the next sweep corrects the pack's expiry. True
-/// once that has happened.
+/// With a wrong time zone in the account, the first order shows the true one, and the next sweep corrects the pack's
+/// expiry. True once that has happened.
 fn has_true_expiry(world: &World, packs: &[Arc<ConcurrencyPack>], name: &str) -> bool {
     let orders = world.objects.orders();
     let zone_is_known = orders.iter().flat_map(|order| &order.status).any(|status| status.time_zone.is_some());

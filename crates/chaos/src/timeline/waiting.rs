@@ -39,9 +39,9 @@ pub struct Timeline<'a> {
 pub struct Stopped;
 
 impl Timeline<'_> {
-    /// Waits until the goal is reached and every order is settled. `unnoticed` is the time that the operator may need to notice
-    /// what was done.
-    pub async fn wait_until(
+    /// Waits until the goal is reached and every order is settled. `unnoticed` is the time that the operator may need
+    /// to notice what was done.
+    pub(super) async fn wait_until(
         &mut self,
         what: &str,
         unnoticed: Duration,
@@ -97,7 +97,7 @@ impl Timeline<'_> {
     }
 
     /// Waits until the pack is gone.
-    pub async fn wait_until_deleted(&self, name: &str) -> Result<(), Stopped> {
+    pub(super) async fn wait_until_deleted(&self, name: &str) -> Result<(), Stopped> {
         let begun = Instant::now();
         while self.world.objects.packs().iter().any(|pack| name_of(pack.as_ref()) == name) {
             if begun.elapsed() > LONGEST_STEP {
@@ -110,13 +110,14 @@ impl Timeline<'_> {
     }
 
     /// Checks that nothing is written or paid when nothing happens.
-    pub async fn stay_idle(&self) {
+    pub(super) async fn stay_idle(&self) {
         let world = self.world;
         let begun = Instant::now();
         world.calm_down();
         // Only the next sweep notices what a person does in the console.
         let unnoticed = if world.plan.has(Circumstance::Console) { LONGEST_REQUEUE } else { Duration::ZERO };
-        // By then the operator has recovered from the last disturbance, and the next sweep has updated the account's report.
+        // By then the operator has recovered from the last disturbance, and the next sweep has updated the account's
+        // report.
         loop {
             let settled = begun.max(world.last_disturbance()) + SETTLE_TIME + POLL + unnoticed + world.extra_time();
             if settled <= Instant::now() && !world.has_incident() && !world.has_frozen() {

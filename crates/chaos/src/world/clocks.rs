@@ -22,8 +22,8 @@ impl World {
         self.process_time(0).min(self.process_time(1))
     }
 
-    /// How far the clock of a process is ahead of the cloud's. With [`Circumstance::Skew`], every other process is wrong in the
-    /// opposite direction.
+    /// How far the clock of a process is ahead of the cloud's. With [`Circumstance::Skew`], every other process is
+    /// wrong in the opposite direction.
     pub fn skew(&self, process: usize) -> SignedDuration {
         let skew = *lock(&self.skew);
         let opposite = self.plan.has(Circumstance::Skew) && !process.is_multiple_of(2);

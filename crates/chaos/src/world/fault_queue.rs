@@ -9,7 +9,8 @@ pub struct FaultQueue {
     pending: Vec<(Fault, u32)>,
     /// The number of faults that have happened.
     happened: usize,
-    /// What happens to the next write of this process to the API server: the second half of a fault at [`Point::NotPersisted`].
+    /// What happens to the next write of this process to the API server: the second half of a fault at
+    /// [`Point::NotPersisted`].
     next_write: Option<(usize, Outcome)>,
 }
 

@@ -32,7 +32,8 @@ impl World {
         });
     }
 
-    /// Starts another process soon, because this one was frozen. The frozen one goes on later, before or after its lease has expired.
+    /// Starts another process soon, because this one was frozen. The frozen one goes on later, before or after its
+    /// lease has expired.
     pub fn replace_frozen(self: &Arc<Self>, frozen: usize) {
         let suspended = self.plan.has(Circumstance::Suspended);
         let long = suspended || self.plan.has(Circumstance::LongFreeze);

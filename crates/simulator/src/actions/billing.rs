@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Action, Conduct, Service, may, must};
+use super::{Action, ActionOptions, Service, may, must};
 use crate::{
     error::ApiError,
     state::{
@@ -23,7 +23,7 @@ type Answer = Result<Value, ApiError>;
 const fn action(
     name: &'static str,
     parameters: &'static [Parameter],
-    run: fn(&mut State, &Call, &Parameters, Conduct) -> Answer,
+    run: fn(&mut State, &Call, &Parameters, ActionOptions) -> Answer,
 ) -> Action {
     Action { service: Service::Billing, name, parameters, run }
 }
@@ -126,7 +126,7 @@ pub(super) const ACTIONS: &[Action] = &[
     action("DescribeAccountBalance", &[may("TempCredit", Flag)], describe_balance),
 ];
 
-/// What `Parameter` holds for a concurrency pack.
+/// The content of `Parameter` for a concurrency pack.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Detail {
@@ -159,7 +159,7 @@ fn flag(text: &str) -> Result<RenewFlag, ApiError> {
     RenewFlag::parse(text).ok_or_else(|| ApiError::value(format!("{text} is not a renew flag")))
 }
 
-fn create_instance(state: &mut State, call: &Call, parameters: &Parameters, conduct: Conduct) -> Answer {
+fn create_instance(state: &mut State, call: &Call, parameters: &Parameters, options: ActionOptions) -> Answer {
     let target = target(parameters)?;
     if parameters.text("PayMode") != Some("PrePay") {
         return Err(ApiError::value("PayMode must be PrePay"));
@@ -183,18 +183,18 @@ fn create_instance(state: &mut State, call: &Call, parameters: &Parameters, cond
         term: term(parameters)?,
         renew_flag: parameters.text("RenewFlag").map_or(Ok(RenewFlag::default()), flag)?,
     };
-    let bought = state.create_instance(call, &purchase, conduct.delivery)?;
+    let bought = state.create_instance(call, &purchase, options.delivery)?;
     Ok(json!({ "OrderId": bought.order_id, "InstanceIdList": bought.instance_ids }))
 }
 
-fn renew_instance(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn renew_instance(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let renewal =
         Renewal { target: target(parameters)?, instance_id: parameters.filled("InstanceId")?, term: term(parameters)? };
     let order_id = state.renew_instance(call, &renewal)?;
     Ok(json!({ "OrderIdList": [order_id] }))
 }
 
-fn set_renewal(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn set_renewal(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let target = target(parameters)?;
     let id = parameters.filled("InstanceId")?;
     let flag = flag(&parameters.filled("RenewFlag")?)?;
@@ -211,7 +211,7 @@ fn set_renewal(state: &mut State, call: &Call, parameters: &Parameters, _: Condu
     Ok(json!({ "InstanceList": failed }))
 }
 
-fn describe_renew_instances(state: &mut State, call: &Call, parameters: &Parameters, conduct: Conduct) -> Answer {
+fn describe_renew_instances(state: &mut State, call: &Call, parameters: &Parameters, options: ActionOptions) -> Answer {
     let limit = parameters.within("MaxResults", 1..=100, 20)?;
     let offset = match parameters.text("NextToken").filter(|token| !token.is_empty()) {
         None => 0,
@@ -231,7 +231,7 @@ fn describe_renew_instances(state: &mut State, call: &Call, parameters: &Paramet
         until: time(state, parameters, "ExpireTimeEnd")?,
         reverse: parameters.flag("Reverse"),
     };
-    let rows = state.renew_instances(&call.account, &query, conduct.view(state.now()));
+    let rows = state.renew_instances(&call.account, &query, options.view(state.now()));
     let page: Vec<Value> = Page { offset, limit }.of(&rows).iter().map(|row| renewable(state, row)).collect();
     let next = offset.saturating_add(limit);
     let next = (next < rows.len()).then(|| format!("row-{next}"));
@@ -256,7 +256,7 @@ fn renewable(state: &State, row: &Instance) -> Value {
     })
 }
 
-fn refund_instance(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn refund_instance(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let order_id = state.refund_instance(call, &target(parameters)?, &parameters.filled("InstanceId")?)?;
     Ok(json!({ "OrderIdList": [order_id] }))
 }
@@ -267,7 +267,7 @@ fn time(state: &State, parameters: &Parameters, name: &str) -> Result<Option<Tim
     at.map(Some).ok_or_else(|| ApiError::value(format!("{name} must be yyyy-MM-dd HH:mm:ss")))
 }
 
-fn describe_deals(state: &mut State, call: &Call, parameters: &Parameters, conduct: Conduct) -> Answer {
+fn describe_deals(state: &mut State, call: &Call, parameters: &Parameters, options: ActionOptions) -> Answer {
     let limit = parameters.within("Limit", 1..=1000, 20)?;
     let offset = parameters.within("Offset", 0..=i64::from(u32::MAX), 0)?;
     let needed = |at: Option<Timestamp>| at.ok_or_else(|| ApiError::value("StartTime and EndTime must not be empty"));
@@ -289,7 +289,7 @@ fn describe_deals(state: &mut State, call: &Call, parameters: &Parameters, condu
     if query.from > query.until {
         return Err(ApiError::value("StartTime must not be after EndTime"));
     }
-    let rows = state.deals(&call.account, &query, conduct.view(state.now()));
+    let rows = state.deals(&call.account, &query, options.view(state.now()));
     let with_resources = limit <= 200;
     let page: Vec<Value> =
         Page { offset, limit }.of(&rows).iter().map(|row| deal(state, row, with_resources)).collect();
@@ -336,7 +336,7 @@ fn deal(state: &State, row: &Order, with_resources: bool) -> Value {
     })
 }
 
-fn pay_deals(state: &mut State, call: &Call, parameters: &Parameters, conduct: Conduct) -> Answer {
+fn pay_deals(state: &mut State, call: &Call, parameters: &Parameters, options: ActionOptions) -> Answer {
     let (orders, big) = (parameters.texts("OrderIds"), parameters.texts("BigDealIds"));
     let ids = match (orders.is_empty(), big.is_empty()) {
         (false, true) => orders,
@@ -349,7 +349,7 @@ fn pay_deals(state: &mut State, call: &Call, parameters: &Parameters, conduct: C
             unique.push(id);
         }
     }
-    let paid = state.pay_deals(call, &unique, conduct.delivery)?;
+    let paid = state.pay_deals(call, &unique, options.delivery)?;
     let resources: Vec<&String> = paid.iter().flat_map(|order| &order.instance_ids).collect();
     Ok(json!({
         "OrderIds": paid.iter().map(|order| &order.order_id).collect::<Vec<_>>(),
@@ -358,7 +358,7 @@ fn pay_deals(state: &mut State, call: &Call, parameters: &Parameters, conduct: C
     }))
 }
 
-fn describe_balance(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn describe_balance(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let account = state.account_view(&call.account);
     let (balance, uin) = account.map_or((0, 0), |account| (account.balance_cents, account.uin));
     let exact = balance as f64;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Action, Conduct, Service, may, must};
+use super::{Action, ActionOptions, Service, may, must};
 use crate::{
     error::ApiError,
     state::{Call, Instance, NewProject, Page, Project, State, View},
@@ -18,7 +18,7 @@ type Answer = Result<Value, ApiError>;
 const fn action(
     name: &'static str,
     parameters: &'static [Parameter],
-    run: fn(&mut State, &Call, &Parameters, Conduct) -> Answer,
+    run: fn(&mut State, &Call, &Parameters, ActionOptions) -> Answer,
 ) -> Action {
     Action { service: Service::Car, name, parameters, run }
 }
@@ -96,7 +96,7 @@ fn page(parameters: &Parameters) -> Result<Page, ApiError> {
     Ok(Page { offset, limit })
 }
 
-/// Ids: at least one, at most a hundred, none empty.
+/// The ids of a parameter: 1 to 100, none empty.
 fn ids(parameters: &Parameters, name: &str) -> Result<Vec<String>, ApiError> {
     let ids = parameters.texts(name);
     if ids.is_empty() || ids.len() > 100 || ids.iter().any(String::is_empty) {
@@ -105,9 +105,9 @@ fn ids(parameters: &Parameters, name: &str) -> Result<Vec<String>, ApiError> {
     Ok(ids)
 }
 
-fn describe_packages(state: &mut State, call: &Call, parameters: &Parameters, conduct: Conduct) -> Answer {
+fn describe_packages(state: &mut State, call: &Call, parameters: &Parameters, options: ActionOptions) -> Answer {
     let page = page(parameters)?;
-    let view = conduct.view(state.now());
+    let view = options.view(state.now());
     let rows = state
         .packages(&call.account, &parameters.filters("Filters"), view)
         .ok_or_else(|| ApiError::value("a filter of that name does not exist"))?;
@@ -115,7 +115,7 @@ fn describe_packages(state: &mut State, call: &Call, parameters: &Parameters, co
     Ok(json!({ "Total": rows.len(), "ConcurrentPackages": packages }))
 }
 
-/// The element's fields are not documented: this shape is assumed.
+/// The fields of a row are not documented. This shape is assumed.
 fn package(state: &State, row: &Instance) -> Value {
     let zone = &state.rules().zone;
     json!({
@@ -132,42 +132,42 @@ fn package(state: &State, row: &Instance) -> Value {
     })
 }
 
-fn bind(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn bind(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let ids = ids(parameters, "ConcurrentIds")?;
     state.bind(call, &ids, &parameters.filled("ProjectId")?)?;
     Ok(json!({}))
 }
 
-fn unbind(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn unbind(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let ids = ids(parameters, "ConcurrentIds")?;
     let project = parameters.text("ProjectId").filter(|id| !id.is_empty());
     state.unbind(call, &ids, project)?;
     Ok(json!({}))
 }
 
-fn rename(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn rename(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     state.rename(call, &parameters.filled("ConcurrentId")?, &parameters.owned("Name"))?;
     Ok(json!({}))
 }
 
-fn reset(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn reset(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let ids = ids(parameters, "ConcurrentPackageIds")?;
     state.reset(call, &ids)?;
     Ok(json!({}))
 }
 
-fn summary(state: &mut State, call: &Call, _: &Parameters, conduct: Conduct) -> Answer {
-    let total = state.in_service(&call.account, None, conduct.view(state.now()));
+fn summary(state: &mut State, call: &Call, _: &Parameters, options: ActionOptions) -> Answer {
+    let total = state.in_service(&call.account, None, options.view(state.now()));
     Ok(json!({ "PrepaidConcurrentTotal": total, "HourlyRemainDuration": "0" }))
 }
 
-fn count(state: &mut State, call: &Call, parameters: &Parameters, conduct: Conduct) -> Answer {
+fn count(state: &mut State, call: &Call, parameters: &Parameters, options: ActionOptions) -> Answer {
     let projects = state.projects_of(&call.account);
     let chosen = parameters.text("ProjectId").filter(|id| !id.is_empty());
     if let Some(id) = chosen.filter(|id| projects.iter().all(|project| project.id != **id)) {
         return Err(ApiError::value(format!("there is no project {id}")));
     }
-    let view = conduct.view(state.now());
+    let view = options.view(state.now());
     let total = state.in_service(&call.account, chosen, view);
     let running: i64 = projects
         .iter()
@@ -177,7 +177,7 @@ fn count(state: &mut State, call: &Call, parameters: &Parameters, conduct: Condu
     Ok(json!({ "Total": total, "Running": running }))
 }
 
-fn describe_projects(state: &mut State, call: &Call, parameters: &Parameters, conduct: Conduct) -> Answer {
+fn describe_projects(state: &mut State, call: &Call, parameters: &Parameters, options: ActionOptions) -> Answer {
     let page = page(parameters)?;
     let mut rows = state.projects_of(&call.account);
     if let Some(category) = parameters.text("ProjectCategory") {
@@ -193,7 +193,7 @@ fn describe_projects(state: &mut State, call: &Call, parameters: &Parameters, co
         };
         rows.retain(|project| values.iter().any(|value| value == field(project)));
     }
-    let view = conduct.view(state.now());
+    let view = options.view(state.now());
     let projects: Vec<Value> = page.of(&rows).iter().map(|row| project(state, row, view)).collect();
     Ok(json!({ "Total": rows.len(), "Projects": projects }))
 }
@@ -227,7 +227,7 @@ fn project(state: &State, row: &Project, view: View) -> Value {
     })
 }
 
-fn create_project(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn create_project(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let new = NewProject {
         id: None,
         name: parameters.filled("Name")?,
@@ -240,14 +240,14 @@ fn create_project(state: &mut State, call: &Call, parameters: &Parameters, _: Co
     Ok(json!({ "ProjectId": id }))
 }
 
-fn modify_project(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn modify_project(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let given = |name: &str| parameters.text(name).map(str::to_owned);
     let id = parameters.filled("ProjectId")?;
     state.modify_project(&call.account, &id, given("Name"), given("Type"), given("Description"))?;
     Ok(json!({}))
 }
 
-fn delete_projects(state: &mut State, call: &Call, parameters: &Parameters, _: Conduct) -> Answer {
+fn delete_projects(state: &mut State, call: &Call, parameters: &Parameters, _: ActionOptions) -> Answer {
     let ids = ids(parameters, "ProjectIds")?;
     state.delete_projects(&call.account, &ids)?;
     Ok(json!({}))

@@ -1,4 +1,4 @@
-//! The documented actions: their parameters, and their way into the state.
+//! The documented actions of the API, with their parameters and the functions that execute them.
 
 mod billing;
 mod car;
@@ -22,7 +22,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// The service that has this API version.
+    /// The service with this API version.
     pub fn of_version(version: &str) -> Option<Self> {
         match version {
             "2022-01-10" => Some(Self::Car),
@@ -40,24 +40,24 @@ impl Service {
     }
 }
 
-/// What faults change about the way an action is carried out.
+/// How faults change the execution of an action.
 #[derive(Debug, Clone, Copy)]
-pub struct Conduct {
-    /// Lists show the past.
+pub struct ActionOptions {
+    /// Lists show the state of so many seconds ago.
     pub stale_seconds: Option<i64>,
-    /// Lists are shifted by so many rows.
+    /// Lists are rotated by so many rows.
     pub rotate: usize,
     /// How purchases are delivered.
     pub delivery: Delivery,
 }
 
-impl Default for Conduct {
+impl Default for ActionOptions {
     fn default() -> Self {
         Self { stale_seconds: None, rotate: 0, delivery: Delivery::AT_ONCE }
     }
 }
 
-impl Conduct {
+impl ActionOptions {
     fn view(self, now: Timestamp) -> View {
         let as_of = self
             .stale_seconds
@@ -74,7 +74,7 @@ pub struct Action {
     pub name: &'static str,
     /// Its documented parameters.
     pub parameters: &'static [Parameter],
-    run: fn(&mut State, &Call, &Parameters, Conduct) -> Result<Value, ApiError>,
+    run: fn(&mut State, &Call, &Parameters, ActionOptions) -> Result<Value, ApiError>,
 }
 
 impl std::fmt::Debug for Action {
@@ -93,13 +93,16 @@ impl Action {
         table.iter().find(|action| action.name == name)
     }
 
-    /// Carries it out; the fields of a successful answer.
+    /// Executes the action. Returns the fields of a successful answer.
+    ///
+    /// # Errors
+    /// The error that the cloud answers: the account may not do this, a parameter is wrong, or the action refuses.
     pub fn run(
         &self,
         state: &mut State,
         mut call: Call,
         raw: Map<String, Value>,
-        conduct: Conduct,
+        options: ActionOptions,
     ) -> Result<Value, ApiError> {
         let settings = state.settings(&call.account).cloned().unwrap_or_default();
         let car = self.service == Service::Car;
@@ -121,7 +124,7 @@ impl Action {
         }
         let parameters = Parameters::check(raw, self.parameters)?;
         call.client_token = parameters.text("ClientToken").map(str::to_owned);
-        (self.run)(state, &call, &parameters, conduct)
+        (self.run)(state, &call, &parameters, options)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The simulator as a program of its own.
+//! The simulator as a program.
 
 use std::{fs, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -10,19 +10,19 @@ use jiff::Timestamp;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// A JSON file with accounts, prices and everything below; the options win over it.
+    /// A JSON file with the configuration. The options below take precedence over it.
     #[arg(long, env = "CAR_SIMULATOR_CONFIG")]
     config: Option<PathBuf>,
-    /// Where to listen; port 0 = any free one. The URL is printed.
+    /// The address to listen on; port 0 = any free one. The URL is printed.
     #[arg(long, env = "CAR_SIMULATOR_LISTEN")]
     listen: Option<SocketAddr>,
-    /// Where the business clock starts, RFC 3339; default: now.
+    /// The time at which the business clock starts, in RFC 3339; default: now.
     #[arg(long)]
     start: Option<Timestamp>,
-    /// Business seconds per real second; 0 = the clock moves only by hand.
+    /// Business seconds per real second; 0 = the business clock moves only on request.
     #[arg(long)]
     rate: Option<f64>,
-    /// The seed of ids.
+    /// The seed of the random ids.
     #[arg(long)]
     seed: Option<u64>,
 }

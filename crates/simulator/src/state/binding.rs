@@ -14,7 +14,10 @@ impl State {
         self.projects.values().cloned().collect()
     }
 
-    /// Makes a project.
+    /// Creates a project. Returns its id.
+    ///
+    /// # Errors
+    /// When the account does not exist, or the id is empty or taken.
     pub fn create_project(&mut self, account: &str, new: NewProject) -> Result<String, ApiError> {
         self.account_mut(account)?;
         let id = match new.id {
@@ -41,6 +44,9 @@ impl State {
     }
 
     /// Changes a project. Its scale cannot change while packs are bound to it.
+    ///
+    /// # Errors
+    /// When the account has no such project, or the scale cannot change.
     pub fn modify_project(
         &mut self,
         account: &str,
@@ -66,7 +72,10 @@ impl State {
         Ok(())
     }
 
-    /// Deletes projects; all must exist, and none may have packs bound to it.
+    /// Deletes projects. All must exist, and no pack may be bound to them.
+    ///
+    /// # Errors
+    /// When the account does not have one of the projects, or packs are bound to one.
     pub fn delete_projects(&mut self, account: &str, ids: &[String]) -> Result<(), ApiError> {
         for id in ids {
             self.project_mut(account, id)?;
@@ -78,7 +87,10 @@ impl State {
         Ok(())
     }
 
-    /// How many concurrencies of a project are in use: a knob of the console.
+    /// Sets how many concurrencies of a project are in use.
+    ///
+    /// # Errors
+    /// When the account has no such project.
     pub fn set_using(&mut self, account: &str, id: &str, using: i64) -> Result<(), ApiError> {
         self.project_mut(account, id)?.using = using;
         Ok(())
@@ -111,7 +123,11 @@ impl State {
         Ok(())
     }
 
-    /// Binds packs to a project: all of them or, on any error, none. Already bound to it is no error.
+    /// Binds packs to a project: all of them or, after an error, none. A pack that is bound to it already is no error.
+    ///
+    /// # Errors
+    /// When an instance or the project does not exist, their scales differ, or an instance has expired or is bound to
+    /// another project.
     pub fn bind(&mut self, call: &Call, ids: &[String], project: &str) -> Result<(), ApiError> {
         for id in ids {
             let instance = self.owned(call, id, None)?;
@@ -129,7 +145,10 @@ impl State {
         Ok(())
     }
 
-    /// Unbinds packs: all of them or, on any error, none.
+    /// Unbinds packs: all of them or, after an error, none.
+    ///
+    /// # Errors
+    /// When an instance does not exist, or is not bound to the project.
     pub fn unbind(&mut self, call: &Call, ids: &[String], project: Option<&str>) -> Result<(), ApiError> {
         for id in ids {
             let bound_to = self.owned(call, id, None)?.project_id;
@@ -144,6 +163,9 @@ impl State {
     }
 
     /// Renames a pack.
+    ///
+    /// # Errors
+    /// When the instance does not exist, or the name is empty or too long.
     pub fn rename(&mut self, call: &Call, id: &str, name: &str) -> Result<(), ApiError> {
         if name.is_empty() || name.chars().count() > 128 {
             return Err(ApiError::value("Name must have 1 to 128 characters"));
@@ -153,7 +175,10 @@ impl State {
         Ok(())
     }
 
-    /// Resets packs, which ends the sessions on them: all of them or, on any error, none.
+    /// Resets packs, which ends their sessions: all of them or, after an error, none.
+    ///
+    /// # Errors
+    /// When an instance does not exist or has expired.
     pub fn reset(&mut self, call: &Call, ids: &[String]) -> Result<(), ApiError> {
         for id in ids {
             if self.owned(call, id, None)?.status == InstanceStatus::Isolated {

@@ -1,4 +1,4 @@
-//! What a person does in the web console, and what simply happens to an account.
+//! What a person does in the web console, and what happens to an account without the API.
 
 use serde::Deserialize;
 
@@ -9,37 +9,37 @@ use crate::{
     term::{BillingMode, PeriodUnit, Term},
 };
 
-/// A purchase by hand.
+/// A purchase in the console.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsoleBuy {
-    /// Whose money.
+    /// The account that pays.
     #[serde(default = "default_account")]
     pub account: String,
     /// The name of the pack.
     pub name: String,
     /// Daily or Monthly.
     pub mode: BillingMode,
-    /// Where.
+    /// The region.
     pub region: String,
     /// The concurrency scale.
     pub scale: String,
-    /// How many.
+    /// The number of concurrencies.
     #[serde(default = "one")]
     pub quantity: i64,
-    /// Days or months.
+    /// The number of days or months.
     #[serde(default = "one")]
     pub duration: i64,
-    /// Bound at once, or "to be allocated".
+    /// The project to bind to at once; absent = none.
     #[serde(default)]
     pub project_id: Option<String>,
-    /// The cloud's own renewal.
+    /// Whether the cloud renews it.
     #[serde(default)]
     pub auto_renew: bool,
 }
 
 impl ConsoleBuy {
-    /// One concurrency for one cycle, from the account everybody starts with.
+    /// One concurrency for one cycle, paid by the default account.
     pub fn new(name: &str, mode: BillingMode, region: &str, scale: &str) -> Self {
         Self {
             account: default_account(),
@@ -55,7 +55,7 @@ impl ConsoleBuy {
     }
 }
 
-/// A project to make.
+/// A new project.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
@@ -86,7 +86,10 @@ fn one() -> i64 {
 }
 
 impl State {
-    /// A person buys a pack: the limits of the API do not hold, those of the product do.
+    /// A person buys a pack. The limits of the API do not apply, but those of the product do.
+    ///
+    /// # Errors
+    /// When the product is not sold like this, or the balance is too low.
     pub fn console_buy(&mut self, buy: &ConsoleBuy) -> Result<Purchased, ApiError> {
         let unit = match buy.mode {
             BillingMode::Daily => PeriodUnit::Day,
@@ -107,7 +110,10 @@ impl State {
         self.create_instance(&console_call(&buy.account), &purchase, Delivery::AT_ONCE)
     }
 
-    /// A person renews an instance for so many days or months.
+    /// A person renews an instance for so many days or months. Returns the id of the order.
+    ///
+    /// # Errors
+    /// When the instance does not exist, has expired, or the balance is too low.
     pub fn console_renew(&mut self, id: &str, duration: i64) -> Result<String, Error> {
         let instance = self.existing(id)?;
         let unit = match instance.billing_mode {
@@ -122,7 +128,10 @@ impl State {
         Ok(self.renew_instance(&console_call(&instance.account), &renewal)?)
     }
 
-    /// A person binds an instance; what is bound elsewhere is moved, as the console does.
+    /// A person binds an instance, also when it is bound to another project.
+    ///
+    /// # Errors
+    /// When the instance or the project does not exist, or their scales differ.
     pub fn console_bind(&mut self, id: &str, project: &str) -> Result<(), Error> {
         let instance = self.existing(id)?;
         self.check_project(&instance.account, project, &instance.scale)?;
@@ -131,6 +140,9 @@ impl State {
     }
 
     /// A person unbinds an instance.
+    ///
+    /// # Errors
+    /// When the instance does not exist.
     pub fn console_unbind(&mut self, id: &str) -> Result<(), Error> {
         self.existing(id)?;
         self.change(id, |instance| instance.project_id = None);
@@ -138,12 +150,18 @@ impl State {
     }
 
     /// A person renames an instance.
+    ///
+    /// # Errors
+    /// When the instance does not exist, or the name is empty or too long.
     pub fn console_rename(&mut self, id: &str, name: &str) -> Result<(), Error> {
         let account = self.existing(id)?.account;
         Ok(self.rename(&console_call(&account), id, name)?)
     }
 
     /// A person switches the cloud's own renewal, or its notices.
+    ///
+    /// # Errors
+    /// When the instance does not exist, has expired, or is Daily and cannot auto-renew.
     pub fn console_set_renew_flag(&mut self, id: &str, flag: RenewFlag) -> Result<(), Error> {
         let instance = self.existing(id)?;
         let target = self.target(&instance.region);
@@ -153,21 +171,30 @@ impl State {
         }
     }
 
-    /// The instance vanishes, without money and without an order.
+    /// The instance disappears, without a refund and without an order.
+    ///
+    /// # Errors
+    /// When the instance does not exist.
     pub fn console_vanish(&mut self, id: &str) -> Result<(), Error> {
         self.existing(id)?;
         self.remove(id);
         Ok(())
     }
 
-    /// Pays an unpaid order; it is delivered at once.
+    /// A person pays an unpaid order. It is delivered at once.
+    ///
+    /// # Errors
+    /// When the order does not exist or is not unpaid, or the balance is too low.
     pub fn console_pay(&mut self, order_id: &str) -> Result<(), Error> {
         let account = self.unpaid(order_id)?;
         self.pay_deals(&console_call(&account), &[order_id.to_owned()], Delivery::AT_ONCE)?;
         Ok(())
     }
 
-    /// Cancels an unpaid order.
+    /// A person cancels an unpaid order.
+    ///
+    /// # Errors
+    /// When the order does not exist or is not unpaid.
     pub fn console_cancel(&mut self, order_id: &str) -> Result<(), Error> {
         self.unpaid(order_id)?;
         self.set_order_status(order_id, order_status::CLOSED);
@@ -183,7 +210,10 @@ impl State {
         }
     }
 
-    /// Delivers what an order still owes; answers how many instances that were.
+    /// Delivers the rest of an order. Returns the number of delivered instances.
+    ///
+    /// # Errors
+    /// When the order does not exist.
     pub fn console_deliver(&mut self, order_id: &str) -> Result<i64, Error> {
         if self.order(order_id).is_none() {
             return Err(Error::NotFound { kind: "order", id: order_id.to_owned() });

@@ -1,20 +1,21 @@
-//! What a list shows: now or as of earlier, in order or shifted.
+//! What a list shows: the current or an earlier state, in order or rotated.
 
 use jiff::Timestamp;
 
 use super::{Instance, State};
 
-/// How a list is looked at; faults change it.
+/// How a list is shown. Faults change it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct View {
-    /// As of this instant instead of now.
+    /// Shows the state at this time; absent = now.
     pub as_of: Option<Timestamp>,
-    /// Rows moved by so many places.
+    /// Rotates the rows by so many places.
     pub rotate: usize,
 }
 
 impl View {
-    /// Moves the rows down, as new rows at the top would, so that pages fetched one after the other miss some and repeat others.
+    /// Moves the rows down, as new rows at the top would. So pages that are read one after the other miss rows and
+    /// repeat others.
     pub(super) fn shift<T>(self, rows: &mut [T]) {
         if !rows.is_empty() {
             rows.rotate_right(self.rotate % rows.len());
@@ -27,7 +28,7 @@ impl View {
 pub struct Page {
     /// The first row, from 0.
     pub offset: usize,
-    /// At most so many.
+    /// The largest number of rows.
     pub limit: usize,
 }
 
@@ -40,7 +41,7 @@ impl Page {
 
 impl State {
     /// The instances of an account, in the order of delivery.
-    pub(super) fn seen(&self, account: &str, view: View) -> Vec<Instance> {
+    pub(super) fn listed(&self, account: &str, view: View) -> Vec<Instance> {
         self.records
             .iter()
             .filter_map(|record| match view.as_of {
@@ -52,10 +53,10 @@ impl State {
             .collect()
     }
 
-    /// The packs of an account that match every filter; each filter is a field's name and the values it may have.
-    /// `None` when a filter is not known.
+    /// The packs of an account that match every filter. A filter is the name of a field and the values that it may
+    /// have. `None` when a filter is not known.
     pub fn packages(&self, account: &str, filters: &[(String, Vec<String>)], view: View) -> Option<Vec<Instance>> {
-        let mut rows = self.seen(account, view);
+        let mut rows = self.listed(account, view);
         for (name, values) in filters {
             let field: fn(&Instance) -> &str = match name.as_str() {
                 "ConcurrentId" => |row| &row.id,
@@ -72,10 +73,10 @@ impl State {
         Some(rows)
     }
 
-    /// Concurrencies in service: of a project, or all.
+    /// The number of concurrencies in service, of one project or of all.
     pub fn in_service(&self, account: &str, project: Option<&str>, view: View) -> i64 {
         let normal = |row: &&Instance| row.status == super::InstanceStatus::Normal;
         let here = |row: &&Instance| project.is_none_or(|id| row.project_id.as_deref() == Some(id));
-        self.seen(account, view).iter().filter(normal).filter(here).count() as i64
+        self.listed(account, view).iter().filter(normal).filter(here).count() as i64
     }
 }

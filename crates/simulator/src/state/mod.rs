@@ -1,5 +1,5 @@
-//! The simulated cloud as one plain value. Every method is a pure function of the state, its arguments and the
-//! business time last given to [`State::advance_to`]; nothing here reads a clock, a socket or a random device.
+//! The simulated cloud as one plain value. Every method depends only on the state, its arguments and the business time
+//! last given to [`State::advance_to`]. Nothing here reads a clock, a socket or a random device.
 
 mod binding;
 mod console;
@@ -35,7 +35,7 @@ use crate::{
 use lifecycle::Event;
 use model::{Account, Record, Remembered, TokenKey};
 
-/// What holds for the whole simulated cloud.
+/// Constants of the simulated cloud.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// `ProductCode` of CAR in billing.
@@ -48,16 +48,16 @@ pub struct Rules {
     pub isolation_seconds: i64,
 }
 
-/// Who calls, for the ledger and for the token memory.
+/// The caller of an action, for the ledger and for the memory of tokens.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     /// The account.
     pub account: String,
-    /// `ClientToken`, where the action takes one.
+    /// `ClientToken`, if the action takes one.
     pub client_token: Option<String>,
-    /// The id of the answer.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// Whether a person did it in the console.
+    /// Whether a person does it in the console.
     pub console: bool,
 }
 
@@ -81,6 +81,9 @@ pub struct State {
 
 impl State {
     /// An empty cloud at `now`.
+    ///
+    /// # Errors
+    /// When the id of an account or one of its keys is taken, or an id is empty.
     pub fn new(
         rules: Rules,
         prices: PriceList,
@@ -114,12 +117,12 @@ impl State {
         self.now
     }
 
-    /// What holds for the whole cloud.
+    /// The constants of the cloud.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// Every charge and refund so far.
+    /// All charges and refunds.
     pub fn ledger(&self) -> &[LedgerEntry] {
         &self.ledger
     }
@@ -129,12 +132,15 @@ impl State {
         &self.prices
     }
 
-    /// Another price list, for what is bought from now on.
+    /// Sets the price list for what is bought from now on.
     pub fn set_prices(&mut self, prices: PriceList) {
         self.prices = prices;
     }
 
-    /// Adds an account; its id and its keys must be new.
+    /// Adds an account.
+    ///
+    /// # Errors
+    /// When its id or one of its keys is taken, or its id is empty.
     pub fn add_account(&mut self, config: AccountConfig) -> Result<(), Error> {
         if config.id.is_empty() {
             return Err(Error::Invalid("an account needs an id".to_owned()));
@@ -160,6 +166,9 @@ impl State {
     }
 
     /// Replaces the keys of an account.
+    ///
+    /// # Errors
+    /// When the account does not exist, or another one has one of the keys.
     pub fn set_keys(&mut self, id: &str, keys: Vec<crate::account::AccessKey>) -> Result<(), Error> {
         self.check_keys(id, &keys)?;
         self.account_named(id)?.keys = keys;
@@ -183,29 +192,35 @@ impl State {
         self.accounts.get(id).map(Account::view)
     }
 
-    /// The knobs of an account.
+    /// The settings of an account.
     pub fn settings(&self, id: &str) -> Option<&AccountSettings> {
         self.accounts.get(id).map(|account| &account.settings)
     }
 
-    /// Sets the knobs of an account.
+    /// Replaces the settings of an account.
+    ///
+    /// # Errors
+    /// When the account does not exist.
     pub fn set_settings(&mut self, id: &str, settings: AccountSettings) -> Result<(), Error> {
         self.account_named(id)?.settings = settings;
         Ok(())
     }
 
-    /// Sets the balance of an account. This is no movement of money: the ledger does not show it.
+    /// Sets the balance of an account. The ledger does not show it.
+    ///
+    /// # Errors
+    /// When the account does not exist.
     pub fn set_balance(&mut self, id: &str, cents: i64) -> Result<(), Error> {
         self.account_named(id)?.balance_cents = cents;
         Ok(())
     }
 
-    /// What an account has left, in cents.
+    /// The balance of an account, in cents.
     pub fn balance(&self, id: &str) -> Option<i64> {
         self.accounts.get(id).map(|account| account.balance_cents)
     }
 
-    /// A fresh request id.
+    /// A new request id.
     pub fn request_id(&mut self) -> String {
         let high: u64 = self.random.random();
         let low: u64 = self.random.random();
@@ -240,7 +255,7 @@ impl State {
         format!("{prefix}{tail}")
     }
 
-    /// Moves money and writes it down: the only place that does either.
+    /// Changes a balance and writes the ledger. Nothing else does either.
     fn charge(
         &mut self,
         call: &Call,

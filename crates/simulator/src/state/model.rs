@@ -1,4 +1,4 @@
-//! The things the simulated cloud remembers.
+//! The data of the simulated cloud.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,24 +12,24 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RenewFlag {
-    /// Told, and renewed by hand.
+    /// The owner is told, and renews by hand.
     #[default]
     NotifyAndManualRenew,
-    /// Renewed by the cloud for a month.
+    /// The cloud renews it for a month.
     NotifyAndAutoRenew,
-    /// Not even told.
+    /// The owner is not told.
     DisableNotifyAndManualRenew,
 }
 
 impl RenewFlag {
-    /// The flag written so on the wire.
+    /// The flag with this name on the wire.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::NotifyAndManualRenew, Self::NotifyAndAutoRenew, Self::DisableNotifyAndManualRenew]
             .into_iter()
             .find(|flag| flag.as_str() == text)
     }
 
-    /// As written on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotifyAndManualRenew => "NOTIFY_AND_MANUAL_RENEW",
@@ -45,12 +45,12 @@ impl RenewFlag {
 pub enum InstanceStatus {
     /// In service.
     Normal,
-    /// Expired, not yet removed.
+    /// Expired, but not removed yet.
     Isolated,
 }
 
 impl InstanceStatus {
-    /// As written on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "NORMAL",
@@ -59,18 +59,18 @@ impl InstanceStatus {
     }
 }
 
-/// One concurrency: what the cloud calls an instance.
+/// An instance: one concurrency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// `cgpack-` and eight letters.
     pub id: String,
-    /// Whose.
+    /// The account.
     pub account: String,
     /// Its name.
     pub name: String,
     /// Daily or Monthly.
     pub billing_mode: BillingMode,
-    /// Where.
+    /// The region.
     pub region: String,
     /// The availability zone named at the purchase.
     pub zone: String,
@@ -78,11 +78,11 @@ pub struct Instance {
     pub scale: String,
     /// `Cloud3D`.
     pub application_type: String,
-    /// The project it is bound to.
+    /// The project that it is bound to.
     pub project_id: Option<String>,
     /// What happens at expiry.
     pub renew_flag: RenewFlag,
-    /// In service or expired.
+    /// Whether it is in service or expired.
     pub status: InstanceStatus,
     /// When it was delivered.
     pub created: Timestamp,
@@ -90,15 +90,15 @@ pub struct Instance {
     pub bought: Timestamp,
     /// When it expires.
     pub expires: Timestamp,
-    /// Paid for it so far, in cents.
+    /// What was paid for it so far, in cents.
     pub paid_cents: i64,
-    /// The order it came with.
+    /// The order that bought it.
     pub order_id: String,
     /// How often it was reset.
     pub resets: u32,
 }
 
-/// An instance with its history, so that a list can be answered as of earlier.
+/// An instance with its history, so that a list can show an earlier state.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) current: Option<Instance>,
@@ -111,20 +111,20 @@ impl Record {
     }
 }
 
-/// What an order is about.
+/// What an order is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderAction {
-    /// Bought.
+    /// A purchase.
     Purchase,
-    /// Renewed.
+    /// A renewal.
     Renew,
-    /// Returned.
+    /// A return.
     Refund,
 }
 
 impl OrderAction {
-    /// As written on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Purchase => "purchase",
@@ -134,14 +134,14 @@ impl OrderAction {
     }
 }
 
-/// An order ("deal").
+/// An order, which billing calls a deal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Order {
     /// The sub-order's number.
     pub order_id: String,
     /// The big order's number.
     pub big_deal_id: String,
-    /// Whose.
+    /// The account.
     pub account: String,
     /// Purchase, renew or refund.
     pub action: OrderAction,
@@ -151,19 +151,19 @@ pub struct Order {
     pub created: Timestamp,
     /// When it was paid; its term starts here.
     pub paid: Option<Timestamp>,
-    /// What it costs, or gives back, in cents.
+    /// What it costs, or refunds, in cents.
     pub cost_cents: i64,
-    /// The instances it is about, as far as delivered.
+    /// Its instances, as far as they are delivered.
     pub instance_ids: Vec<String>,
-    /// How long.
+    /// The term.
     pub term: Term,
-    /// How many.
+    /// The number of concurrencies.
     pub quantity: i64,
     /// Region.
     pub region: String,
     /// Availability zone.
     pub zone: String,
-    /// What was bought, for a purchase.
+    /// The parameters, for a purchase.
     pub purchase: Option<Purchase>,
     /// The name of the pack, or of the instance.
     pub name: String,
@@ -171,32 +171,32 @@ pub struct Order {
     pub client_token: Option<String>,
 }
 
-/// A project: what packs are bound to.
+/// A project, to which packs are bound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Project {
     /// Its id.
     pub id: String,
-    /// Whose.
+    /// The account.
     pub account: String,
     /// Its name.
     pub name: String,
     /// Free text.
     pub description: String,
-    /// The one concurrency scale it takes.
+    /// The only concurrency scale that it takes.
     pub scale: String,
     /// DESKTOP or MOBILE.
     pub category: String,
     /// SHARED or EXCLUSIVE.
     pub project_type: String,
-    /// The application it runs.
+    /// The application that it runs.
     pub application_id: String,
     /// How many of its concurrencies are in use.
     pub using: i64,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
-/// The parameters of `CreateInstance`, understood.
+/// The decoded parameters of `CreateInstance`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Purchase {
     /// Product and region.
@@ -211,15 +211,15 @@ pub struct Purchase {
     pub application_type: String,
     /// The project to bind to at once.
     pub project_id: Option<String>,
-    /// How many.
+    /// The number of concurrencies.
     pub quantity: i64,
-    /// How long.
+    /// The term.
     pub term: Term,
     /// What happens at expiry.
     pub renew_flag: RenewFlag,
 }
 
-/// Which product, and where.
+/// A product in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Target {
     /// `ProductCode`.
@@ -230,14 +230,14 @@ pub struct Target {
     pub region: String,
 }
 
-/// The parameters of `RenewInstance`, understood.
+/// The decoded parameters of `RenewInstance`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
     /// Product and region.
     pub target: Target,
     /// The instance.
     pub instance_id: String,
-    /// How much longer.
+    /// By how much it is extended.
     pub term: Term,
 }
 
@@ -246,7 +246,7 @@ pub struct Renewal {
 pub struct Purchased {
     /// The order.
     pub order_id: String,
-    /// What was delivered at once.
+    /// The instances that were delivered at once.
     pub instance_ids: Vec<String>,
 }
 
@@ -254,19 +254,19 @@ pub struct Purchased {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
-    /// How many are delivered at once; absent = all.
+    /// The number of instances that are delivered at once; absent = all.
     #[serde(default)]
     pub first: Option<i64>,
-    /// When the rest follows, on the business clock; absent = never, or when `deliver` is called.
+    /// After how many seconds of business time the rest is delivered; absent = never, or when `deliver` is called.
     #[serde(default)]
     pub rest_after_seconds: Option<i64>,
-    /// Paid, but the delivery fails: `FailedOperation.PaySuccDeliverFailed`, order status 5.
+    /// The order is paid, but its delivery fails: `FailedOperation.PaySuccDeliverFailed`, order status 5.
     #[serde(default)]
     pub fails: bool,
 }
 
 impl Delivery {
-    /// Everything at once.
+    /// Everything is delivered at once.
     pub const AT_ONCE: Self = Self { first: None, rest_after_seconds: None, fails: false };
 }
 

@@ -9,13 +9,13 @@ use crate::term::{Term, format_time, whole_second};
 pub mod order_status {
     /// Not paid.
     pub const UNPAID: i64 = 1;
-    /// Paid, not all delivered.
+    /// Paid, but not completely delivered.
     pub const SHIPPING: i64 = 3;
-    /// Done.
+    /// Delivered.
     pub const SHIPPED: i64 = 4;
-    /// Paid, will not be delivered.
+    /// Paid, but will not be delivered.
     pub const SHIPMENT_FAILED: i64 = 5;
-    /// All of it was returned.
+    /// Completely returned.
     pub const REFUNDED: i64 = 6;
     /// Cancelled before it was paid.
     pub const CLOSED: i64 = 7;
@@ -24,22 +24,22 @@ pub mod order_status {
 /// Filters of `DescribeDealsByCond`.
 #[derive(Debug, Clone)]
 pub struct DealQuery {
-    /// Placed at or after.
+    /// Only orders placed at this time or later.
     pub from: Timestamp,
-    /// Placed at or before.
+    /// Only orders placed at this time or earlier.
     pub until: Timestamp,
-    /// Only these; empty = all.
+    /// Only orders with one of these statuses; empty = all.
     pub statuses: Vec<i64>,
     /// Only this order.
     pub order_id: Option<String>,
     /// Only this big order.
     pub big_deal_id: Option<String>,
-    /// Only orders about this instance.
+    /// Only orders for this instance.
     pub instance_id: Option<String>,
 }
 
 impl State {
-    /// Every order of every account, in the order they were placed.
+    /// All orders of all accounts, oldest first.
     pub fn orders(&self) -> &[Order] {
         &self.orders
     }

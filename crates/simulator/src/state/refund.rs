@@ -1,4 +1,5 @@
-//! `RefundInstance`: one unconditional full return within five days, once per account; else what the days used leave.
+//! `RefundInstance`. Within five days an account gets the full price back, once. Otherwise the days that have begun are
+//! deducted.
 
 use jiff::SignedDuration;
 
@@ -11,7 +12,10 @@ use crate::{
 const DAY_SECONDS: i64 = 86_400;
 
 impl State {
-    /// Returns one instance and pays back. The same token with the same parameters replays the first answer.
+    /// Returns one instance and refunds it. The same token with the same parameters gets the first answer again.
+    ///
+    /// # Errors
+    /// When the instance does not exist or has expired, or the token was used with other parameters.
     pub fn refund_instance(&mut self, call: &Call, target: &Target, id: &str) -> Result<String, ApiError> {
         let parameters = format!("{target:?} {id}");
         if let Some(answer) = self.replay(call, "RefundInstance", &parameters)? {
@@ -47,7 +51,7 @@ impl State {
         Ok(order_id)
     }
 
-    /// The list price of a day, or a thirtieth of the month where no day is sold.
+    /// The list price of a day; a thirtieth of the month's price when no days are sold.
     fn daily_cents(&self, region: &str, scale: &str) -> i64 {
         self.prices
             .unit_cents(region, scale, BillingMode::Daily)
@@ -55,7 +59,7 @@ impl State {
             .unwrap_or(0)
     }
 
-    /// A purchase whose instances were all returned has status 6.
+    /// Sets status 6 on a purchase whose instances were all returned.
     fn close_refunded(&mut self, order_id: &str) {
         let Some(order) = self.order(order_id) else { return };
         let all_returned = order.status == order_status::SHIPPED

@@ -8,31 +8,36 @@ use crate::{error::ApiError, term::BillingMode};
 /// Filters of `DescribeRenewInstances`.
 #[derive(Debug, Clone, Default)]
 pub struct RenewQuery {
-    /// Only these flags; empty = all.
+    /// Only instances with one of these flags; empty = all.
     pub flags: Vec<RenewFlag>,
     /// Only these instances; empty = all.
     pub ids: Vec<String>,
-    /// Expiring at or after.
+    /// Only instances that expire at this time or later.
     pub from: Option<Timestamp>,
-    /// Expiring at or before.
+    /// Only instances that expire at this time or earlier.
     pub until: Option<Timestamp>,
-    /// Latest expiry first.
+    /// Whether the latest expiry comes first.
     pub reverse: bool,
 }
 
-/// An instance `SetRenewal` did not change.
+/// An instance that `SetRenewal` did not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedRenewal {
-    /// A code of the instance.
+    /// The error code.
     pub code: i64,
-    /// Why.
+    /// The message.
     pub message: String,
     /// The instance.
     pub instance_id: String,
 }
 
 impl State {
-    /// Extends one instance from its current expiry. The same token with the same parameters replays the first answer.
+    /// Extends one instance from its current expiry. The same token with the same parameters gets the first answer
+    /// again.
+    ///
+    /// # Errors
+    /// When the instance does not exist or has expired, cannot be renewed like this, the balance is too low, or the
+    /// token was used with other parameters.
     pub fn renew_instance(&mut self, call: &Call, renewal: &Renewal) -> Result<String, ApiError> {
         let parameters = format!("{renewal:?}");
         if let Some(answer) = self.replay(call, "RenewInstance", &parameters)? {
@@ -59,7 +64,10 @@ impl State {
         Ok(order_id)
     }
 
-    /// Sets the renew flag of one instance; what failed is in the answer, not an error.
+    /// Sets the renew flag of one instance. An instance that cannot be changed is in the answer, and is not an error.
+    ///
+    /// # Errors
+    /// When the API does not know the product.
     pub fn set_renewal(
         &mut self,
         call: &Call,
@@ -86,10 +94,10 @@ impl State {
         Ok(Vec::new())
     }
 
-    /// The instances that can be renewed, by expiry.
+    /// The instances that can be renewed, sorted by expiry.
     pub fn renew_instances(&self, account: &str, query: &RenewQuery, view: View) -> Vec<Instance> {
         let daily = self.settings_of(account).list_daily_in_renewals;
-        let mut rows = self.seen(account, view);
+        let mut rows = self.listed(account, view);
         rows.retain(|row| {
             (daily || row.billing_mode == BillingMode::Monthly)
                 && (query.flags.is_empty() || query.flags.contains(&row.renew_flag))
@@ -105,7 +113,7 @@ impl State {
         rows
     }
 
-    /// The instance of this name, if it belongs to the caller and is in the region named.
+    /// The instance with this id, if it belongs to the caller and is in the region of the target.
     pub(super) fn owned(&self, call: &Call, id: &str, target: Option<&Target>) -> Result<Instance, ApiError> {
         self.instance(id)
             .filter(|instance| instance.account == call.account)

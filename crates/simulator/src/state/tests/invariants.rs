@@ -1,4 +1,4 @@
-//! What holds whatever is done: checked on random histories.
+//! Invariants: what holds after any actions. Checked on random histories.
 
 use proptest::prelude::*;
 
