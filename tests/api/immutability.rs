@@ -1,4 +1,4 @@
-//! What cannot be changed, set or removed once an object exists, what can, and how a stricter schema is outlived.
+//! Which fields of an existing object can be set, changed and removed, and what happens under a stricter schema.
 
 use carpack_testkit::{ControlPlane, Options, workspace_root};
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -23,7 +23,7 @@ async fn what_was_paid_for_can_be_neither_changed_nor_removed() {
         assert!(words.contains(&format!("{field} cannot be changed")), "{words}");
         let words = ground.change(PACK, &json!({}), &json!({ field: null })).await.expect_err(field);
         assert!(words.contains(&format!("spec.{field}: Required value")), "{words}");
-        // They are never absent: what was not there cannot be set later.
+        // These fields are required: they can never be absent.
         let words = ground.create(PACK, &json!({ field: null })).await.expect_err(field);
         assert!(words.contains(&format!("spec.{field}: Required value")), "{words}");
     }
@@ -40,10 +40,10 @@ async fn an_absent_account_is_the_one_named_default_for_ever() {
     let nameless = ground.create(PACK, &json!({"accountRef": {}})).await.unwrap();
     assert_eq!(account(&nameless), "default");
     let cases = [
-        // Absent -> set: the same, or refused.
+        // From absent to set: setting the default changes nothing, everything else is refused.
         (&absent, &default, Some("default")),
         (&absent, &other, None),
-        // Set -> absent: absent is the default again.
+        // From set to absent: absent means the default.
         (&default, &json!({"accountRef": null}), Some("default")),
         (&other, &json!({"accountRef": null}), None),
         (&other, &json!({"accountRef": {"name": null}}), None),
@@ -80,7 +80,7 @@ async fn everything_else_of_a_pack_can_be_set_changed_and_removed() {
     ];
     for (field, one, two) in fields {
         for (from, to) in [(Value::Null, &one), (one.clone(), &two)] {
-            // Renewal is required: it is never absent.
+            // renewal is required.
             if field == "renewal" && from == Value::Null {
                 continue;
             }
@@ -169,7 +169,7 @@ async fn of_an_order_only_the_approval_can_be_set() {
         (two(line(json!({}))), line(json!({}))),
     ];
     for (from, to) in changes {
-        // A name set to null is the default again, which is what it was.
+        // A name set to null gets the default, which it had before.
         let result = ground.change(ORDER, &from, &to).await;
         if to == json!({"accountRef": {"name": null}}) {
             assert_eq!(result.unwrap()["spec"]["accountRef"]["name"], "default");
@@ -219,7 +219,7 @@ async fn an_object_that_a_stricter_schema_no_longer_allows_can_still_be_labelled
     let params = PatchParams::default();
     packs.patch(name, &params, &merge(json!({"metadata": {"finalizers": ["carpack.io/pack"]}}))).await.unwrap();
 
-    // The next version allows less: by a rule about spec, by the schema, and by a field that was optional.
+    // A stricter version: a rule on spec, a smaller schema, and a field that is required now.
     let path = workspace_root().join("crds/concurrencypacks.carpack.io.yaml");
     let yaml = std::fs::read_to_string(path).unwrap();
     let stricter = yaml

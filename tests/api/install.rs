@@ -1,5 +1,5 @@
-//! Installing the operator as people do, on a control plane that has never seen it: by Helm and by `kubectl apply -k`.
-//! Then the rendered pod's own command line runs as a process under its own service account, against the simulated cloud.
+//! Installation by Helm and by `kubectl apply -k` on a fresh control plane. The command line of the rendered pod then runs as a
+//! process with its own service account, against the simulated cloud.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -23,8 +23,7 @@ const TREASURY: &str = "carpack-system";
 const TENANT: &str = "events";
 const ACCOUNT: &str = "system:serviceaccount:carpack-system:carpack";
 
-/// Granted, and not used in the short life of these tests: pruning comes after 90 days, and the same event again within
-/// minutes is added to a series.
+/// Rights that are granted and not used in these tests: orders are pruned after 90 days, and only a repeated event is patched.
 const USED_LATER: [(&str, &str); 2] = [("packorders", "delete"), ("events", "patch")];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +44,7 @@ async fn after_helm_install_a_pack_becomes_ready_no_right_is_missing_or_too_many
     let unused: Vec<_> = unused.iter().filter(|(r, v)| !USED_LATER.contains(&(r.as_str(), v.as_str()))).collect();
     assert!(unused.is_empty(), "granted and not used: {unused:?}");
 
-    // What was spent stays on record.
+    // The record of what was spent stays.
     plane.helm(&["uninstall", "carpack", "-n", TREASURY]).await.unwrap().success().unwrap();
     for object in
         [["concurrencypack", "showroom", "-n", TENANT], ["packorder", "events.showroom.buy-1", "-n", TREASURY]]
@@ -121,7 +120,7 @@ async fn the_plain_manifests_are_what_the_chart_renders_and_its_crds_those_of_th
     }
 }
 
-/// An installation, with the operator running as a process and an account with the simulator.
+/// An installation: the operator runs as a process, and the account is that of the simulator.
 struct World<'a> {
     plane: &'a ControlPlane,
     client: Client,
@@ -196,7 +195,7 @@ impl<'a> World<'a> {
         assert!(!events.is_empty(), "no event about the pack");
     }
 
-    /// The commands of docs/concepts.md, given by one who holds carpack-approver in the treasury and nothing else.
+    /// Runs the commands of docs/concepts.md as a person who has the role carpack-approver in the treasury and no other.
     async fn buys_what_an_approver_approves_and_nobody_else_can(&self) {
         let role =
             ["create", "rolebinding", "approvers", "-n", TREASURY, "--clusterrole=carpack-approver", "--user=alice"];
@@ -273,12 +272,12 @@ impl<'a> World<'a> {
         eventually(PATIENCE, path, async || get_ok(self.port, path).await).await.unwrap()
     }
 
-    /// Resource and verb of every request that the operator's service account made. None of them was denied.
+    /// Resource and verb of every request of the operator's service account. None of them was denied.
     fn used_rights(&self) -> BTreeSet<(String, String)> {
         let log = std::fs::read_to_string(self.plane.audit_log().unwrap()).unwrap();
         let mut used = BTreeSet::new();
         for line in log.lines() {
-            // The last line may be under way.
+            // The last line may be incomplete.
             let Ok(request) = serde_json::from_str::<Value>(line) else { continue };
             if request["user"]["username"] != ACCOUNT {
                 continue;
@@ -315,7 +314,7 @@ async fn fresh_control_plane() -> ControlPlane {
     ControlPlane::start(Options { audit_log: true, ..Options::default() }).await.unwrap()
 }
 
-/// The container as the kubelet would start it: its own arguments, and its own environment but for the port.
+/// Starts the container as the kubelet would: with its arguments and its environment, except for the port.
 async fn run_as_a_process(plane: &ControlPlane, container: &Container, account: &str, port: u16) -> GuardedProcess {
     let kubeconfig = plane.service_account_kubeconfig(TREASURY, account).await.unwrap();
     let mut command = GuardedCommand::new(env!("CARGO_BIN_EXE_carpack"), plane.folder().join("operator.log"))

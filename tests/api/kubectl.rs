@@ -1,4 +1,4 @@
-//! What people see and type: columns, selectors, short names, categories, and a text for every field.
+//! kubectl: columns, selectors, short names, categories, and a description of every field.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ async fn kubectl(args: &[&str]) -> String {
     ControlPlane::shared().await.unwrap().kubectl(args).await.unwrap().success().unwrap()
 }
 
-/// What `kubectl get` prints, as cells: columns are as wide as their widest cell and two or more blanks apart.
+/// The output of `kubectl get` as cells. A column begins where its header begins.
 fn table(text: &str) -> Vec<Vec<String>> {
     let header = text.lines().next().unwrap_or_default();
     let starts: Vec<usize> = header
@@ -149,7 +149,7 @@ async fn packs_and_orders_are_found_by_field_short_name_and_category() {
     }
 }
 
-/// All fields of a schema, with their texts.
+/// Collects all fields of a schema by path.
 fn fields(schema: &Value, path: &str, into: &mut BTreeMap<String, Value>) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
@@ -173,7 +173,7 @@ async fn fields_of(plural: &str) -> BTreeMap<String, Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_has_a_text() {
-    // Kubernetes itself describes its own.
+    // These are described by Kubernetes.
     let own = |path: &String| matches!(path.as_str(), "metadata" | "apiVersion" | "kind" | "spec" | "status");
     for plural in ["concurrencypacks", "caraccounts", "packorders"] {
         let all = fields_of(plural).await;
@@ -184,7 +184,7 @@ async fn every_field_has_a_text() {
             .map(|(path, _)| path)
             .collect();
         assert!(bare.is_empty(), "{plural} without a text: {bare:?}");
-        // What one may choose from is explained where it is chosen.
+        // The description of an enum explains each of its values.
         for (path, field) in all.iter().filter(|(path, _)| !path.ends_with("conditions.status")) {
             let text = field["description"].as_str().unwrap_or_default();
             let values = field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -239,7 +239,7 @@ async fn kubectl_explain_says_in_which_unit_each_number_and_text_is() {
             "{PACK} {path}: {known}"
         );
     }
-    // A moment is one with its zone: the type says so.
+    // A field for a moment has the format date-time, which includes the zone.
     for (path, field) in
         all.iter().filter(|(path, _)| path.ends_with("Time") || path.ends_with("until") || path.contains("not"))
     {

@@ -1,4 +1,4 @@
-//! What the API server refuses, in which words, and what it lets pass.
+//! What the API server refuses, with which message, and what it accepts.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const BOUGHT_TOO_LONG: &str =
     "a pack is bought for at most 36 days (Daily) or 36 months (Monthly): set a shorter duration and let it renew";
 const RENEWED_TOO_LONG: &str = "a pack is renewed for at most 36 days (Daily) or 36 months (Monthly) at a time: set a shorter renewal.duration; the renewals follow one another";
 
-/// A rule of a CRD, and something that breaks it: made so, or changed to it.
+/// A rule of a CRD and what breaks it: an object that is created like this, or one that is changed to it.
 struct Broken {
     kind: &'static str,
     from: Option<Value>,
@@ -156,16 +156,16 @@ fn broken_rules() -> Vec<Broken> {
     ]
 }
 
-/// Rules that have tests of their own below, or that nothing can break.
+/// Messages of rules that have a test of their own below, or that nothing can break.
 const ELSEWHERE: [&str; 4] = [
     "the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders",
     "what was recorded of an order's paid calls cannot be removed",
     "adopt cannot be changed once the pack has instances: to take over others, create another ConcurrencyPack",
-    // Cloud3D is the only value there is, and it is the default: nothing else gets as far as this rule.
+    // Cloud3D is the only value and the default: the schema refuses everything else before this rule.
     "applicationType cannot be changed: create another ConcurrencyPack",
 ];
 
-/// All sentences of all rules in a schema.
+/// Collects the messages of all rules of a schema.
 fn sentences(schema: &Value, into: &mut BTreeSet<String>) {
     match schema {
         Value::Object(fields) => {

@@ -2,9 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout)] // progress: the ignored tests take minutes
 
-mod boundary;
+mod checks;
 mod everywhere;
 #[path = "../harness/mod.rs"]
 mod harness;
-mod judge;
-mod random;
+mod one_fault;
+mod random_faults;

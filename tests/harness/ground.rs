@@ -1,4 +1,4 @@
-//! A namespace without an operator: for what the API server itself accepts and refuses.
+//! A namespace without an operator, for tests of what the API server accepts and refuses.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ pub const PACK: &str = "ConcurrencyPack";
 pub const ACCOUNT: &str = "CarAccount";
 pub const ORDER: &str = "PackOrder";
 
-/// A namespace of one's own, without an operator.
+/// A namespace of its own, without an operator.
 pub struct Ground {
     pub client: Client,
     pub namespace: String,
@@ -53,7 +53,7 @@ impl Ground {
         answer(self.api(kind).create(&PostParams::default(), &object).await)
     }
 
-    /// Creates an object with the first changes, then makes the others.
+    /// Creates an object with the changes `from`, then merges `to` into its spec.
     pub async fn change(&self, kind: &str, from: &Value, to: &Value) -> Answer {
         let made = self.create(kind, from).await.unwrap();
         let name = made["metadata"]["name"].as_str().unwrap();
@@ -70,7 +70,7 @@ pub fn answer(result: kube::Result<DynamicObject>) -> Answer {
     }
 }
 
-/// As `kubectl patch --type merge` does it: objects are merged, null removes, all else replaces.
+/// Merges like `kubectl patch --type merge`: objects are merged, null removes, everything else replaces.
 pub fn deep_merge(into: &mut Value, changes: &Value) {
     let (Some(fields), Some(changes)) = (into.as_object_mut(), changes.as_object()) else {
         return *into = changes.clone();

@@ -6,12 +6,12 @@ mod cloud;
 mod concert;
 pub mod ground;
 pub mod http;
+pub mod interceptor;
 mod objects;
 mod operator;
 pub mod spec;
 pub mod status;
 mod waits;
-pub mod way;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;

@@ -1,4 +1,4 @@
-//! The ladder Observe, DryRun, ApprovalRequired, Automatic at its three places, and what a person's word does.
+//! The modes Observe, DryRun, ApprovalRequired and Automatic, at the three places where they are set, and approvals.
 
 use carpack_api::PackOrder;
 use carpack_simulator::ConsoleBuy;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::harness::status::{condition, condition_with_reason, expiration, is_current, message, reason_of, renewals};
 use crate::harness::{PROJECT, Setup, World};
 
-/// Where a step of the ladder may stand.
+/// Where a mode can be set.
 const PLACES: [&str; 3] = ["installation", "account", "pack"];
 
-/// A world in which this step stands at one place, and a pack of three is declared.
+/// A world with this mode at one place, and a pack of three.
 async fn held_at(place: &str, mode: &'static str) -> World {
     let mut setup = Setup::default();
     match place {
@@ -25,7 +25,7 @@ async fn held_at(place: &str, mode: &'static str) -> World {
     world
 }
 
-/// Lets the step at this place go up to Automatic.
+/// Sets the mode at this place to Automatic.
 async fn raise(world: &mut World, place: &str) {
     match place {
         "installation" => {
@@ -38,7 +38,7 @@ async fn raise(world: &mut World, place: &str) {
     }
 }
 
-/// The cloud was only looked at.
+/// The cloud was only read.
 fn untouched(world: &World) {
     let requests = world.simulator.requests();
     let acts: Vec<_> = requests.iter().filter(|r| !r.action.starts_with("Describe")).map(|r| &r.action).collect();
@@ -52,7 +52,7 @@ async fn ready_with_three(world: &World) {
     assert_eq!((world.bought(), world.asked("CreateInstance")), (1, 1));
 }
 
-/// Observe and DryRun at a place: nothing is touched, it is said what would be done, and nothing is lost by waiting.
+/// With Observe or DryRun at a place nothing is changed, the pack says what would be done, and is bought once it is raised.
 async fn only_says_what_it_would_do(mode: &'static str, reason: &str) {
     for place in PLACES {
         let mut world = held_at(place, mode).await;
@@ -92,7 +92,7 @@ async fn approval_required_at_any_place_asks_by_an_order_and_buys_when_a_person_
         assert!(message(&pack, "Ready").contains(&name), "{}", message(&pack, "Ready"));
         world.sweeps(2).await;
         untouched(&world);
-        // As the order itself tells a person to do it.
+        // With the command that the order prints.
         let patch = r#"{"spec":{"approval":{"decision":"Approved"}}}"#;
         let args = ["patch", "packorder", &name, "-n", &world.treasury, "--type", "merge", "-p", patch];
         world.plane.kubectl(&args).await.unwrap().success().unwrap();
@@ -145,7 +145,7 @@ async fn a_denied_order_is_not_asked_for_again_until_it_is_deleted() {
     let name = world.order_name("concert", "buy-1");
     assert!(message(&pack, "Ready").contains(&format!("delete PackOrder {name}")), "{}", message(&pack, "Ready"));
     world.sweeps(2).await;
-    // A higher step does not overrule a person.
+    // A person's decision holds in a higher mode too.
     world.change("concert", json!({"mode": "Automatic"})).await;
     world.until_reason("concert", "Denied").await;
     world.sweeps(2).await;
@@ -171,7 +171,7 @@ async fn an_order_left_unapproved_until_the_window_closes_dies_and_approving_it_
     untouched(&world);
 }
 
-/// A Ready pack of three for one day, whose first order was approved like this; the operator renews it day by day.
+/// A Ready pack of three for one day, renewed by the operator each day, whose first order was approved like this.
 async fn approved_for_a_day(approval: Value) -> World {
     let world = World::start().await;
     world.apply("concert", json!({"quantity": 3, "duration": 1, "mode": "ApprovalRequired"})).await;
@@ -181,7 +181,7 @@ async fn approved_for_a_day(approval: Value) -> World {
     world
 }
 
-/// To one hour after the next renewal is due, of 6 h before expiry.
+/// Moves business time to one hour after the next renewal is due (6 h before the expiry).
 async fn until_due(world: &World) {
     let expiry = expiration(&world.pack("concert").await).unwrap();
     world.go_to(expiry - SignedDuration::from_hours(5));
@@ -229,7 +229,7 @@ async fn an_approval_of_this_and_later_renewals_covers_them_on_the_same_terms_un
         world.until("concert", |pack| renewals(pack) == done).await;
         assert_eq!(world.charged_each("RenewInstance"), [usize::try_from(done).unwrap(); 3]);
     }
-    // The third one falls after the date.
+    // The third renewal is due after that date.
     until_due(&world).await;
     world.until_order("concert", "renew-3", "AwaitingApproval").await;
     world.sweeps(2).await;
@@ -254,7 +254,7 @@ async fn an_approval_covers_no_dearer_and_no_longer_renewal() {
     world.sweeps(2).await;
     assert_eq!(world.renewed(), 0);
     world.put_account(price("50")).await;
-    // The order keeps its quote; a person's word is still needed for this one.
+    // The order keeps its quote, and still needs an approval.
     world.decide_order("concert", "renew-1", json!({"decision": "Approved"})).await;
     world.until("concert", |pack| renewals(pack) == 1).await;
     world.change("concert", json!({"renewal": {"mode": "Operator", "duration": 2, "renewBefore": "6h"}})).await;
@@ -308,7 +308,7 @@ async fn observe_and_dry_run_change_nothing_that_costs_nothing_either() {
         assert_eq!(acts(&world), before, "{mode}");
         assert_eq!(world.projects(), vec![Some(PROJECT.to_owned()); 3], "{mode}");
     }
-    // ApprovalRequired holds back money only.
+    // ApprovalRequired only holds what costs money.
     world.put_account(json!({"mode": "ApprovalRequired"})).await;
     world.until("concert", |pack| pack.status.as_ref().unwrap().project.as_deref() == Some("cap-b")).await;
     assert_eq!((world.bought(), world.simulator.ledger().len()), (1, 1));
@@ -330,7 +330,7 @@ async fn what_stands_under_the_wanted_name_is_reported_at_every_step() {
     assert_eq!((world.bought(), world.asked("CreateInstance")), (0, 0));
 }
 
-/// A kubeconfig of somebody who holds one of the roles for people that are delivered with the operator.
+/// A kubeconfig of a person with one of the roles that are installed with the operator.
 async fn person(world: &World, role: &str, namespace: &str) -> std::path::PathBuf {
     let delivered = std::fs::read_to_string(carpack_testkit::workspace_root().join("deploy/carpack.yaml")).unwrap();
     let is_role = |text: &&str| text.contains("kind: ClusterRole\n") && text.contains(&format!("  name: {role}\n"));

@@ -1,4 +1,4 @@
-//! Spending limits of accounts and tenants, against a real API server and the simulated cloud.
+//! Spending limits of accounts and tenants, and the brake.
 // Amounts are in cents: 945_00 is 945.00.
 #![allow(clippy::inconsistent_digit_grouping)]
 
@@ -23,17 +23,17 @@ async fn apply_all(world: &World) {
     futures::future::join_all(PACKS.map(|name| world.apply(name, three()))).await;
 }
 
-/// Waits until a limit holds the pack's purchase; answers what the pack says.
+/// Waits until a limit holds the purchase of the pack; returns the message of the pack.
 async fn above_limit(world: &World, name: &str) -> String {
     message(&world.until_reason(name, "AboveLimit").await, "Ready")
 }
 
-/// What each purchase has cost, in cents.
+/// The charge of each purchase, in cents.
 fn costs(world: &World) -> Vec<i64> {
     world.charges("CreateInstance").iter().map(|charge| charge.amount_cents).collect()
 }
 
-/// How many packs are bought and how many are held by a limit, once all are the one or the other.
+/// How many packs are bought and how many are held by a limit, once each is one of the two.
 async fn bought_and_held(world: &World) -> (usize, usize) {
     let (mut bought, mut held) = (0, 0);
     for name in PACKS {
@@ -142,7 +142,7 @@ async fn what_was_spent_in_30_days_holds_a_purchase_until_that_is_longer_ago() {
     let limits = json!({"limits": {"spendPer30Days": "1889.99"}});
     let world = World::with(Setup { account: limits, ..Setup::default() }).await;
     let closes = (world.simulator.now() + SignedDuration::from_hours(24 * 60)).to_string();
-    // Nothing is kept for renewals.
+    // Without renewals no money is kept for them.
     let mut spec = three();
     merge(&mut spec, &json!({"renewal": {"mode": "None"}, "purchaseWindow": {"notAfter": closes}}));
     world.apply("alpha", spec.clone()).await;
@@ -164,7 +164,7 @@ async fn what_was_spent_in_30_days_holds_a_purchase_until_that_is_longer_ago() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_leaves_room_for_the_renewals_of_30_days() {
-    // 945.00 twice, and 28 renewals of the first pack for 315.00: from 66 hours after its purchase on, one a day.
+    // Two purchases for 945.00, and 28 daily renewals of the first pack for 315.00, from 66 hours after its purchase on.
     let limited = |limit: &str| json!({"limits": {"spendPer30Days": limit}});
     let world = World::with(Setup { account: limited("10709.99"), ..Setup::default() }).await;
     world.apply("alpha", three()).await;
@@ -180,7 +180,7 @@ async fn a_purchase_leaves_room_for_the_renewals_of_30_days() {
     assert_eq!((costs(&world), world.renewed()), (vec![945_00, 945_00], 0));
 }
 
-/// A world that looks after a second namespace too, and the name of that; the operator does not run yet.
+/// A world that also watches a second namespace, without an operator yet; and the name of that namespace.
 async fn with_a_second_namespace() -> (World, String) {
     let mut world = World::without_operator(Setup::default()).await;
     let second = world.plane.namespace("tenant").await.unwrap();
@@ -221,8 +221,8 @@ async fn a_tenant_above_its_own_limit_is_held_though_the_account_has_room_and_an
     assert_eq!(costs(&world), [945_00; 4]);
 }
 
-/// What the first namespace has spent holds the purchase of the second one, until the limit is enough for both. The
-/// account is made of the limit and the namespaces.
+/// The spending of the first namespace holds the purchase of the second one until the limit is enough for both.
+/// `account` makes the changes to the account from the limit and the two namespaces.
 async fn held_by_what_the_first_has_spent(account: impl Fn(&str, &str, &str) -> Value, whose: &str) {
     let (mut world, second) = with_a_second_namespace().await;
     let first = world.tenant.clone();
@@ -259,7 +259,7 @@ async fn what_one_tenant_spends_counts_against_the_account_and_holds_another_tha
     held_by_what_the_first_has_spent(account, "of the 1889.99 that account default may spend").await;
 }
 
-/// The world's tenant, with a brake on more than three orders in an hour that was released then.
+/// The tenant with a brake on more than three orders in an hour, released at this time.
 fn braked(world: &World, released: Option<Timestamp>) -> Value {
     let mut brake = json!({"orders": 3, "withinMinutes": 60});
     if let Some(released) = released {
@@ -298,7 +298,7 @@ fn said_by(order: &PackOrder) -> &str {
     order.status.as_ref().and_then(|status| status.message.as_deref()).unwrap_or_default()
 }
 
-/// Waits until the account says so of its brakes, written `False BrakeOn`; answers its message.
+/// Waits until the brake condition of the account is like this, written `False BrakeOn`; returns its message.
 async fn until_brake(world: &World, wanted: &str) -> String {
     let said = |account: &CarAccount| -> Option<String> {
         let conditions = account.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
@@ -319,7 +319,7 @@ async fn deletions_that_return_nothing_are_not_counted_by_the_brake_and_not_held
         world.delete(name).await;
         world.gone(name).await;
     }
-    // With the deletions it would be the fifth of three.
+    // If the deletions counted, this would be the fifth of three.
     world.apply("gamma", monthly("Lapse")).await;
     world.until_ready("gamma").await;
     assert_eq!(world.renewing_themselves(), 6, "those of alpha and gamma");
@@ -332,7 +332,7 @@ async fn deletions_that_return_nothing_are_not_counted_by_the_brake_and_not_held
     assert!(said.contains("delete the packs that are not meant"), "{said}");
     assert!(said.contains("/spec/tenants/0/brake/releasedTime"), "{said}");
 
-    // What is not meant is deleted, and the rest is released, as the message says.
+    // Unwanted orders are deleted and the others released, as the message says.
     for name in ["gamma", "delta"] {
         world.delete(name).await;
         world.gone(name).await;

@@ -1,4 +1,4 @@
-//! Purchases whose answer is lost, before or after the cloud has carried them out: paid once, whatever it costs in time.
+//! Purchases whose answer is lost, before or after the cloud has carried them out: each is charged once.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +20,14 @@ fn losses(commit: bool) -> Vec<(&'static str, Effect)> {
     ]
 }
 
-/// Applies a pack of three whose purchase meets this fault once.
+/// Applies a pack of three whose first purchase call has this fault.
 async fn buy_three(world: &World, name: &str, effect: Effect) {
     let fault = Fault::on("CreateInstance", effect).containing(&format!("{}-{name}-", world.tenant)).times(1);
     world.simulator.add_fault(fault).unwrap();
     world.apply(name, json!({"quantity": 3, "project": PROJECT})).await;
 }
 
-/// How often a pack's purchase was charged, and the tokens that its calls carried.
+/// For the purchase of a pack: how often it was charged, how many calls arrived, and their tokens.
 async fn calls(world: &World, name: &str) -> (usize, usize, BTreeSet<String>) {
     let order = world.orders().get(&world.order_name(name, "buy-1")).await.unwrap();
     let quoted = format!("\"Name\":\"{}\"", order.spec.pack_name);
@@ -80,7 +80,7 @@ async fn a_purchase_whose_call_got_lost_is_sent_again_with_its_token_once_it_is_
         assert!(message(&pack, "Ready").contains("nothing is spent on this pack until"), "{}", message(&pack, "Ready"));
         world.until_order(name, "buy-1", "Ambiguous").await;
     }
-    // An absence proves nothing yet: the call may still be under way.
+    // The purchase is missing, which proves nothing yet: the call may still arrive.
     world.advance_minutes(6);
     world.sweeps(3).await;
     for (name, _) in losses(false) {
@@ -114,7 +114,7 @@ async fn a_call_that_times_out_and_is_carried_out_late_is_recognised_even_where_
     world.advance_minutes(5);
     world.sweeps(2).await;
     assert_eq!((world.bought(), world.asked("CreateInstance")), (0, 1));
-    // The cloud gets round to it five minutes later, when the client is long gone.
+    // The cloud carries it out five minutes later, long after the client gave up.
     assert_eq!(world.simulator.release(fault).unwrap(), 1);
     ready_with_three(&world, "concert").await;
     world.advance_minutes(20);
@@ -164,11 +164,11 @@ async fn a_deal_in_the_books_that_nothing_explains_prevents_a_second_call_also_w
     nothing_explains_a_deal(-5).await;
 }
 
-/// The account is told that the cloud's clocks show +08:00.
+/// The account names the zone +08:00, the cloud has this one: an unexplained deal in the order books prevents a second call.
 async fn nothing_explains_a_deal(zone_offset_hours: i8) {
     let simulator = Config { zone_offset_hours, ..Config::default() };
     let world = World::with(Setup { simulator, ..Setup::default() }).await;
-    // Carried out, answer lost, and the lists do not show it: only the books do.
+    // Carried out, the answer lost, and missing in the lists: only the order books show it.
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Drop { commit: true }).times(1)).unwrap();
     let late = carpack_simulator::Delivery { first: Some(0), rest_after_seconds: Some(3600), fails: false };
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Delivery(late)).times(1)).unwrap();

@@ -1,4 +1,4 @@
-//! The operator is killed or stopped at the moments that matter for money: exactly one charge each, whatever was under way.
+//! The operator is killed or stopped around a paid call: each purchase and renewal is charged exactly once.
 
 use carpack_api::order::LineState;
 use carpack_api::{ORDER_FINALIZER, PackOrder};
@@ -14,7 +14,7 @@ fn hold_renewal(world: &World, instance: &str, when: When) -> FaultId {
     world.simulator.add_fault(hold).unwrap()
 }
 
-/// The instance that is renewed after another and before a third.
+/// The instance that is renewed second of three.
 fn second(world: &World) -> String {
     let mut ids = world.ids();
     ids.sort();
@@ -185,8 +185,8 @@ async fn stopped_between_the_renewals_of_three_instances_the_rest_is_renewed_aft
 async fn killed_again_and_again_from_the_first_moment_on_it_buys_once() {
     let mut world = World::without_operator(Setup::default()).await;
     world.apply_three().await;
-    for look in ["DescribeRenewInstances", "DescribeConcurrentPackages", "CreateInstance", "DescribeDealsByCond"] {
-        let held = world.hold(look, When::AfterCommit);
+    for action in ["DescribeRenewInstances", "DescribeConcurrentPackages", "CreateInstance", "DescribeDealsByCond"] {
+        let held = world.hold(action, When::AfterCommit);
         world.start_operator();
         world.until_held(held).await;
         world.kill_operator();

@@ -1,4 +1,4 @@
-//! What people do in the cloud's console is reported, corrected or left as the spec says; it is never a reason to buy.
+//! Changes that people make in the cloud's console are reported, corrected or left alone, and never a reason to buy.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn second(world: &World) -> String {
     world.ids().swap_remove(1)
 }
 
-/// Only the first purchase was paid for, and nobody asked for another.
+/// One purchase was asked for and charged, and no other.
 async fn nothing_more_was_bought(world: &World) {
     world.sweeps(3).await;
     assert_eq!((world.bought(), world.asked("CreateInstance")), (1, 1));
@@ -158,7 +158,7 @@ async fn renamed_while_the_operator_is_down_it_is_still_known_by_its_id() {
         world.simulator.console_rename(id, &format!("mine-{number}")).unwrap();
     }
     world.start_operator();
-    // Which of three that look alike gets which number does not matter.
+    // Which of the three gets which number does not matter.
     let now = |s: &Simulator| s.instances().into_iter().map(|i| i.name).collect::<BTreeSet<String>>();
     let before: BTreeSet<String> = before.into_iter().collect();
     world.until_cloud("they have their names back", |s| now(s) == before).await;
@@ -189,7 +189,7 @@ async fn what_a_person_bought_under_the_packs_name_is_not_bought_a_second_time()
     world.three().await;
     world.delete("concert").await;
     world.gone("concert").await;
-    // The cluster is rebuilt: the orders are gone, the packs in the cloud are not.
+    // As in a rebuilt cluster: the orders are gone, the instances are still in the cloud.
     world.stop_operator().await;
     let name = world.order_name("concert", "buy-1");
     world.release_order(&name).await;

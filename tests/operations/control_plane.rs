@@ -1,4 +1,4 @@
-//! The API server goes away, or holds an object that its own rules do not allow any more. Each test has a control plane of
+//! The API server is unavailable, or holds an object that its present rules would not allow. Each test has a control plane of
 //! its own.
 
 use carpack_api::{ConcurrencyPack, PackOrder};
@@ -18,19 +18,19 @@ async fn world() -> World {
     World::with(Setup { plane: Some(own_plane().await), ..Setup::default() }).await
 }
 
-/// Once the API server is back the operator goes on, or it has lost its lease and stops, as it must: then the cluster
-/// starts it again.
+/// When the API server is back, the operator goes on, or it has lost its lease and stops: then it is started again, as a
+/// kubelet would do.
 async fn start_again_if_stopped(world: &mut World) {
     let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.treasury);
     let renewed = async || leases.get("carpack").await.map(|lease| lease.spec.and_then(|spec| spec.renew_time));
     let before = eventually(PATIENCE, "the lease can be read", renewed).await.unwrap();
-    let look = async || match world.operator().exit() {
+    let attempt = async || match world.operator().exit() {
         Some(exit) => Ok(Some(exit)),
         None if world.log().contains("the lease is lost") => Err("it is stopping".to_owned()),
         None if renewed().await.map_err(|error| error.to_string())? != before => Ok(None),
         None => Err("it has not renewed its lease yet".to_owned()),
     };
-    let exit = eventually(PATIENCE * 3, "the operator goes on or has stopped", look).await.unwrap();
+    let exit = eventually(PATIENCE * 3, "the operator goes on or has stopped", attempt).await.unwrap();
     if let Some(exit) = exit {
         assert_eq!(exit, Exit::Code(3));
         world.start_operator();
@@ -92,7 +92,7 @@ async fn a_restart_of_the_api_server_between_the_renewals_of_three_instances_ren
 
 // Objects whose spec is no longer valid.
 
-/// Puts the spec of an object past the rules, as another version of them had allowed it.
+/// Writes a spec that the rules do not allow, as if an older version of them had allowed it.
 async fn force<K: Resource<DynamicType = ()>>(world: &World, namespace: &str, name: &str, spec: Value) {
     let definition = format!("{}.carpack.io", K::plural(&()));
     let definitions: Api<CustomResourceDefinition> = Api::all(world.client.clone());
@@ -108,22 +108,22 @@ async fn force<K: Resource<DynamicType = ()>>(world: &World, namespace: &str, na
     definitions.replace(&definition, &PostParams::default(), &loose).await.unwrap();
     let objects = raw::<K>(world, namespace);
     let merge = Patch::Merge(json!({"spec": spec}));
-    // The rules are loosened, and hold again, a moment after they are written.
-    let look = async || objects.patch(name, &PatchParams::default(), &merge).await;
-    eventually(PATIENCE, "an object that the rules do not allow", look).await.unwrap();
+    // A change of the rules takes effect a moment after it is written.
+    let attempt = async || objects.patch(name, &PatchParams::default(), &merge).await;
+    eventually(PATIENCE, "an object that the rules do not allow", attempt).await.unwrap();
     let mut strict = definitions.get(&definition).await.unwrap();
     strict.spec = rules;
     definitions.replace(&definition, &PostParams::default(), &strict).await.unwrap();
     let probe = DynamicObject::new("probe", &ApiResource::erase::<K>(&())).data(json!({"spec": {}}));
     let rehearsal = PostParams { dry_run: true, ..PostParams::default() };
-    let look = async || match objects.create(&rehearsal, &probe).await {
+    let attempt = async || match objects.create(&rehearsal, &probe).await {
         Err(_) => Ok(()),
         Ok(_) => Err("the rules are still loose"),
     };
-    eventually(PATIENCE, "the rules hold again", look).await.unwrap();
+    eventually(PATIENCE, "the rules hold again", attempt).await.unwrap();
 }
 
-/// Objects as they are, whatever they are.
+/// Objects as untyped data.
 fn raw<K: Resource<DynamicType = ()>>(world: &World, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(world.client.clone(), namespace, &ApiResource::erase::<K>(&()))
 }
@@ -138,11 +138,11 @@ async fn force_order(world: &World, suffix: &str, spec: Value) {
 
 async fn is_deleted_and_left_in_the_cloud(world: &World) {
     raw::<ConcurrencyPack>(world, &world.tenant).delete("concert", &kube::api::DeleteParams::default()).await.unwrap();
-    let look = async || match raw::<ConcurrencyPack>(world, &world.tenant).get_opt("concert").await.unwrap() {
+    let attempt = async || match raw::<ConcurrencyPack>(world, &world.tenant).get_opt("concert").await.unwrap() {
         None => Ok(()),
         Some(pack) => Err(format!("{:?} {:?}", pack.metadata.deletion_timestamp, pack.finalizers())),
     };
-    eventually(PATIENCE, "the pack is gone", look).await.unwrap_or_else(|error| world.fail(&error.to_string()));
+    eventually(PATIENCE, "the pack is gone", attempt).await.unwrap_or_else(|error| world.fail(&error.to_string()));
     world.until_unclaimed(3).await;
     assert_eq!((world.simulator.ledger().len(), world.simulator.instances().len()), (1, 3));
 }
@@ -157,7 +157,7 @@ async fn an_object_that_newer_rules_would_refuse_is_deleted_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_cannot_even_be_read_is_deleted_all_the_same() {
-    // As a newer version writes it, before this one is put back.
+    // As a newer version of the operator writes it before it is rolled back.
     let world = world().await;
     world.three().await;
     force_pack(&world, json!({"billingMode": "Weekly"})).await;
@@ -175,7 +175,7 @@ async fn an_object_that_cannot_even_be_read_is_deleted_after_a_restart_too() {
     is_deleted_and_left_in_the_cloud(&world).await;
 }
 
-/// Waits until an order that cannot be read holds the pack's renewal, and returns what the pack says of it.
+/// Waits until an unreadable order holds the renewal of the pack; returns the message of the pack.
 async fn until_held_by_an_unreadable_order(world: &World) -> String {
     let pack = world.until_condition("concert", "RenewalOnTrack", "False OrderUnreadable").await;
     message(&pack, "RenewalOnTrack")

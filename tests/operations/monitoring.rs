@@ -1,4 +1,4 @@
-//! What those who run the operator rely on: probes, metrics, and a secret key that is written nowhere.
+//! Probes, metrics, and that the secret key is written nowhere.
 
 use carpack_simulator::{AccessKey, AccountConfig, Config, Effect, Fault};
 use carpack_testkit::{eventually, free_port};
@@ -15,7 +15,7 @@ use crate::harness::status::{expiration, renewals};
 use crate::harness::{PATIENCE, PROJECT, Setup, World};
 
 const CANARY: &str = "canary-3f9b1c7e-secret-key";
-/// As a Secret's data show it.
+/// The key in base64, as in the data of a Secret.
 const CANARY_IN_BASE64: &str = "Y2FuYXJ5LTNmOWIxYzdlLXNlY3JldC1rZXk=";
 const WRONG_CANARY: &str = "canary-wrong-77aa-secret-key";
 
@@ -25,14 +25,14 @@ async fn until_ok(world: &World, port: u16, path: &str) -> String {
         .unwrap_or_else(|error| world.fail(&error.to_string()))
 }
 
-/// The value of the metric that this line begins with.
+/// The value of the metric whose line starts like this.
 async fn metric(world: &World, port: u16, line: &str) -> String {
-    let look = async || {
+    let attempt = async || {
         let (_, text) = get(port, "/metrics").await?;
         let found = text.lines().find_map(|l| l.strip_prefix(line)).map(|value| value.trim().to_owned());
         found.ok_or(text)
     };
-    eventually(PATIENCE, line, look).await.unwrap_or_else(|error| world.fail(&error.to_string()))
+    eventually(PATIENCE, line, attempt).await.unwrap_or_else(|error| world.fail(&error.to_string()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,11 +57,11 @@ async fn the_leader_and_its_standby_are_alive_and_ready_and_say_what_there_is() 
     assert_eq!(metric(&world, ports[0], "carpack_orders_total{action=\"Buy\",result=\"Committed\"}").await, "1");
     assert_eq!(metric(&world, ports[0], "carpack_leader").await, "1");
     assert_eq!(metric(&world, ports[1], "carpack_leader").await, "0");
-    let look = async || match metric(&world, ports[0], "carpack_account_balance_cents{account=\"default\"}").await {
+    let attempt = async || match metric(&world, ports[0], "carpack_account_balance_cents{account=\"default\"}").await {
         balance if balance == (100_000_000 - 94_500).to_string() => Ok(()),
         balance => Err(balance),
     };
-    eventually(PATIENCE, "the balance after the purchase", look).await.unwrap();
+    eventually(PATIENCE, "the balance after the purchase", attempt).await.unwrap();
     assert_eq!(get(ports[0], "/elsewhere").await.unwrap().0, 404);
     drop(standby);
 }
@@ -85,7 +85,7 @@ fn text(objects: &[impl Serialize]) -> String {
     serde_json::to_string(objects).unwrap()
 }
 
-/// Everything that this world's API server holds, apart from the Secret.
+/// Everything in the namespaces of this world, without the Secret.
 async fn written(world: &World) -> String {
     let all = ListParams::default();
     let mut written = text(&world.packs().list(&all).await.unwrap().items);
@@ -118,7 +118,7 @@ async fn the_secret_key_is_in_no_log_no_event_no_status_and_no_metric_whatever_g
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until("concert", |pack| renewals(pack) == 1).await;
-    // An address that cannot be used, a cloud that goes away, a key that cannot be one.
+    // A wrong endpoint, an unreachable cloud, and an invalid key.
     world.put_account(json!({"endpoint": "http://127.0.0.1:1"})).await;
     world.until_account("False CloudUnreachable").await;
     world.put_account(json!({})).await;

@@ -1,5 +1,5 @@
-//! The cloud cannot be reached, refuses everything, answers nonsense or shows the past: nothing is spent twice, nothing that
-//! is not known is said, and it goes on by itself when the cloud is back.
+//! The cloud is unreachable, refuses everything, sends garbage or shows stale lists: nothing is spent twice, unknown things are
+//! reported as unknown, and the operator goes on by itself when the cloud is back.
 
 use carpack_simulator::{Effect, Fault};
 use jiff::SignedDuration;

@@ -1,4 +1,4 @@
-//! Trouble with money, keys and rights: each has its own reason, spends nothing, and passes by itself once it is repaired.
+//! Problems with money, keys and rights: each has a reason of its own, spends nothing, and ends by itself once it is repaired.
 
 use carpack_simulator::{AccessKey, AccountConfig, AccountSettings, Config, Delivery, Effect, Fault};
 use jiff::SignedDuration;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::status::{condition, expiration, message};
 use crate::harness::{Setup, World};
 
-/// The trouble is over: the pack is bought, once.
+/// The problem is solved: the pack is bought, once, by one order.
 async fn buys_once(world: &World) {
     world.bought_once().await;
     assert_eq!(world.all_orders().await.len(), 1);
@@ -37,7 +37,7 @@ async fn without_enough_money_it_says_so_tries_again_with_growing_intervals_and_
     let requests = world.simulator.requests();
     let times: Vec<_> = requests.iter().filter(|r| r.action == "CreateInstance").map(|r| r.time).collect();
     let [first, second, third] = [times[0], times[1], times[2]];
-    // 2 s and 4 s, counted from the whole second in which the refusal came.
+    // After 2 s and after 4 s, counted from the whole second of the refusal.
     assert!(second.duration_since(first) > SignedDuration::from_secs(1), "{times:?}");
     assert!(third.duration_since(second) > SignedDuration::from_secs(3), "{times:?}");
     let tokens: Vec<_> =
@@ -125,7 +125,7 @@ async fn a_key_of_another_cloud_account_is_not_used_and_what_it_shows_proves_not
     };
     let simulator = Config { accounts: vec![AccountConfig::default(), other], ..Config::default() };
     let mut world = World::with(Setup { simulator, ..Setup::default() }).await;
-    // Paid; neither answered nor delivered yet.
+    // Charged, but neither answered nor delivered yet.
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Drop { commit: true }).times(1)).unwrap();
     let late = Delivery { first: Some(0), rest_after_seconds: Some(3600), fails: false };
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Delivery(late)).times(1)).unwrap();
@@ -138,7 +138,7 @@ async fn a_key_of_another_cloud_account_is_not_used_and_what_it_shows_proves_not
     assert_eq!(said.cloud_account.as_deref(), Some("200000000001"));
     let words = &said.conditions.iter().find(|c| c.reason == "OtherCloudAccount").unwrap().message;
     assert!(words.contains("of 200000000001 into the Secret"), "{words}");
-    // Nor after a restart, which has nothing but the record.
+    // Nor after a restart, when only the record is left.
     world.kill_operator();
     world.advance_minutes(30);
     world.start_operator();
@@ -272,7 +272,7 @@ async fn an_account_that_is_deleted_stops_the_renewals_until_it_is_back() {
     let world = World::start().await;
     world.apply_three().await;
     let expiry = expiration(&world.until_ready("concert").await).unwrap();
-    // It ends before the renewal is due: by it one sees that the operator has looked at the later time.
+    // This pack ends before the renewal is due: its end shows that the operator has seen the later time.
     let closes = world.simulator.now() + SignedDuration::from_hours(2);
     let window = json!({"notAfter": closes.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()});
     world.apply("witness", json!({"duration": 1, "renewal": {"mode": "None"}, "purchaseWindow": window})).await;

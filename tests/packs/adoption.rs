@@ -1,4 +1,4 @@
-//! Taking over what was already bought, in the console or by a pack that is gone: the ledger shows no second purchase.
+//! Adoption: instances that a person or a deleted pack has bought are taken over, and nothing is bought in their place.
 
 use carpack_simulator::ConsoleBuy;
 use carpack_simulator::term::BillingMode;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::status::{condition_with_reason, expiration, message, renewals};
 use crate::harness::{DAY, PROJECT, World};
 
-/// The operator, and an account whose tenant may take over what was already bought.
+/// A world whose tenant may adopt instances.
 async fn start() -> World {
     let world = World::start().await;
     let tenants = json!([{"namespaces": [world.tenant], "projects": ["cap-a", "cap-b"], "adopt": true}]);
@@ -16,7 +16,7 @@ async fn start() -> World {
     world
 }
 
-/// Three instances that a person has bought.
+/// A person buys three instances; returns their ids.
 fn buy_by_hand(world: &World) -> Vec<String> {
     let mut buy = ConsoleBuy::new("by-hand", BillingMode::Daily, "ap-singapore", "L1");
     (buy.quantity, buy.duration) = (3, 3);
@@ -28,7 +28,7 @@ fn adopting(ids: &[String]) -> Value {
     json!({"project": PROJECT, "quantity": ids.len(), "adopt": {"instanceIds": ids}})
 }
 
-/// Nothing was asked for that costs money.
+/// No purchase was asked for.
 async fn nothing_was_bought(world: &World) {
     world.sweeps(3).await;
     assert_eq!((world.bought(), world.asked("CreateInstance")), (0, 0));

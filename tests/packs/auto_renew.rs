@@ -1,4 +1,4 @@
-//! The cloud's own renewal of Monthly packs: set, changed and verified; against a real API server and the simulated cloud.
+//! Renewal of Monthly packs by the cloud itself: the switch is set, changed and verified.
 
 use carpack_simulator::{Effect, Fault, RenewFlag};
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use crate::harness::{PROJECT, Setup, World};
 
 const ON: RenewFlag = RenewFlag::NotifyAndAutoRenew;
 
-/// A Ready Monthly pack of three instances that the cloud renews, and when it expires.
+/// Applies a Monthly pack of three that the cloud renews, and waits until it is Ready; returns when it expires.
 async fn three(world: &World) -> Timestamp {
     let spec = json!({"billingMode": "Monthly", "duration": 1, "quantity": 3, "project": PROJECT, "renewal": {"mode": "AutoRenew"}});
     world.apply("stage", spec).await;
@@ -22,7 +22,7 @@ fn by_us() -> Value {
     json!({"mode": "Operator", "duration": 1, "renewBefore": "48h"})
 }
 
-/// For every instance whether the cloud's own renewal is on.
+/// For each instance whether the cloud's own renewal is on.
 fn switches(world: &World) -> Vec<bool> {
     world.simulator.instances().iter().map(|instance| instance.renew_flag == ON).collect()
 }
@@ -114,7 +114,7 @@ async fn nothing_is_renewed_by_the_operator_until_the_clouds_own_renewal_is_seen
     let expiry = three(&world).await;
     let refuse = Effect::Refuse { code: "InternalError.GatewayError".into(), message: "not now".into() };
     world.simulator.add_fault(Fault::on("SetRenewal", refuse)).unwrap();
-    // Due the moment it is asked for.
+    // The renewal is due at once.
     world.go_to(expiry - SignedDuration::from_hours(47));
     world.change("stage", json!({"renewal": by_us()})).await;
     let pack = world.until("stage", |pack| message(pack, "RenewalOnTrack").contains("not now")).await;
@@ -169,6 +169,6 @@ async fn a_switch_whose_answer_is_lost_is_looked_at_before_anything_is_renewed()
     let requests = world.simulator.requests();
     let first = |action: &str| requests.iter().find(|r| r.action == action).map(|r| r.sequence).unwrap();
     let last_switch = requests.iter().filter(|r| r.action == "SetRenewal").map(|r| r.sequence).max().unwrap();
-    let look = requests.iter().filter(|r| r.action == "DescribeRenewInstances" && r.sequence > last_switch).count();
-    assert!(last_switch < first("RenewInstance") && look > 0);
+    let lists = requests.iter().filter(|r| r.action == "DescribeRenewInstances" && r.sequence > last_switch).count();
+    assert!(last_switch < first("RenewInstance") && lists > 0);
 }

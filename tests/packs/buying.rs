@@ -1,4 +1,4 @@
-//! Buying a pack, against a real API server and the simulated cloud, with the operator as a process.
+//! Purchase of a pack: what is asked for, at which price, in which window, and when it expires.
 // Amounts are in cents: 315_00 is 315.00.
 #![allow(clippy::inconsistent_digit_grouping)]
 
@@ -14,7 +14,7 @@ use crate::harness::spec::{daily, merge};
 use crate::harness::status::{condition, expiration, message, order_state, reason_of};
 use crate::harness::{PROJECT, Setup, World};
 
-/// One row of the purchase form, and what the cloud is to hear of it.
+/// One row of the purchase form, and what the cloud must receive.
 struct Form {
     name: &'static str,
     spec: Value,
@@ -69,7 +69,7 @@ fn prices() -> Value {
     ]})
 }
 
-/// The instances in the cloud that the pack's status names.
+/// The instances of the cloud that the status of the pack names.
 async fn instances_of(world: &World, name: &str) -> Vec<Instance> {
     let claimed: BTreeSet<String> =
         world.pack(name).await.status.unwrap().instances.into_iter().map(|i| i.id).collect();
@@ -124,7 +124,7 @@ async fn every_row_of_the_purchase_form_reaches_the_cloud_and_is_charged_once() 
     assert_eq!(before - world.simulator.balance("default").unwrap(), spent);
 }
 
-/// The call and the charge of a form's order.
+/// Checks the call and the charge of an order.
 async fn arrived(world: &World, form: &Form, order: &PackOrder) {
     let spec = daily(form.spec.clone());
     let calls: Vec<_> = world.simulator.requests().into_iter().filter(|r| r.action == "CreateInstance").collect();
@@ -156,7 +156,7 @@ async fn arrived(world: &World, form: &Form, order: &PackOrder) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn expiry_is_told_in_utc_though_the_cloud_speaks_another_time() {
-    // 01:30 on 31 January in the cloud's zone: still the 30th in UTC, and there is no 31 February.
+    // It is 01:30 on 31 January in the cloud's zone and still the 30th in UTC; and there is no 31 February.
     let start: Timestamp = "2030-01-30T17:30:00Z".parse().unwrap();
     for (offset, zone) in [(8, json!({})), (9, json!({"timeZone": "+09:00"}))] {
         let config = Config { start: Some(start), zone_offset_hours: offset, ..Config::default() };
@@ -185,7 +185,7 @@ async fn expiry_is_told_in_utc_though_the_cloud_speaks_another_time() {
     }
 }
 
-/// What the account reports of the one instance that nobody claims.
+/// When the only unclaimed instance expires, as the account reports it.
 fn unclaimed_expiry(account: &CarAccount) -> Option<Timestamp> {
     account.status.as_ref()?.unclaimed_instances.first()?.expiration_time.as_ref().map(|time| time.0)
 }
@@ -202,7 +202,7 @@ async fn expiry_is_told_as_the_earliest_it_may_be_until_an_order_shows_the_zone(
     world.simulator.console_buy(&by_hand).unwrap();
     let account = world.until_unclaimed(1).await;
     let expires = world.simulator.instances()[0].expires;
-    // The simulator's clock is 6 h behind the easternmost.
+    // The simulator's clock shows a time 6 h behind that of the easternmost zone.
     assert_eq!(unclaimed_expiry(&account), Some(expires - SignedDuration::from_hours(6)));
     assert!(ready_message(&account).contains("set spec.timeZone if you know it"), "{}", ready_message(&account));
 
@@ -215,14 +215,14 @@ async fn expiry_is_told_as_the_earliest_it_may_be_until_an_order_shows_the_zone(
     let account = world.until_account_where(told).await;
     assert_eq!(ready_message(&account), "the account can be worked with");
 
-    // It is known after a restart too, before any order shows it again.
+    // After a restart it is known as well, before any order shows it again.
     world.stop_operator().await;
     world.start_operator();
     world.sweeps(2).await;
     assert!(told(&world.until_account("True Ready").await));
 }
 
-/// True once the pack tells the true expiry of what was bought for it, and when that is renewed.
+/// Whether the pack shows the true expiry of its instances, and when they are renewed.
 fn tells_its_expiry(pack: &ConcurrencyPack, world: &World) -> bool {
     let bought = world.simulator.instances().into_iter().filter(|instance| instance.name != "by-hand");
     let expires = bought.map(|instance| instance.expires).min();
@@ -232,7 +232,7 @@ fn tells_its_expiry(pack: &ConcurrencyPack, world: &World) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_shows_the_zone_although_the_account_names_another() {
-    // Read in UTC, the cloud's times are eight hours late: a renewal six hours before the expiry would come after it.
+    // Read as UTC, the cloud's times are eight hours late: a renewal six hours before the expiry would come too late.
     let world = World::with(Setup { account: json!({"timeZone": "+00:00"}), ..Setup::default() }).await;
     world.apply("concert", json!({"renewal": {"mode": "Operator", "duration": 1, "renewBefore": "6h"}})).await;
     let pack = world.until("concert", |pack| tells_its_expiry(pack, &world)).await;

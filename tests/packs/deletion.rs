@@ -1,4 +1,4 @@
-//! Deletion: it never spends, and returns money only when the policy says so.
+//! Deletion of a pack: nothing is spent, and money is returned only when deletionPolicy says so.
 
 use carpack_api::order::LineState;
 use carpack_simulator::{Effect, Fault, RenewFlag, When};
@@ -249,7 +249,7 @@ async fn lapse_where_the_second_instance_is_off_already_switches_off_the_others(
     world.until_ready("concert").await;
     let second = world.ids().swap_remove(1);
     let effect = Effect::Hold { when: When::BeforeCommit };
-    // The operator must not be faster with switching it on again.
+    // Otherwise the operator may switch it on again before the pack is deleted.
     let hold = world.simulator.add_fault(Fault::on("SetRenewal", effect).containing("AUTO").times(1)).unwrap();
     world.simulator.console_set_renew_flag(&second, RenewFlag::DisableNotifyAndManualRenew).unwrap();
     world.until_cloud("it is about to be switched on again", |s| s.holding(hold) == 1).await;

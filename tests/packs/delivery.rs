@@ -1,4 +1,4 @@
-//! Purchases that are paid and delivered late, in part, or not at all, against a real API server and the simulated cloud.
+//! Purchases that are paid, and delivered late, in part or not at all.
 // Amounts are in cents: 315_00 is 315.00.
 #![allow(clippy::inconsistent_digit_grouping)]
 
@@ -8,19 +8,19 @@ use serde_json::json;
 use crate::harness::status::{condition, condition_with_reason, message, reason_of};
 use crate::harness::{PROJECT, World};
 
-/// The next purchase is delivered like this; the pack wants three.
+/// Applies a pack of three whose purchase is delivered like this.
 async fn buy_three(world: &World, delivery: Delivery) {
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Delivery(delivery)).times(1)).unwrap();
     world.apply_three().await;
 }
 
-/// What the purchase still owes is delivered.
+/// The cloud delivers the missing instances of the purchase.
 fn deliver(world: &World) {
     let order = world.charges("CreateInstance")[0].order_id.clone();
     world.simulator.deliver(&order).unwrap();
 }
 
-/// One purchase, one call, one order, whatever was or was not delivered.
+/// One charge, one call, one order.
 async fn paid_once(world: &World) {
     assert_eq!(world.charges("CreateInstance").iter().map(|c| c.amount_cents).collect::<Vec<_>>(), [945_00]);
     assert_eq!(world.simulator.ledger().len(), 1, "{:#?}", world.simulator.ledger());
@@ -90,7 +90,7 @@ async fn a_purchase_that_was_paid_and_whose_delivery_failed_is_never_sent_again(
     let pack = world.until_reason("concert", "PaidNotDelivered").await;
     let request = world.charges("CreateInstance")[0].request_id.clone().unwrap();
     assert!(message(&pack, "Ready").contains(&request), "what support will ask for: {}", message(&pack, "Ready"));
-    // Support makes good on it, under the name that was bought.
+    // Support delivers it later, under the name that was bought.
     let order = world.until_order("concert", "buy-1", "InProgress").await;
     let good =
         json!({"name": order.spec.pack_name, "mode": "Daily", "region": "ap-singapore", "scale": "L1", "quantity": 3});
@@ -137,7 +137,7 @@ async fn what_is_delivered_in_part_is_reported_used_renewed_as_it_is_and_never_t
     assert_eq!((world.charged_each("RenewInstance"), world.bought()), (vec![1, 1], 1));
     assert_eq!(world.charges("RenewInstance").iter().map(|c| c.amount_cents).sum::<i64>(), 210_00);
 
-    // Support delivers the third one after all, as of the day it was paid: it is part of the pack and serves it.
+    // Support delivers the third instance later: it belongs to the pack.
     deliver(&world);
     world
         .until_cloud("the third one is bound", |s| {
@@ -148,7 +148,7 @@ async fn what_is_delivered_in_part_is_reported_used_renewed_as_it_is_and_never_t
     assert_eq!(world.bought(), 1);
 }
 
-/// A pack of three whose order the cloud took and left unpaid, and the id of that order.
+/// A pack of three whose order the cloud has accepted and left unpaid, and the id of that order.
 async fn unpaid(world: &World) -> String {
     world.simulator.change_settings("default", |settings| settings.unpaid_orders = true).unwrap();
     world.apply_three().await;

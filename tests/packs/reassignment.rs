@@ -1,4 +1,4 @@
-//! Which project a pack is bound to, against a real API server and the simulated cloud.
+//! Which project a pack is bound to: bound, moved, unbound, and corrected.
 
 use carpack_simulator::{Effect, Fault, When};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const BIND: &str = "BindConcurrentPackagesToProject";
 const UNBIND: &str = "UnbindConcurrentPackagesFromProject";
 const RENAME: &str = "ModifyConcurrentPackage";
 
-/// A Ready pack of three instances, in a project or in none.
+/// Applies a pack of three, in a project or in none, and waits until it is Ready.
 async fn three(world: &World, project: Option<&str>) {
     world.apply("concert", json!({"quantity": 3, "project": project})).await;
     world.until_ready("concert").await;
@@ -21,7 +21,7 @@ fn all_in(project: Option<&str>) -> Vec<Option<String>> {
     vec![project.map(str::to_owned); 3]
 }
 
-/// The pack was told to move, and the move is over.
+/// Changes the project of the pack, and waits until the move is over.
 async fn moved(world: &World, project: Option<&str>) {
     let wanted = if project.is_some() { "True Bound" } else { "True Unassigned" };
     let pack = world.until("concert", |pack| {
@@ -35,10 +35,6 @@ async fn moved(world: &World, project: Option<&str>) {
 
 fn changes(world: &World) -> usize {
     world.asked(BIND) + world.asked(UNBIND)
-}
-
-fn in_the_way(action: &str, when: When) -> Fault {
-    Fault::on(action, Effect::Hold { when }).times(1)
 }
 
 fn refused(code: &str) -> Effect {
@@ -76,7 +72,7 @@ async fn a_project_that_cannot_take_the_pack_is_refused_with_a_reason_and_nothin
         world.sweeps(2).await;
         assert_eq!((world.projects(), changes(&world)), (all_in(Some("cap-a")), before), "{project}");
     }
-    // What is granted later is taken up by itself.
+    // When the project is granted later, the pack is bound without a further change.
     let tenants = json!({"tenants": [{"namespaces": [world.tenant], "projects": ["*"]}]});
     world.put_account(tenants).await;
     moved(&world, Some("cap-foreign")).await;
@@ -100,11 +96,11 @@ async fn nothing_is_bought_for_a_project_that_cannot_take_it() {
     assert_eq!(world.projects(), all_in(Some("cap-b")));
 }
 
-/// Killed while a request of the move is held, and started again; the held request may yet arrive, late.
+/// Kills the operator while the cloud holds a request of the move, and starts it again; the request may still arrive.
 async fn killed_half_way(action: &str, when: When, late: bool) {
     let mut world = World::start().await;
     three(&world, Some("cap-a")).await;
-    let held = world.simulator.add_fault(in_the_way(action, when)).unwrap();
+    let held = world.hold(action, when);
     world.change("concert", json!({"project": "cap-b"})).await;
     world.until_cloud("the request is held", |s| s.holding(held) == 1).await;
     world.kill_operator();
@@ -155,7 +151,7 @@ async fn a_move_killed_after_its_binding_is_seen_as_done_after_the_restart() {
 async fn a_move_killed_half_way_and_called_off_meanwhile_goes_back() {
     let mut world = World::start().await;
     three(&world, Some("cap-a")).await;
-    let held = world.simulator.add_fault(in_the_way(BIND, When::BeforeCommit)).unwrap();
+    let held = world.hold(BIND, When::BeforeCommit);
     world.change("concert", json!({"project": "cap-b"})).await;
     world.until_cloud("the request is held", |s| s.holding(held) == 1).await;
     assert_eq!(world.projects(), all_in(None));
@@ -237,7 +233,7 @@ async fn a_second_instance_that_is_already_there_is_not_touched() {
 async fn a_second_instance_that_a_person_moves_in_the_middle_is_moved_after_the_others() {
     let world = World::start().await;
     three(&world, Some("cap-a")).await;
-    let held = world.simulator.add_fault(in_the_way(BIND, When::BeforeCommit)).unwrap();
+    let held = world.hold(BIND, When::BeforeCommit);
     world.change("concert", json!({"project": "cap-b"})).await;
     world.until_cloud("the request is held", |s| s.holding(held) == 1).await;
     world.simulator.console_bind(&world.ids()[1], "cap-foreign").unwrap();
@@ -277,7 +273,7 @@ async fn a_second_instance_that_cannot_be_bound_does_not_keep_the_others_out() {
     moved(&world, Some("cap-b")).await;
 }
 
-/// Names of the instances without the hash that is appended to them.
+/// Names of the instances without their hash.
 fn titles(world: &World) -> Vec<(String, String)> {
     let split = |name: &str| -> (String, String) {
         let mut parts = name.rsplitn(3, '-');

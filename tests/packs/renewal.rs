@@ -1,4 +1,4 @@
-//! Renewal by the operator, extending what is there, against a real API server and the simulated cloud.
+//! Renewal by the operator: the instances that the pack has are extended.
 
 use carpack_simulator::{Effect, Fault};
 use jiff::tz::{TimeZone, offset};
@@ -9,7 +9,7 @@ use crate::harness::spec::merge;
 use crate::harness::status::{condition, condition_with_reason, expiration, message, renewals};
 use crate::harness::{DAY, DUE, PROJECT, Setup, World};
 
-/// A Ready pack of three instances, and when it expires.
+/// Applies a pack of three with these changes and waits until it is Ready; returns when it expires.
 async fn three(world: &World, changes: Value) -> Timestamp {
     let mut spec = json!({"project": PROJECT, "quantity": 3});
     merge(&mut spec, &changes);
@@ -88,7 +88,7 @@ async fn a_second_instance_refused_for_good_is_reported_and_tried_again_only_whe
     world.until("concert", |pack| expiration(pack) == Some(expiry + DAY)).await;
     assert_eq!(world.charged_each("RenewInstance"), [1, 1, 1]);
 
-    // The renewals of the next day are not taken for those of the day before.
+    // The renewals of the second day must not be mistaken for those of the first.
     world.go_to(expiry + DAY + DUE);
     world.until("concert", |pack| expiration(pack) == Some(expiry + DAY + DAY)).await;
     assert_eq!(world.charged_each("RenewInstance"), [2, 2, 2]);
@@ -235,14 +235,14 @@ async fn the_next_renewal_is_paid_although_the_order_of_the_last_one_was_deleted
     renewed_once_each(&world, expiry).await;
     let name = world.order_name("concert", "renew-1");
     world.orders().delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
-    // Due again while the cloud still remembers the tokens of the last renewal.
+    // The next renewal is due while the cloud still knows the tokens of the last one.
     world.change("concert", json!({"renewal": renewal("20h")})).await;
     world.go_to(expiry + SignedDuration::from_hours(5));
     world.until("concert", |pack| expiration(pack) == Some(expiry + DAY + DAY)).await;
     assert_eq!(world.charged_each("RenewInstance"), [2, 2, 2]);
 }
 
-/// Without renewBefore: nothing is renewed until so long before the expiry, everything then; and once more the same.
+/// Without renewBefore nothing is renewed until this time before the expiry, and everything then; twice in a row.
 async fn renewed_by_default(billing_mode: &str, duration: i64, before: SignedDuration) {
     let world = World::start().await;
     let renewal = json!({"mode": "Operator"});

@@ -1,4 +1,4 @@
-//! Renewal by a successor that replaces the pack without a gap, against a real API server and the simulated cloud.
+//! Renewal by replacement: a successor is bought and takes over without a gap.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -36,19 +36,19 @@ fn capacity(world: &World) -> usize {
     world.simulator.instances().iter().filter(usable).count()
 }
 
-/// The least capacity that the project had at any moment of the story.
-async fn least_capacity_during(world: &World, mut story: Pin<Box<impl Future<Output = ()>>>) -> usize {
+/// The least capacity that the project had at any moment of the scenario.
+async fn least_capacity_during(world: &World, mut scenario: Pin<Box<impl Future<Output = ()>>>) -> usize {
     let mut least = capacity(world);
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
     loop {
         tokio::select! {
-            () = &mut story => return least.min(capacity(world)),
+            () = &mut scenario => return least.min(capacity(world)),
             _ = ticks.tick() => least = least.min(capacity(world)),
         }
     }
 }
 
-/// Waits until the pack is carried by a successor that lasts longer than this.
+/// Waits until successors have replaced the pack so often and it expires later than this; returns when.
 async fn succeeded(world: &World, times: i64, old: Timestamp) -> Timestamp {
     let pack = world.until("concert", |pack| {
         renewals(pack) == times && expiration(pack).is_some_and(|at| at > old) && condition(pack, "Ready") == "True"
@@ -60,7 +60,7 @@ async fn succeeded(world: &World, times: i64, old: Timestamp) -> Timestamp {
 async fn successors_replace_the_pack_again_and_again_and_the_project_never_has_less() {
     let world = World::start().await;
     let first = three(&world, json!({})).await;
-    let story = async {
+    let scenario = async {
         let mut expiry = first;
         for times in 1..=2 {
             world.go_to(expiry + DUE - SignedDuration::from_mins(2));
@@ -75,7 +75,7 @@ async fn successors_replace_the_pack_again_and_again_and_the_project_never_has_l
             expiry = next;
         }
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     let charges = world.simulator.ledger();
     assert!(charges.iter().all(|charge| charge.action == "CreateInstance" && charge.amount_cents == 94_500));
     assert_eq!((charges.len(), world.asked("RenewInstance")), (3, 0), "the old ones run out");
@@ -91,7 +91,7 @@ async fn a_successor_that_is_delivered_late_leaves_no_gap_and_is_bought_once() {
     let expiry = three(&world, json!({})).await;
     let late = Delivery { first: Some(1), rest_after_seconds: Some(3600), fails: false };
     world.simulator.add_fault(Fault::on("CreateInstance", Effect::Delivery(late)).times(1)).unwrap();
-    let story = async {
+    let scenario = async {
         world.go_to(expiry + DUE);
         world.until_cloud("the first of the successors is bound", |_| capacity(&world) == 4).await;
         world.sweeps(3).await;
@@ -102,7 +102,7 @@ async fn a_successor_that_is_delivered_late_leaves_no_gap_and_is_bought_once() {
         world.sweeps(2).await;
         world.until_ready("concert").await;
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     assert_eq!((world.bought(), world.renewed()), (2, 0));
 }
 
@@ -111,7 +111,7 @@ async fn a_successor_whose_second_instance_cannot_be_bound_at_first_is_bound_bef
     let world = World::start().await;
     let expiry = three(&world, json!({})).await;
     let old = world.ids();
-    let story = async {
+    let scenario = async {
         let busy = Effect::Refuse { code: "InvalidParameter.ResourceLocked".into(), message: "busy".into() };
         let fault = world.simulator.add_fault(Fault::on("BindConcurrentPackagesToProject", busy)).unwrap();
         world.go_to(expiry + DUE);
@@ -129,7 +129,7 @@ async fn a_successor_whose_second_instance_cannot_be_bound_at_first_is_bound_bef
         world.sweeps(2).await;
         world.until_ready("concert").await;
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     assert_eq!(world.bought(), 2);
 }
 
@@ -151,7 +151,7 @@ async fn a_successor_refused_for_want_of_money_is_bought_when_there_is_some_and_
     let expiry = three(&world, json!({})).await;
     let balance = world.simulator.balance("default").unwrap();
     world.simulator.set_balance("default", 0).unwrap();
-    let story = async {
+    let scenario = async {
         world.go_to(expiry + DUE);
         let pack = world.until_condition("concert", "RenewalOnTrack", "False BalanceInsufficient").await;
         assert_eq!(condition(&pack, "Ready"), "True", "usable to the last moment");
@@ -160,7 +160,7 @@ async fn a_successor_refused_for_want_of_money_is_bought_when_there_is_some_and_
         world.go_to(expiry + SOON);
         world.sweeps(2).await;
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     assert_eq!(world.bought(), 2);
 }
 
@@ -217,7 +217,7 @@ async fn a_successor_is_bought_once_for_what_ends_although_the_second_instance_w
     let expiry = three(&world, json!({})).await;
     let second = world.ids().swap_remove(1);
     world.simulator.console_renew(&second, 1).unwrap();
-    let story = async {
+    let scenario = async {
         world.go_to(expiry + DUE);
         let next = succeeded(&world, 1, expiry).await;
         assert!(next > expiry + DAY, "what was renewed in the console does not count as a successor");
@@ -232,7 +232,7 @@ async fn a_successor_is_bought_once_for_what_ends_although_the_second_instance_w
         assert_eq!((condition(&pack, "Ready"), expiration(&pack)), ("True", Some(next)));
         assert_eq!(pack.status.unwrap().quantity.as_deref(), Some("3/3"));
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     assert_eq!((world.bought(), world.renewed()), (2, 0));
     assert_eq!(world.charges("ConsoleRenewInstance").len(), 1);
     assert_eq!(world.simulator.ledger().len(), 3, "nothing else was paid");
@@ -243,7 +243,7 @@ async fn a_successor_is_void_when_the_pack_was_renewed_after_its_order_was_made_
     let world = World::start().await;
     let expiry = three(&world, json!({})).await;
     world.change("concert", json!({"mode": "ApprovalRequired"})).await;
-    let story = async {
+    let scenario = async {
         world.go_to(expiry + DUE);
         world.until_order("concert", "buy-2", "AwaitingApproval").await;
         for id in world.ids() {
@@ -260,7 +260,7 @@ async fn a_successor_is_void_when_the_pack_was_renewed_after_its_order_was_made_
         let from: Vec<_> = order.spec.lines.iter().map(|line| line.renews_from.as_ref().map(|at| at.0)).collect();
         assert_eq!(from, [Some(expiry + DAY)]);
         world.until_condition("concert", "RenewalOnTrack", "False AwaitingApproval").await;
-        // What is void stays so, whatever a person says of it now.
+        // A void order stays void, also when a person approves it.
         world.decide_order("concert", "buy-2", json!({"decision": "Approved"})).await;
         world.sweeps(2).await;
         assert_eq!(world.asked("CreateInstance"), 1, "nothing is sent without a word on the order that holds");
@@ -271,14 +271,14 @@ async fn a_successor_is_void_when_the_pack_was_renewed_after_its_order_was_made_
         world.sweeps(2).await;
         world.until_ready("concert").await;
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     assert_eq!((world.bought(), world.asked("CreateInstance"), world.renewed()), (2, 2, 0));
     assert_eq!(world.all_orders().await.len(), 3, "the purchase, the void one and the one that was carried out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn monthly_packs_are_replaced_at_the_end_of_the_month_in_the_clouds_zone_and_the_project_never_has_less() {
-    // In the cloud's zone it is the last day of the year; here it is not yet.
+    // It is the last day of the year in the cloud's zone, and the day before in UTC.
     let start = Some("2026-12-30T18:00:00Z".parse().unwrap());
     let simulator = Config { start, ..Config::default() };
     let world = World::with(Setup { simulator, ..Setup::default() }).await;
@@ -286,9 +286,9 @@ async fn monthly_packs_are_replaced_at_the_end_of_the_month_in_the_clouds_zone_a
     let first = three(&world, json!({"billingMode": "Monthly", "duration": 1, "renewal": renewal})).await;
     let there = |at: Timestamp| at.to_zoned(TimeZone::fixed(offset(8))).strftime("%m-%d %H").to_string();
     assert_eq!(there(first), "01-31 02");
-    let story = async {
+    let scenario = async {
         let mut expiry = first;
-        // From the 31st the month ends with February, from February's last day it ends on the same day of March.
+        // A month from 31 January ends on the last day of February; the next one ends on the same day of March.
         for (times, end) in [(1, "02-28 01"), (2, "03-28 00")] {
             let due = expiry - SignedDuration::from_hours(1);
             world.go_to(due - SignedDuration::from_mins(2));
@@ -307,7 +307,7 @@ async fn monthly_packs_are_replaced_at_the_end_of_the_month_in_the_clouds_zone_a
             expiry = next;
         }
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     let charges = world.simulator.ledger();
     assert!(charges.iter().all(|charge| charge.action == "CreateInstance" && charge.amount_cents == 312_300));
     assert_eq!((charges.len(), world.asked("RenewInstance")), (3, 0));
@@ -318,14 +318,14 @@ async fn a_successor_is_bought_in_time_although_the_second_instance_was_renewed_
     let world = World::start().await;
     let expiry = three(&world, json!({})).await;
     world.simulator.console_renew(&world.ids()[1], 3).unwrap();
-    let story = async {
+    let scenario = async {
         world.go_to(expiry + DUE);
         succeeded(&world, 1, expiry).await;
         world.go_to(expiry + SOON);
         world.sweeps(2).await;
         let pack = world.until_ready("concert").await;
         assert_eq!(pack.status.as_ref().unwrap().quantity.as_deref(), Some("4/3"), "the renewed one serves on");
-        // It outlasts the successor, and bars nothing.
+        // It expires after the successor, and holds nothing back.
         let next = expiration(&pack).unwrap();
         world.go_to(next + DUE);
         succeeded(&world, 2, next).await;
@@ -333,6 +333,6 @@ async fn a_successor_is_bought_in_time_although_the_second_instance_was_renewed_
         world.sweeps(2).await;
         world.until_ready("concert").await;
     };
-    assert_eq!(least_capacity_during(&world, Box::pin(story)).await, 3);
+    assert_eq!(least_capacity_during(&world, Box::pin(scenario)).await, 3);
     assert_eq!((world.bought(), world.renewed()), (3, 0));
 }

@@ -1,4 +1,4 @@
-//! A person does the same in the console at the same time.
+//! A person does in the console what the operator is doing at the same time.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{blind, bought_once, delete_order, fault, sighted};
 use crate::harness::status::{expiration, message, reason_of};
 use crate::harness::{DAY, PROJECT, QUARANTINE, World};
 
-/// A person buys what the pack wants, under another name.
+/// A person buys three instances under another name than that of the pack; returns their ids.
 fn bought_by_hand(world: &World, name: &str) -> BTreeSet<String> {
     let before: BTreeSet<String> = world.ids().into_iter().collect();
     let mut buy = ConsoleBuy::new(name, BillingMode::Daily, "ap-singapore", "L1");
@@ -86,7 +86,7 @@ async fn what_a_person_buys_under_our_very_name_while_ours_is_in_doubt_takes_its
     assert_eq!(world.charges("ConsoleCreateInstance").len(), 1);
 }
 
-/// How often each instance was renewed by us and by a person.
+/// For each instance how often it was renewed by the operator and by a person.
 fn renewed_each(world: &World) -> Vec<(usize, usize)> {
     let by_hand = world.charged_each("ConsoleRenewInstance");
     world.charged_each("RenewInstance").into_iter().zip(by_hand).collect()

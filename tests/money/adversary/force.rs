@@ -1,4 +1,4 @@
-//! Orders and packs that are deleted, stripped of their finalizers, put back, edited or wiped while money is under way.
+//! Orders and packs are deleted, stripped of their finalizers, put back or edited during a paid call.
 //! (Namespaces and orders deleted after the commit: tests/packs/deletion.rs and tests/money/restarts.rs.)
 
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ async fn purchase_held(when: When) -> (World, FaultId) {
     (world, held)
 }
 
-// Orders that are deleted in mid-flight.
+// Orders are deleted during their call.
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_deleted_before_the_cloud_carries_it_out_is_kept_until_its_answer_is_recorded() {
@@ -74,12 +74,12 @@ async fn of_many_packs_whose_orders_are_deleted_in_doubt_none_loses_what_it_has_
     world.simulator.remove_fault(lost).unwrap();
     sighted(&world, blind);
     for left in [10, 5] {
-        let look = async || match world.all_orders().await.len() {
+        let attempt = async || match world.all_orders().await.len() {
             count if count <= left => Ok(()),
             count => Err(format!("{count} orders are left")),
         };
         let what = format!("no more than {left} orders are left");
-        eventually(PATIENCE, &what, look).await.unwrap_or_else(|error| world.fail(&error.to_string()));
+        eventually(PATIENCE, &what, attempt).await.unwrap_or_else(|error| world.fail(&error.to_string()));
         world.kill_operator();
         world.start_operator();
     }
@@ -91,9 +91,9 @@ async fn of_many_packs_whose_orders_are_deleted_in_doubt_none_loses_what_it_has_
     world.until_unclaimed(0).await;
 }
 
-// Packs made anew under the same name.
+// Packs are recreated under the same name.
 
-/// Deletes a pack that waits for its purchase, strips its finalizer, and makes it anew under the same name.
+/// Deletes a pack that waits for its purchase, removes its finalizer, and creates it again under the same name.
 async fn made_anew_by_force(world: &World) {
     let old = world.pack("concert").await;
     world.delete("concert").await;
@@ -145,7 +145,7 @@ async fn a_pack_made_anew_by_force_after_the_delivery_says_that_its_name_is_take
     assert_eq!(world.all_orders().await.len(), 1);
 }
 
-// Orders taken away by force, by one who may write in the treasury.
+// Orders are removed together with their finalizers, by a person who may write in the treasury.
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_taken_away_by_force_while_the_operator_is_down_is_known_by_the_name_and_not_paid_again() {
@@ -158,13 +158,13 @@ async fn an_order_taken_away_by_force_while_the_operator_is_down_is_known_by_the
     assert_eq!(world.all_orders().await.len(), 0);
 }
 
-/// Waits until the number of the first order stands in the pack's status: the next one gets another name and token.
+/// Waits until the pack has recorded the number of the first order: the next one gets another name and token.
 async fn until_counted(world: &World) {
     world.until("concert", |pack| pack.status.as_ref().is_some_and(|status| status.ordinals.buy == 1)).await;
 }
 
-/// A world in which an order was taken away by force while the cloud holds its purchase, and its operator waits for the
-/// answer longer than the test takes.
+/// A world in which an order was removed while the cloud holds its purchase. The operator waits for the answer longer than
+/// the test lasts.
 async fn taken_away_in_the_air(when: When) -> (World, FaultId) {
     let flags = vec!["--lease-duration", "90s", "--lease-step-down", "75s", "--call-timeout", "40s"];
     let world = World::with(Setup { flags, ..Setup::default() }).await;
@@ -176,7 +176,7 @@ async fn taken_away_in_the_air(when: When) -> (World, FaultId) {
     (world, held)
 }
 
-/// The call is answered at last, and nobody is left to record it for.
+/// The call is answered; its order does not exist any more.
 async fn answered_to_nobody(world: &World, held: FaultId) {
     assert_eq!(world.simulator.release(held).unwrap(), 1);
     world.until_log("a paid call is over").await;
@@ -193,13 +193,13 @@ async fn an_order_taken_away_by_force_between_its_purchase_and_the_late_answer_i
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_taken_away_by_force_while_its_call_is_in_the_air_is_followed_by_no_other_call_of_the_same_process() {
     let (world, held) = taken_away_in_the_air(When::BeforeCommit).await;
-    // Nothing in the cluster or in the cloud shows the call: only the process that waits for its answer knows of it.
+    // Neither the cluster nor the cloud shows the call: only the process that waits for the answer knows it.
     world.sweeps(5).await;
     assert_eq!((world.asked("CreateInstance"), world.bought()), (1, 0), "its own call is in the air");
     answered_to_nobody(&world, held).await;
 }
 
-/// Where the guarantee ends: nobody knows of the first call any more.
+/// Here the guarantee ends: nothing knows of the first call any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_taken_away_by_force_while_its_call_outlives_the_operator_is_paid_twice_and_the_rest_is_reported() {
     let (mut world, held) = purchase_held(When::BeforeCommit).await;

@@ -1,4 +1,4 @@
-//! Packs that resemble each other, and tenants who want them to: each pack gets what its own call has bought.
+//! Packs with similar names, by accident or on purpose: each gets what its own call has bought.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::tokens;
 use crate::harness::{Setup, World};
 
-/// Two packs of three, in two namespaces, bought at the same time, each with its reply lost; what each of them has.
+/// Buys two packs of three in two namespaces at the same time, both answers lost, and checks that each got its own.
 async fn bought_side_by_side(world: &mut World, second: &str, packs: [(&str, Value); 2]) {
     let first = world.tenant.clone();
     world.put_account(json!({"tenants": [{"namespaces": [first, second], "projects": ["*"]}]})).await;

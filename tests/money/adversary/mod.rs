@@ -1,5 +1,5 @@
-//! People meddle at the worst moment: they delete, strip finalizers, make objects anew, edit, restore an old backup, or do
-//! the same in the console. Nothing is bought twice, and what was paid for is not lost without a word.
+//! People interfere at the worst moment: they delete, remove finalizers, recreate, edit, restore an old backup, or act in the
+//! console. Nothing is bought twice, and nothing that was paid for is lost without a report.
 
 mod console;
 mod force;
@@ -15,14 +15,14 @@ use kube::api::DeleteParams;
 use crate::harness::status::{condition, message, reason_of};
 use crate::harness::{PATIENCE, QUARANTINE, World};
 
-/// What shows that a purchase was carried out.
+/// The lists that show a purchase.
 const LISTS: [&str; 3] = ["DescribeRenewInstances", "DescribeConcurrentPackages", "DescribeDealsByCond"];
 
 fn fault(world: &World, action: &str, effect: Effect) -> FaultId {
     world.simulator.add_fault(Fault::on(action, effect).times(1)).unwrap()
 }
 
-/// The lists and the books show what was an hour ago.
+/// From now on the lists show the state of an hour ago.
 fn blind(world: &World) -> Vec<FaultId> {
     let stale = |list: &&str| Fault::on(list, Effect::StaleLists { seconds: 3600 });
     LISTS.iter().map(|list| world.simulator.add_fault(stale(list)).unwrap()).collect()
@@ -32,13 +32,13 @@ fn sighted(world: &World, blind: Vec<FaultId>) {
     blind.into_iter().for_each(|fault| world.simulator.remove_fault(fault).unwrap());
 }
 
-/// The tokens of all purchases that were asked for.
+/// The tokens of all purchase requests.
 fn tokens(world: &World) -> BTreeSet<String> {
     let asked = world.simulator.requests().into_iter().filter(|r| r.action == "CreateInstance");
     asked.map(|r| r.parameters["ClientToken"].as_str().unwrap().to_owned()).collect()
 }
 
-/// One charge, by one call, and what it has bought is Ready.
+/// There is one charge, by one call, and the pack is Ready.
 async fn bought_once(world: &World) {
     world.until_ready("concert").await;
     world.sweeps(3).await;
@@ -46,7 +46,7 @@ async fn bought_once(world: &World) {
     assert_eq!(condition(&world.pack("concert").await, "Ready"), "True");
 }
 
-/// One charge; the pack says that its name is taken, and the account reports what no pack claims.
+/// There is one charge; the pack reports that its name is taken, and the account reports the instances as unclaimed.
 async fn bought_once_and_left_to_a_person(world: &World) {
     let pack = world.until_reason("concert", "NameTaken").await;
     assert!(message(&pack, "Ready").contains("it is not bought a second time"), "{}", message(&pack, "Ready"));

@@ -1,5 +1,5 @@
-//! The cluster's data are restored from an old backup, or the treasury is lost and set up anew: what was paid for is known
-//! by its name in the cloud, and not paid again.
+//! The cluster is restored from an old backup, or the treasury is lost and created again: instances are recognised by their
+//! name in the cloud, and not paid for again.
 
 use std::path::{Path, PathBuf};
 
@@ -16,29 +16,29 @@ use super::{bought_once, bought_once_and_left_to_a_person, fault};
 use crate::harness::status::{condition, expiration};
 use crate::harness::{DAY, PATIENCE, PROJECT, QUARANTINE, Setup, World, own_plane};
 
-/// A world with a control plane of its own, without an operator yet.
+/// A world with a control plane of its own and without an operator.
 async fn own_world() -> World {
     World::without_operator(Setup { plane: Some(own_plane().await), ..Setup::default() }).await
 }
 
-/// The same, for operators that still lead when the cluster's servers are back.
+/// The same, with a lease that outlasts a restart of the servers.
 async fn world_of_lasting_leaders() -> World {
     let flags = vec!["--lease-duration", "90s", "--lease-step-down", "75s", "--call-timeout", "40s"];
     World::without_operator(Setup { plane: Some(own_plane().await), flags, ..Setup::default() }).await
 }
 
-/// Stops the cluster's servers, does something to their data, and starts them again.
+/// Stops the servers of the cluster, changes their data, and starts them again.
 async fn with_servers_down(world: &World, act: impl AsyncFnOnce(&Path)) {
     world.plane.kill_api_server();
     world.plane.kill_etcd();
     act(&world.plane.folder().join("etcd")).await;
     world.plane.start_etcd().await.unwrap();
     world.plane.start_api_server().await.unwrap();
-    let look = async || {
+    let attempt = async || {
         world.orders().list(&kube::api::ListParams::default()).await?;
         world.packs().list(&kube::api::ListParams::default()).await.map(drop)
     };
-    eventually(PATIENCE, "packs and orders can be read again", look).await.unwrap();
+    eventually(PATIENCE, "packs and orders can be read again", attempt).await.unwrap();
 }
 
 async fn copy(from: &Path, to: &Path) {
@@ -46,14 +46,14 @@ async fn copy(from: &Path, to: &Path) {
     assert!(copied.success());
 }
 
-/// Copies all that the cluster knows. The operator must be down, or a lasting leader.
+/// Copies the data of the cluster. The operator must be stopped, or have a lease that outlasts this.
 async fn back_up(world: &World) -> PathBuf {
     let backup = world.plane.folder().join("etcd-backup");
     with_servers_down(world, async |data| copy(data, &backup).await).await;
     backup
 }
 
-/// The cluster forgets all that came after the backup.
+/// Puts the backup back: everything later is lost.
 async fn restore(world: &World, backup: &Path) {
     with_servers_down(world, async |data| {
         std::fs::remove_dir_all(data).unwrap();
@@ -62,25 +62,25 @@ async fn restore(world: &World, backup: &Path) {
     .await;
 }
 
-/// The same under a leader that lives through it: the lease is still its own, and it watches again.
+/// The same while the operator runs; waits until it holds its lease and watches again.
 async fn restore_under_its_leader(world: &World, backup: &Path) {
     let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.treasury);
     let before = leases.get("carpack").await.unwrap().spec.unwrap();
     restore(world, backup).await;
-    let look = async || {
+    let attempt = async || {
         let lease = leases.get("carpack").await.map_err(|error| error.to_string())?.spec.unwrap_or_default();
         let leads_on = lease.holder_identity == before.holder_identity && lease.renew_time > before.renew_time;
         if leads_on { Ok(()) } else { Err(format!("{lease:?}")) }
     };
-    eventually(PATIENCE, "the leader leads on", look).await.unwrap_or_else(|error| world.fail(&error.to_string()));
+    eventually(PATIENCE, "the leader leads on", attempt).await.unwrap_or_else(|error| world.fail(&error.to_string()));
     for kind in ["concurrencypacks", "packorders"] {
         let what = format!("the leader watches {kind} again");
-        let look = async || is_watched(world, kind).await;
-        eventually(PATIENCE, &what, look).await.unwrap_or_else(|error| world.fail(&error.to_string()));
+        let attempt = async || is_watched(world, kind).await;
+        eventually(PATIENCE, &what, attempt).await.unwrap_or_else(|error| world.fail(&error.to_string()));
     }
 }
 
-/// Whether somebody watches the objects of this kind in a namespace: in a control plane of one's own, the operator.
+/// Whether the operator watches the objects of this kind: on a control plane of its own nobody else does.
 async fn is_watched(world: &World, kind: &str) -> Result<(), String> {
     let answer = world.plane.kubectl(&["get", "--raw", "/metrics"]).await.map_err(|error| error.to_string())?;
     let metrics = answer.success().map_err(|error| error.to_string())?;
@@ -145,7 +145,7 @@ async fn a_cluster_restored_from_before_a_renewal_does_not_pay_it_again_and_pays
     world.until("concert", |pack| expiration(pack) == Some(expiry + DAY)).await;
     world.sweeps(3).await;
     assert_eq!((world.charged_each("RenewInstance"), world.all_orders().await.len()), (vec![1, 1, 1], 1));
-    // The next one has the name of the one that is forgotten: the cloud must not take it for that.
+    // The next order has the same name as the lost one: the cloud must not take it for the same.
     world.go_to(expiry + DAY - SignedDuration::from_hours(5));
     world.until_order("concert", "renew-1", "Fulfilled").await;
     assert_eq!((world.charged_each("RenewInstance"), world.bought()), (vec![2, 2, 2], 1));
@@ -171,9 +171,9 @@ async fn a_cluster_restored_from_the_middle_of_a_purchase_finds_what_was_bought(
     assert_eq!((world.asked("CreateInstance"), world.all_orders().await.len()), (1, 1));
 }
 
-// Restored while the operator goes on leading, with what it had read: until it is restarted it may do nothing at all.
+// Restored while the operator leads and keeps what it had read: it may do nothing until it is restarted.
 
-/// What the leader had read does not make it buy again, and the next one knows the pack by its name.
+/// The leader does not buy again because of what it had read, and the next operator recognises the pack by its name.
 async fn buys_nothing_until_it_is_restarted_nor_then(world: &mut World) {
     world.advance_minutes(2 * QUARANTINE);
     world.sweeps(3).await;
@@ -225,7 +225,7 @@ async fn a_cluster_restored_under_its_leader_from_before_a_renewal_pays_each_onc
     assert_eq!(world.all_orders().await.len(), 1, "the renewal is forgotten");
     world.sweeps(3).await;
     assert_eq!((world.charged_each("RenewInstance"), world.asked("RenewInstance")), (vec![1, 1, 1], 3));
-    // The next one falls due. The leader of before may miss it; whoever pays it, pays it once.
+    // The next renewal is due. The old leader may miss it; it is paid once in any case.
     world.go_to(expiry + DAY - SignedDuration::from_hours(5));
     world.sweeps(3).await;
     world.stop_operator().await;
@@ -253,7 +253,7 @@ async fn a_treasury_deleted_during_a_purchase_and_set_up_anew_goes_on_with_the_p
     let going = |order: &carpack_api::PackOrder| order.metadata.deletion_timestamp.is_some();
     watch_until(&world.orders(), &order, PATIENCE, going).await.unwrap();
     world.simulator.release(held).unwrap();
-    // It goes only when it is settled; then nothing is left that could hold the lease.
+    // The namespace ends only when the order is settled; then nothing can hold the lease.
     watch_until_gone(&namespaces, &treasury, PATIENCE).await.unwrap_or_else(|error| world.fail(&error.to_string()));
     assert_eq!(world.pack("concert").await.status.unwrap().instances.len(), 3);
     world.operator().wait(PATIENCE).await.unwrap();

@@ -1,33 +1,34 @@
-//! Two operators at once: only the leader acts, another takes over when it is gone, and one that wakes up too late stops.
+//! Two operators at once: only the leader acts, the other takes over when it is gone, and a frozen leader that wakes up too
+//! late stops without acting.
 
-mod door;
+mod gate;
 
 use carpack_api::order::LineState;
 use carpack_chaos::fault::{Point, Site};
 use carpack_simulator::{FaultId, When};
 use carpack_testkit::{Exit, GuardedProcess, eventually};
-use door::Door;
+use gate::Gate;
 use jiff::SignedDuration;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use serde_json::json;
 use tokio::time::timeout;
 
+use crate::harness::interceptor::{Interceptor, Next, Place, proxy_to_api_server};
 use crate::harness::status::expiration;
-use crate::harness::way::{Ambush, Place, Then, to_api_server};
 use crate::harness::{PATIENCE, Setup, World};
 
-/// The process leads another way: it stops, with this code.
+/// The exit code of an operator that has lost its lease.
 const LEASE_LOST: Exit = Exit::Code(3);
 
-/// A world whose first operator leads, and a second operator that stands by.
+/// A world whose operator leads, and a second operator on standby.
 async fn two() -> (World, GuardedProcess) {
     let world = World::start().await;
     let second = one_more(&world).await;
     (world, second)
 }
 
-/// A second operator that stands by, once the world's own leads.
+/// Starts a second operator once the first one leads, and waits until it is on standby.
 async fn one_more(world: &World) -> GuardedProcess {
     world.until_log("leading").await;
     let second = world.launch();
@@ -40,13 +41,13 @@ async fn holder(world: &World) -> String {
     leases.get("carpack").await.unwrap().spec.unwrap().holder_identity.unwrap_or_default()
 }
 
-/// Waits until another process than this one leads.
+/// Waits until the lease has another holder than this one.
 async fn until_taken_over(world: &World, from: &str) {
-    let look = async || match holder(world).await {
+    let attempt = async || match holder(world).await {
         now if now == from || now.is_empty() => Err(now),
         _ => Ok(()),
     };
-    eventually(PATIENCE, "another leader", look).await.unwrap_or_else(|e| world.fail(&e.to_string()));
+    eventually(PATIENCE, "another leader", attempt).await.unwrap_or_else(|e| world.fail(&e.to_string()));
 }
 
 /// Applies the pack of three, and waits until the cloud holds its purchase.
@@ -57,7 +58,7 @@ async fn purchase_held(world: &World, when: When) -> FaultId {
     held
 }
 
-/// Wakes the leader that was stopped, beside the other one, and waits for its end.
+/// Resumes the frozen leader while the second operator leads, and waits until it has stopped.
 async fn wakes_up(world: &mut World, second: GuardedProcess) -> GuardedProcess {
     let frozen = world.adopt_operator(second).unwrap();
     frozen.resume().unwrap();
@@ -155,47 +156,47 @@ async fn a_leader_frozen_while_its_purchase_got_lost_does_not_send_it_again_when
     assert_eq!(world.asked("CreateInstance"), 2);
 }
 
-/// A leader that was stopped (SIGSTOP) with its signed purchase in its hands, before it could ask whether that may leave:
-/// it waited for its connection. That was made while it stood still; meanwhile the other leads and has found the intent.
+/// A leader that was frozen (SIGSTOP) after it had signed its purchase, while it waited for its connection to the cloud. The
+/// connection was made meanwhile; the other operator leads and has found the intent.
 struct Signed {
     world: World,
     second: GuardedProcess,
-    door: Door,
-    /// Its purchase would leave from here.
+    gate: Gate,
+    /// The local port of the connection for its purchase.
     port: u16,
 }
 
 async fn stopped_with_its_signed_purchase() -> Signed {
     let mut world = World::without_operator(Setup { with_account: false, ..Setup::default() }).await;
-    let mut door = Door::to(world.simulator.address());
-    world.put_account(json!({"endpoint": door.url()})).await;
+    let mut gate = Gate::to(world.simulator.address());
+    world.put_account(json!({"endpoint": gate.url()})).await;
     world.start_operator();
     let second = one_more(&world).await;
     let leader = holder(&world).await;
-    // From here on it has the connections that it looks by; a paid call takes none of them.
+    // Its connections for reads are open now. A paid call opens one of its own.
     world.until_account("True Ready").await;
     world.sweeps(1).await;
-    door.shut().await;
+    gate.close().await;
     world.apply_three().await;
     world.until_log("sending a paid call").await;
-    let look = async || match door.standing_before().as_slice() {
+    let attempt = async || match gate.waiting().as_slice() {
         [port] => Ok(*port),
         all => Err(format!("{all:?}")),
     };
-    let connecting = eventually(PATIENCE, "it asks for a connection to pay by", look).await;
+    let connecting = eventually(PATIENCE, "it asks for a connection to pay by", attempt).await;
     let port = connecting.unwrap_or_else(|error| world.fail(&error.to_string()));
     world.operator().pause().unwrap();
-    assert_eq!(door.standing_before(), [port], "it was stopped while it waited for its connection");
-    door.open();
-    let look = async || if door.has_come(port) { Ok(()) } else { Err("not yet") };
-    eventually(PATIENCE, "its connection is made", look).await.unwrap_or_else(|e| world.fail(&e.to_string()));
+    assert_eq!(gate.waiting(), [port], "it was stopped while it waited for its connection");
+    gate.open();
+    let attempt = async || if gate.has_connected(port) { Ok(()) } else { Err("not yet") };
+    eventually(PATIENCE, "its connection is made", attempt).await.unwrap_or_else(|e| world.fail(&e.to_string()));
     until_taken_over(&world, &leader).await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
-    assert!(world.asked("CreateInstance") == 0 && !door.has_spoken(port));
-    Signed { world, second, door, port }
+    assert!(world.asked("CreateInstance") == 0 && !gate.has_sent(port));
+    Signed { world, second, gate, port }
 }
 
-/// The same; it knew that its call never left.
+/// As [`wakes_up`]; and the log says that its call was never sent.
 async fn wakes_up_and_sends_nothing(world: &mut World, second: GuardedProcess) -> GuardedProcess {
     let frozen = wakes_up(world, second).await;
     let log = std::fs::read_to_string(frozen.log()).unwrap();
@@ -206,42 +207,42 @@ async fn wakes_up_and_sends_nothing(world: &mut World, second: GuardedProcess) -
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc/net/tcp")]
 async fn a_leader_frozen_between_signing_and_sending_wakes_up_after_the_other_has_bought_and_sends_nothing() {
-    let Signed { mut world, second, door, port } = stopped_with_its_signed_purchase().await;
+    let Signed { mut world, second, gate, port } = stopped_with_its_signed_purchase().await;
     world.advance_minutes(8);
     bought_once(&world).await;
     wakes_up_and_sends_nothing(&mut world, second).await;
     bought_once(&world).await;
     assert_eq!(world.asked("CreateInstance"), 1);
-    assert!(!door.has_spoken(port), "not a byte of it has left");
+    assert!(!gate.has_sent(port), "not a byte of it has left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc/net/tcp")]
 async fn what_a_leader_frozen_between_signing_and_sending_says_it_never_sent_is_bought_by_the_other_at_once() {
-    let Signed { mut world, second, door, port } = stopped_with_its_signed_purchase().await;
+    let Signed { mut world, second, gate, port } = stopped_with_its_signed_purchase().await;
     wakes_up_and_sends_nothing(&mut world, second).await;
-    assert!(!door.has_spoken(port), "not a byte of it has left");
-    // No quarantine: nothing is in doubt any more.
+    assert!(!gate.has_sent(port), "not a byte of it has left");
+    // Without a quarantine: nothing is in doubt.
     bought_once(&world).await;
     assert_eq!(world.asked("CreateInstance"), 1);
 }
 
-/// The call's time-out begins only when it is signed, and does not help here: the margin holds the call back.
+/// The timeout of the call starts when it is signed, which is too late here: the margin of the lease holds the call back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_frozen_before_it_reads_that_its_intent_stands_signs_when_it_wakes_up_and_is_held_back() {
-    let (ambush, mut met) = Ambush::at(Place { site: Site::IntentBuy, point: Point::ReplyLost, skip: 0 });
-    // So that it wakes up within the 10 s for which it waits for an answer of the API server.
+    let (interceptor, mut stops) = Interceptor::at(Place { site: Site::IntentBuy, point: Point::ReplyLost, skip: 0 });
+    // Short, so that it wakes up before its request to the API server times out (10 s).
     let flags = vec!["--lease-duration", "5s", "--lease-step-down", "4s", "--call-timeout", "2s"];
     let mut world = World::without_operator(Setup { flags, ..Setup::default() }).await;
-    let way = to_api_server(world.client.clone(), ambush).await;
-    world.reach_api_server_at(&way.url);
+    let proxy = proxy_to_api_server(world.client.clone(), interceptor).await;
+    world.reach_api_server_at(&proxy.url);
     world.start_operator();
     let second = one_more(&world).await;
     let leader = holder(&world).await;
     world.apply_three().await;
-    let say = timeout(PATIENCE, met.recv()).await.unwrap().unwrap();
+    let answer = timeout(PATIENCE, stops.recv()).await.unwrap().unwrap();
     world.operator().pause().unwrap();
-    say.send(Then::GoesOn).unwrap();
+    answer.send(Next::Forward).unwrap();
     until_taken_over(&world, &leader).await;
     assert_eq!(world.asked("CreateInstance"), 0);
     let frozen = wakes_up_and_sends_nothing(&mut world, second).await;
@@ -251,8 +252,8 @@ async fn a_leader_frozen_before_it_reads_that_its_intent_stands_signs_when_it_wa
     assert_eq!(world.asked("CreateInstance"), 1);
 }
 
-/// Nothing can be asked between the last question and the first byte: whoever is stopped there may send when it wakes up. To
-/// all others that is a call that is on its way for as long.
+/// A process that is frozen between its last check and the first byte sends when it wakes up. No check can prevent that: for
+/// the others it is a call that has been under way all the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_that_leaves_a_frozen_leader_after_the_other_has_bought_is_not_charged_again() {
     let (mut world, second) = two().await;

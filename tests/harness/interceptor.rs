@@ -1,4 +1,5 @@
-//! The way between the operator and its API server and cloud, on which a process is met in the middle of an effect.
+//! Proxies between the operator and its API server and cloud. They stop one chosen request and tell the test, which kills or
+//! freezes the operator at that moment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,69 +19,71 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+/// The largest body that is forwarded, in bytes.
 const LARGEST: usize = 10 << 20;
 
-/// Where a process is met, once.
+/// The request that is stopped, once.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     pub site: Site,
     pub point: Point,
-    /// So many effects of this kind go by before.
+    /// So many effects of this kind pass before.
     pub skip: usize,
 }
 
-/// Somebody who waits at a place.
-pub struct Ambush {
+/// Stops the request of a place.
+pub struct Interceptor {
     place: Place,
     seen: AtomicUsize,
-    /// The next write to the API server is the place.
+    /// Whether the next write to the API server is stopped.
     at_next_write: AtomicBool,
-    met: mpsc::UnboundedSender<oneshot::Sender<Then>>,
+    stops: mpsc::UnboundedSender<oneshot::Sender<Next>>,
 }
 
-/// What becomes of the request in whose middle the process was met.
+/// What happens to a stopped request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// It goes on its way.
-    GoesOn,
-    /// It goes no further.
-    IsLost,
+pub enum Next {
+    /// It is forwarded.
+    Forward,
+    /// It is dropped.
+    Drop,
 }
 
-/// A process was met there; it waits, and so does its request, until it is said what becomes of it.
-pub type Met = mpsc::UnboundedReceiver<oneshot::Sender<Then>>;
+/// Receives a message when the request is stopped. The request waits until the sender in the message is answered.
+pub type Stops = mpsc::UnboundedReceiver<oneshot::Sender<Next>>;
 
-impl Ambush {
-    pub fn at(place: Place) -> (Arc<Self>, Met) {
-        let (met, meetings) = mpsc::unbounded_channel();
-        let ambush = Self { place, seen: AtomicUsize::new(0), at_next_write: AtomicBool::new(false), met };
-        (Arc::new(ambush), meetings)
+impl Interceptor {
+    pub fn at(place: Place) -> (Arc<Self>, Stops) {
+        let (stops, stopped) = mpsc::unbounded_channel();
+        let interceptor = Self { place, seen: AtomicUsize::new(0), at_next_write: AtomicBool::new(false), stops };
+        (Arc::new(interceptor), stopped)
     }
 
-    async fn meet(&self) -> Then {
-        let (say, hear) = oneshot::channel();
-        let _ = self.met.send(say);
-        hear.await.unwrap_or(Then::IsLost)
+    /// Stops here until the test says what happens next.
+    async fn stop(&self) -> Next {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.stops.send(answer);
+        answered.await.unwrap_or(Next::Drop)
     }
 
-    /// A request passes.
+    /// Handles one request; `onward` forwards it.
     async fn pass(&self, site: Option<Site>, persists: bool, onward: impl Future<Output = Response>) -> Response {
-        if persists && self.at_next_write.swap(false, Ordering::SeqCst) && self.meet().await == Then::IsLost {
+        if persists && self.at_next_write.swap(false, Ordering::SeqCst) && self.stop().await == Next::Drop {
             return lost();
         }
         if site != Some(self.place.site) || self.seen.fetch_add(1, Ordering::SeqCst) != self.place.skip {
             return onward.await;
         }
         match self.place.point {
-            Point::NotSent if self.meet().await == Then::GoesOn => onward.await,
+            Point::NotSent if self.stop().await == Next::Forward => onward.await,
             Point::NotSent => lost(),
             Point::NotExecuted => {
-                self.meet().await;
+                self.stop().await;
                 lost()
             }
             Point::ReplyLost => {
                 let answer = onward.await;
-                if self.meet().await == Then::GoesOn { answer } else { lost() }
+                if self.stop().await == Next::Forward { answer } else { lost() }
             }
             Point::NotPersisted => {
                 self.at_next_write.store(true, Ordering::SeqCst);
@@ -94,32 +97,35 @@ fn lost() -> Response {
     StatusCode::BAD_GATEWAY.into_response()
 }
 
-/// A listening end of the way; closed when dropped.
-pub struct Way {
+/// A listening proxy; it ends when dropped.
+pub struct Proxy {
     pub url: String,
     server: AbortHandle,
 }
 
-impl Drop for Way {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-#[allow(clippy::disallowed_methods)] // it ends with the way
-async fn open(router: Router) -> Way {
+#[allow(clippy::disallowed_methods)] // it ends with the proxy
+async fn listen(router: Router) -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    Way { url, server: server.abort_handle() }
+    Proxy { url, server: server.abort_handle() }
 }
 
-/// The way to the API server; it goes there as this client.
-pub async fn to_api_server(client: Client, ambush: Arc<Ambush>) -> Way {
-    open(Router::new().fallback(ask_api_server).with_state((client, ambush))).await
+/// A proxy to the API server; it forwards with the credentials of this client.
+pub async fn proxy_to_api_server(client: Client, interceptor: Arc<Interceptor>) -> Proxy {
+    listen(Router::new().fallback(to_api_server).with_state((client, interceptor))).await
 }
 
-async fn ask_api_server(State((client, ambush)): State<(Client, Arc<Ambush>)>, request: Request<Body>) -> Response {
+async fn to_api_server(
+    State((client, interceptor)): State<(Client, Arc<Interceptor>)>,
+    request: Request<Body>,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, LARGEST).await.unwrap();
     let (mut site, mut persists) = (None, false);
@@ -133,10 +139,10 @@ async fn ask_api_server(State((client, ambush)): State<(Client, Arc<Ambush>)>, r
         }
     }
     parts.headers.remove(header::HOST);
-    ambush.pass(site, persists, onward(client, parts, body)).await
+    interceptor.pass(site, persists, onward(client, parts, body)).await
 }
 
-/// The status that an object has, as its path (or that of its status) says.
+/// The stored status of the object at this path, or at the path of its status.
 async fn status_of(client: &Client, path: &str) -> String {
     let path = path.strip_suffix("/status").unwrap_or(path);
     let request = Request::get(path).body(Vec::new()).unwrap();
@@ -144,18 +150,18 @@ async fn status_of(client: &Client, path: &str) -> String {
     object["status"].to_string()
 }
 
-/// The way to the cloud at this address.
-pub async fn to_cloud(url: &str, ambush: Arc<Ambush>) -> Way {
+/// A proxy to the cloud at this address.
+pub async fn proxy_to_cloud(url: &str, interceptor: Arc<Interceptor>) -> Proxy {
     let client = Client::try_from(Config::new(url.parse().unwrap())).unwrap();
-    open(Router::new().fallback(ask_cloud).with_state((client, ambush))).await
+    listen(Router::new().fallback(to_cloud).with_state((client, interceptor))).await
 }
 
-async fn ask_cloud(State((client, ambush)): State<(Client, Arc<Ambush>)>, request: Request<Body>) -> Response {
+async fn to_cloud(State((client, interceptor)): State<(Client, Arc<Interceptor>)>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LARGEST).await.unwrap();
     let action = parts.headers.get("x-tc-action").and_then(|action| action.to_str().ok());
-    // The host stays the one that was signed for.
-    ambush.pass(action.and_then(effect_of_action), false, onward(client, parts, body)).await
+    // The header Host stays as it is: it is part of the signature.
+    interceptor.pass(action.and_then(effect_of_action), false, onward(client, parts, body)).await
 }
 
 fn effect_of_action(action: &str) -> Option<Site> {

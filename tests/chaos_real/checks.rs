@@ -1,4 +1,4 @@
-//! What a life must have left in the cloud's ledger, whatever happened.
+//! What must hold after a scenario, whatever happened in it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,10 +13,12 @@ use kube::api::ListParams;
 use crate::harness::World;
 use crate::harness::status::{condition_with_reason, expiration, is_current};
 
+/// Instances of each pack.
 pub const QUANTITY: usize = 3;
+/// The longest outage of the API server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ready in this project, until this moment where one is named, with every order settled and booked.
+/// Whether the pack is Ready in this project, expires at this moment if one is given, and has only settled and booked orders.
 pub async fn stands(world: &World, name: &str, project: &str, until: Option<Timestamp>) -> bool {
     let Ok(pack) = world.packs().get(name).await else { return false };
     let says = |kind: &str, wanted: &str| condition_with_reason(&pack, kind) == wanted;
@@ -37,13 +39,13 @@ fn is_over(order: &PackOrder) -> bool {
     !lines.is_empty() && lines.iter().all(|line| line.state == LineState::Done && line.paid.is_some())
 }
 
-/// Nothing was bought or renewed but what was asked for, once; every charge is on the record of its order; every instance
-/// runs until then.
-pub async fn judge(world: &World, packs: &[(&str, usize)], each_until: impl Fn(&str) -> Timestamp) {
+/// Each pack was bought once and each of its instances renewed so often; every charge is recorded by one order; every
+/// instance expires at this moment.
+pub async fn assert_charges(world: &World, packs: &[(&str, usize)], each_until: impl Fn(&str) -> Timestamp) {
     let ledger = world.simulator.ledger();
     let mut explained = BTreeSet::new();
     for (name, renewals) in packs {
-        // The API server may just have been killed.
+        // The API server may have been killed a moment ago.
         let listed = eventually(PATIENCE, "the orders are listed", async || orders_of(world, name).await);
         let orders = listed.await.unwrap_or_else(|error| world.fail(&error.to_string()));
         let lines = |action: OrderAction| {
@@ -66,9 +68,9 @@ pub async fn judge(world: &World, packs: &[(&str, usize)], each_until: impl Fn(&
     assert_eq!(world.simulator.instances().len(), packs.len() * QUANTITY);
 }
 
-/// Somebody for whom business time goes on while an order waits for it: the quarantine of a call in doubt, or the growing
-/// wait after refusals. Never returns.
-pub async fn keep_time(world: &World, pause: Duration) {
+/// Moves business time on while an order waits for it: in the quarantine of a call with unknown outcome, or between attempts
+/// after a refusal. Never returns.
+pub async fn pass_time(world: &World, pause: Duration) {
     loop {
         tokio::time::sleep(pause).await;
         let Ok(orders) = world.orders().list(&ListParams::default()).await else { continue };
