@@ -3,11 +3,10 @@
 
 use carpack_api::order::OrderAction;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-/// Length of the hash in a name.
-const HASH: usize = 8;
+/// Length of the hash in a name, in hexadecimal digits: 80 bits. With 32 bits, somebody found two packs with the same hash in five minutes.
+const HASH: usize = 20;
 
 /// Name of an order: `<namespace>.<name>.<action>-<ordinal>`. A namespace has no dot, so no two packs share a name.
 pub fn order_name(namespace: &str, name: &str, action: OrderAction, ordinal: i64) -> String {
@@ -67,12 +66,10 @@ pub fn carries_hash(namespace: &str, name: &str, observed: &str) -> bool {
         .is_some_and(|(title, rest)| title.ends_with('-') && (rest.is_empty() || appended_number(rest).is_some()))
 }
 
-/// True when a name in the cloud may carry the hash of any pack. A date such as `20261201` is not taken for a hash: a person wrote it,
-/// and only one of 100,000 hashes reads like a date.
+/// True when a name in the cloud carries what can only be the hash of a pack.
 pub fn carries_a_hash(observed: &str) -> bool {
-    let is_date = |text: &str| text.starts_with("20") && text.parse::<Date>().is_ok();
     let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    let is_hash = |text: &str| text.len() == HASH && is_hex(text) && !is_date(text);
+    let is_hash = |text: &str| text.len() == HASH && is_hex(text);
     let ends = |text: &str| text.rsplit_once('-').is_some_and(|(title, end)| !title.is_empty() && is_hash(end));
     let unnumbered = observed.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_', ' ']);
     ends(observed) || ends(unnumbered)
@@ -159,14 +156,43 @@ mod tests {
     #[test]
     fn a_name_that_a_pack_may_have_given_is_told_from_others() {
         let name = cloud_name("events", "concert", None, 0);
-        let given = ["gala-002-0123abcd", "gala-20261301", "gala-19261201"].map(str::to_owned);
+        let given = ["gala-002-0123456789abcdef0123"].map(str::to_owned);
         for given in [name.clone(), format!("{name}-1"), format!("{name}_100")].into_iter().chain(given) {
             assert!(carries_a_hash(&given), "{given}");
         }
         let dated = ["gala-20261201", "gala-20261201-3"];
-        let unlike = ["-0123abcd", "0123abcd", "gala-0123ABCD", "gala-0123abc", "gala-0123abcde", ""];
-        for other in ["by hand", "by-hand-3"].into_iter().chain(dated).chain(unlike) {
+        let hash = "0123456789abcdef0123";
+        let unlike =
+            [format!("-{hash}"), hash.to_owned(), format!("gala-{}", hash.to_uppercase()), format!("gala-{hash}4")];
+        let unlike = unlike.iter().map(String::as_str);
+        for other in ["by hand", "by-hand-3", ""].into_iter().chain(dated).chain(unlike) {
             assert!(!carries_a_hash(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_too_long_to_be_found_again_by_trial() {
+        let name = cloud_name("events", "concert", None, 1);
+        let (_, hash) = name.rsplit_once('-').unwrap();
+        assert!(hash.len() * 4 >= 80, "{name}");
+        // A pair that was found for the first 32 bits.
+        let victim = cloud_name("events", "gala-191091", None, 1);
+        assert_ne!(victim, cloud_name("evil", "p3792", Some("events-gala-191091"), 1));
+    }
+
+    #[test]
+    fn a_title_that_looks_like_anothers_name_or_number_is_taken_for_neither() {
+        let victim = cloud_name("events", "concert", None, 1);
+        for title in
+            [victim.clone(), format!("{victim}-1"), "events-concert-002".to_owned(), "events-concert-1".to_owned()]
+        {
+            for purchase in [0, 1, 2] {
+                let forged = cloud_name("evil", "p", Some(&title), purchase);
+                for observed in [forged.clone(), format!("{forged}-1"), format!("{forged}3")] {
+                    assert!(!is_named(&victim, &observed), "{observed}");
+                    assert!(!carries_hash("events", "concert", &observed), "{observed}");
+                }
+            }
         }
     }
 
