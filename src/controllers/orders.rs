@@ -87,7 +87,8 @@ pub async fn reconcile(
         operator: &operator,
         order: &order,
         siblings: operator.siblings(&order),
-        recorded_by_other_packs: operator.recorded_by_other_packs(&order),
+        recorded_by_other_packs: operator
+            .recorded_by_other_packs(&order.spec.pack_ref.namespace, &order.spec.pack_ref.name),
         unreadable: operator.stores.orders.unreadable(),
         commitments: operator.commitments(account.as_ref()),
         pack: pack_of(&operator, &order).await?,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PACK_FINALIZER, PackOrder, PackOrderSpec};
 use carpack_cloud::port::Deadline;
 use carpack_core::account::Account;
+use carpack_core::facts::holdings::has_unrecorded_namesakes;
 use carpack_core::pack::{Change, Effect, Input, decide};
 use kube::ResourceExt;
 use kube::api::PostParams;
@@ -41,8 +42,12 @@ pub async fn reconcile(
         // The first sweep queues the pack again.
         return Ok(Some(operator.clock.wait_for(None)));
     }
-    let orders = operator.orders_for(&pack.namespace().unwrap_or_default(), &pack.name_any());
+    let (namespace, name) = (pack.namespace().unwrap_or_default(), pack.name_any());
+    let orders = operator.orders_for(&namespace, &name);
     let orders: Vec<&PackOrder> = orders.iter().map(Arc::as_ref).collect();
+    // All objects are read only while an instance has to be told apart.
+    let ids_of_others = has_unrecorded_namesakes(&pack, &orders, snapshot.observation.as_deref())
+        .then(|| operator.recorded_by_other_packs(&namespace, &name));
     let now = operator.clock.now();
     let memory = memories.of(&uid, now);
     let decision = decide(&Input {
@@ -51,6 +56,7 @@ pub async fn reconcile(
         account: account.as_ref(),
         observation: snapshot.observation.as_deref(),
         holders: &operator.holders(&pack, &snapshot),
+        ids_of_others: &ids_of_others.unwrap_or_default(),
         installation_mode: operator.settings.mode,
         operator_namespace: &operator.settings.namespace,
         last_change: memory.last_change,

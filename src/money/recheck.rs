@@ -182,7 +182,7 @@ fn is_due(
         account,
         observation: evidence.snapshot.observation.as_deref(),
         deals: evidence.deals.as_ref(),
-        ids_of_others: &operator.recorded_by_other_packs(live),
+        ids_of_others: &operator.recorded_by_other_packs(&live.spec.pack_ref.namespace, &live.spec.pack_ref.name),
         commitments,
         installation_mode: operator.settings.mode,
         now: operator.clock.second(),

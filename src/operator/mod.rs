@@ -11,6 +11,7 @@ use std::time::Duration;
 use carpack_api::{CarAccount, ConcurrencyPack, Mode, PackOrder, Reason};
 use carpack_core::Timing;
 use carpack_core::account::{Account, Health, grants_adoption};
+use carpack_core::facts::holdings::recorded_by_others;
 use carpack_core::facts::takeover::{Holders, holders, is_pending};
 use carpack_core::rules::limits::Commitments;
 use futures::channel::mpsc::UnboundedSender;
@@ -146,13 +147,10 @@ impl Operator {
         self.stores.orders.select(wanted)
     }
 
-    /// Ids of orders and instances in the cloud that are recorded in the orders of other packs.
-    pub fn recorded_by_other_packs(&self, order: &PackOrder) -> BTreeSet<String> {
-        let pack = &order.spec.pack_ref;
-        let other = |o: &PackOrder| o.spec.pack_ref.namespace != pack.namespace || o.spec.pack_ref.name != pack.name;
-        let others = self.stores.orders.store.state_filter(other);
-        let lines = others.iter().filter_map(|o| o.status.as_ref()).flat_map(|status| &status.lines);
-        lines.flat_map(|line| line.order_ids.iter().chain(&line.instance_ids)).cloned().collect()
+    /// Ids of instances, and of orders in the cloud, that packs of other names and their orders have on record.
+    pub fn recorded_by_other_packs(&self, namespace: &str, name: &str) -> BTreeSet<String> {
+        let (orders, packs) = (self.stores.orders.store.state(), self.stores.packs.store.state());
+        recorded_by_others((namespace, name), orders.iter().map(Arc::as_ref), packs.iter().map(Arc::as_ref))
     }
 
     /// What else holds the instances that a pack wants to adopt. An object that cannot be read may hold each of them.

@@ -103,6 +103,7 @@ impl State {
             let sweep = self.operators.get(operator).and_then(|o| o.sweep.as_ref());
             let mut decision = pack::decide(&pack::Input {
                 holders: &Holders::new(),
+                ids_of_others: &BTreeSet::new(),
                 pack: &read.object,
                 orders: &orders,
                 account: scene.account.as_ref(),

@@ -7,7 +7,7 @@ use carpack_api::pack::{InstanceState, InstanceStatus, RenewFlag};
 use carpack_api::{ConcurrencyPack, PackOrder};
 use jiff::Timestamp;
 
-use super::ledger::{has_paid, instance_ids};
+use super::ledger::{has_paid, instance_ids, lines_of};
 use crate::names::carries_hash;
 use crate::observation::{Binding, Instance, Observation};
 use crate::time::is_renewed;
@@ -21,6 +21,8 @@ pub(crate) struct Traces<'a> {
     pub orders: &'a [&'a PackOrder],
     /// The sweep in hand.
     pub observation: Option<&'a Observation>,
+    /// What other packs have on record: it is theirs, whatever name it carries.
+    pub ids_of_others: &'a BTreeSet<String>,
     /// Now.
     pub now: Timestamp,
 }
@@ -82,9 +84,10 @@ pub(crate) fn total<'c, 'a: 'c>(instances: impl IntoIterator<Item = &'c Claimed<
     instances.into_iter().fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
 }
 
-/// All instances of the pack: recorded in its status, delivered by its own purchases, or named like those purchases.
+/// All instances of the pack: recorded in its status, delivered by its own purchases, or named like those purchases. A name is evidence
+/// and no title: what another pack has on record is not claimed by its name.
 pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
-    let Traces { pack, observation, .. } = traces;
+    let Traces { pack, observation, ids_of_others, .. } = traces;
     let recorded = pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();
     let mut ids: BTreeSet<String> = recorded.iter().map(|r| r.id.clone()).collect();
     let paid: Vec<&PackOrder> = own_purchases(traces).collect();
@@ -92,13 +95,42 @@ pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
     if let Some(observation) = observation {
         let named =
             observation.instances.values().filter(|i| paid.iter().any(|order| i.is_named(&order.spec.pack_name)));
-        ids.extend(named.map(|i| i.id.clone()));
+        ids.extend(named.filter(|i| !ids_of_others.contains(&i.id)).map(|i| i.id.clone()));
     }
     // An instance that was promised and never observed is not delivered yet. That is not the same as missing.
     let seen =
         |id: &String| recorded.iter().any(|r| r.id == *id) || observation.is_some_and(|o| o.instances.contains_key(id));
     let claimed = ids.into_iter().filter(seen).map(|id| claim(traces, recorded, id)).collect();
     without_outlived(claimed, pack.spec.quantity)
+}
+
+/// True when an instance carries the name of one of these orders and is not on record as the pack's. Only then does it matter what
+/// other packs have on record.
+pub fn has_unrecorded_namesakes(
+    pack: &ConcurrencyPack,
+    orders: &[&PackOrder],
+    observation: Option<&Observation>,
+) -> bool {
+    let is_named = |instance: &Instance| orders.iter().any(|order| instance.is_named(&order.spec.pack_name));
+    let mut instances = observation.into_iter().flat_map(|observation| observation.instances.values());
+    instances.any(|instance| !owns_instance(pack, &instance.id) && is_named(instance))
+}
+
+/// The ids of instances, and of orders in the cloud, that the packs of other names and their orders have on record.
+pub fn recorded_by_others<'o, 'p>(
+    (namespace, name): (&str, &str),
+    orders: impl Iterator<Item = &'o PackOrder>,
+    packs: impl Iterator<Item = &'p ConcurrencyPack>,
+) -> BTreeSet<String> {
+    let is_other = |of: &str, called: &str| (of, called) != (namespace, name);
+    let orders = orders.filter(|order| is_other(&order.spec.pack_ref.namespace, &order.spec.pack_ref.name));
+    let lines = orders.flat_map(lines_of).flat_map(|line| line.order_ids.iter().chain(&line.instance_ids));
+    let packs = packs.filter(|pack| {
+        let meta = &pack.metadata;
+        is_other(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+    });
+    let instances = packs.flat_map(|pack| &pack.status).flat_map(|status| &status.instances);
+    lines.cloned().chain(instances.map(|instance| instance.id.clone())).collect()
 }
 
 /// What is known of one instance.

@@ -8,7 +8,7 @@ use super::doubt::is_late;
 use super::input::Input;
 use super::intent::join_ids;
 use crate::facts::ledger::is_unpaid;
-use crate::observation::{DealState, Observation};
+use crate::observation::{DealState, Instance, Observation};
 use crate::time::is_renewed;
 
 /// A paid line is done once its delivery is seen, in part only after the grace.
@@ -124,9 +124,10 @@ pub(super) fn check_payment(input: &Input<'_>, spec: &OrderLine, line: &mut Line
     changed.then(|| line.message.clone()).flatten()
 }
 
-/// The instances that carry the order's name.
+/// The instances that carry the order's name, and that no other pack has on record.
 pub(super) fn named(input: &Input<'_>, observation: &Observation) -> Vec<String> {
-    observation.instances.values().filter(|i| i.is_named(&input.order.spec.pack_name)).map(|i| i.id.clone()).collect()
+    let ours = |i: &&Instance| i.is_named(&input.order.spec.pack_name) && !input.ids_of_others.contains(&i.id);
+    observation.instances.values().filter(ours).map(|i| i.id.clone()).collect()
 }
 
 /// True when the line's instance expires later than the line renews from.

@@ -32,7 +32,7 @@ pub struct Input<'a> {
     pub observation: Option<&'a Observation>,
     /// The newest list of the cloud's deals for this order, if one was read.
     pub deals: Option<&'a DealList>,
-    /// Ids of orders and instances in the cloud that the orders of other packs have on record.
+    /// Ids of orders and instances in the cloud that other packs and their orders have on record.
     pub ids_of_others: &'a BTreeSet<String>,
     /// What counts against the account's limits besides this order; empty when it has none.
     pub commitments: &'a Commitments,
@@ -66,6 +66,7 @@ impl<'a> Input<'a> {
             observation: self.observation,
             sweep_after: None,
             stale_after: self.timing.stale_after,
+            ids_of_others: self.ids_of_others,
             holders: None,
             operator_namespace: self.order.metadata.namespace.as_deref().unwrap_or_default(),
             now: self.now,

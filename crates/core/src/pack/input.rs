@@ -1,5 +1,7 @@
 //! What a decision about a pack depends on, and what comes of it.
 
+use std::collections::BTreeSet;
+
 use carpack_api::pack::ConcurrencyPackStatus;
 use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderSpec, Reason};
 use jiff::Timestamp;
@@ -23,6 +25,9 @@ pub struct Input<'a> {
     pub observation: Option<&'a Observation>,
     /// What else holds the instances that the pack wants to take over; see [`holders`](crate::facts::takeover::holders).
     pub holders: &'a Holders,
+    /// What other packs have on record; needed only while an instance carries the pack's name and is not on record as its own. See
+    /// [`has_unrecorded_namesakes`](crate::facts::holdings::has_unrecorded_namesakes).
+    pub ids_of_others: &'a BTreeSet<String>,
     /// The installation's step of the ladder.
     pub installation_mode: Mode,
     /// Namespace of the orders.
@@ -40,7 +45,8 @@ pub struct Input<'a> {
 impl<'a> Input<'a> {
     /// What tells which instances are the pack's.
     pub(super) fn traces(&self) -> Traces<'a> {
-        Traces { pack: self.pack, orders: self.orders, observation: self.observation, now: self.now }
+        let Self { pack, orders, observation, ids_of_others, now, .. } = *self;
+        Traces { pack, orders, observation, ids_of_others, now }
     }
 }
 

@@ -57,6 +57,7 @@ impl<'a> View<'a> {
             observation: input.observation,
             sweep_after: input.last_change,
             stale_after: input.timing.stale_after,
+            ids_of_others: input.ids_of_others,
             holders: Some(input.holders),
             operator_namespace: input.operator_namespace,
             now: input.now,

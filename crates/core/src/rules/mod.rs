@@ -122,6 +122,8 @@ pub(crate) struct Facts<'a> {
     pub sweep_after: Option<Timestamp>,
     /// Nor does one that is older than this.
     pub stale_after: SignedDuration,
+    /// What other packs have on record.
+    pub ids_of_others: &'a BTreeSet<String>,
     /// What else holds the instances that the pack wants to take over.
     pub holders: Option<&'a Holders>,
     /// The operator's namespace.
@@ -173,8 +175,8 @@ impl<'a> Case<'a> {
 
     /// What tells which instances are the pack's; none once the pack is gone.
     pub fn traces(&self) -> Option<Traces<'a>> {
-        let Facts { orders, observation, now, .. } = self.facts;
-        self.pack.map(|pack| Traces { pack, orders, observation, now })
+        let Facts { orders, observation, ids_of_others, now, .. } = self.facts;
+        self.pack.map(|pack| Traces { pack, orders, observation, ids_of_others, now })
     }
 
     /// The pack's instances; none once the pack is gone.

@@ -74,6 +74,7 @@ impl World {
             account: self.account.as_ref(),
             observation: self.observation.as_ref(),
             holders: &self.holders,
+            ids_of_others: &self.ids_of_others,
             installation_mode: self.installation_mode,
             operator_namespace: TREASURY,
             last_change: self.last_change,
