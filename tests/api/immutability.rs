@@ -125,17 +125,8 @@ async fn what_a_pack_takes_over_can_be_changed_until_it_has_instances() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_an_order_only_the_approval_can_be_set() {
-    let ground = Ground::new().await;
-    for field in ["quote", "maxPrice", "deadline"] {
-        let words = ground.change(ORDER, &json!({}), &json!({ field: null })).await.expect_err(field);
-        assert!(words.contains(&format!("an order's {field} cannot be changed")), "set -> absent: {words}");
-        let value =
-            if field == "deadline" { json!("2030-01-01T00:00:00Z") } else { json!({"amount": "1", "currency": "USD"}) };
-        let words = ground.change(ORDER, &json!({ field: null }), &json!({ field: value })).await.expect_err(field);
-        assert!(words.contains(&format!("an order's {field} cannot be changed")), "absent -> set: {words}");
-    }
+/// Changes of an order, from and to, apart from its approval.
+fn changes_of_an_order() -> Vec<(Value, Value)> {
     let line = |changes: Value| {
         let mut line =
             json!({"index": 0, "instanceId": "cgpack-1", "renewsFrom": "2030-01-01T00:00:00Z", "clientToken": "t"});
@@ -148,7 +139,7 @@ async fn of_an_order_only_the_approval_can_be_set() {
         lines["lines"].as_array_mut().unwrap().push(second);
         lines
     };
-    let changes = [
+    vec![
         (json!({}), json!({"packRef": {"uid": "v"}})),
         (json!({}), json!({"packRef": {"name": "other"}})),
         (json!({}), json!({"accountRef": {"name": "other"}})),
@@ -167,8 +158,21 @@ async fn of_an_order_only_the_approval_can_be_set() {
         (line(json!({"renewsFrom": null})), line(json!({}))),
         (json!({}), two(line(json!({})))),
         (two(line(json!({}))), line(json!({}))),
-    ];
-    for (from, to) in changes {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_order_only_the_approval_can_be_set() {
+    let ground = Ground::new().await;
+    for field in ["quote", "maxPrice", "deadline"] {
+        let words = ground.change(ORDER, &json!({}), &json!({ field: null })).await.expect_err(field);
+        assert!(words.contains(&format!("an order's {field} cannot be changed")), "set -> absent: {words}");
+        let value =
+            if field == "deadline" { json!("2030-01-01T00:00:00Z") } else { json!({"amount": "1", "currency": "USD"}) };
+        let words = ground.change(ORDER, &json!({ field: null }), &json!({ field: value })).await.expect_err(field);
+        assert!(words.contains(&format!("an order's {field} cannot be changed")), "absent -> set: {words}");
+    }
+    for (from, to) in changes_of_an_order() {
         // A name set to null gets the default, which it had before.
         let result = ground.change(ORDER, &from, &to).await;
         if to == json!({"accountRef": {"name": null}}) {

@@ -157,7 +157,7 @@ fn broken_rules() -> Vec<Broken> {
 }
 
 /// Messages of rules that have a test of their own below, or that nothing can break.
-const ELSEWHERE: [&str; 4] = [
+const NOT_BROKEN_HERE: [&str; 4] = [
     "the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders",
     "what was recorded of an order's paid calls cannot be removed",
     "adopt cannot be changed once the pack has instances: to take over others, create another ConcurrencyPack",
@@ -184,7 +184,7 @@ async fn every_rule_of_every_kind_refuses_with_its_sentence() {
     for kind in [PACK, ACCOUNT, ORDER] {
         ground.create(kind, &json!({})).await.unwrap();
     }
-    let mut shown: BTreeSet<String> = ELSEWHERE.map(str::to_owned).into();
+    let mut shown: BTreeSet<String> = NOT_BROKEN_HERE.map(str::to_owned).into();
     for Broken { kind, from, by, sentence } in broken_rules() {
         let refused = match from {
             Some(from) => ground.change(kind, &from, &by).await,
@@ -282,7 +282,7 @@ async fn what_the_schema_does_not_know_is_refused_and_the_field_is_named() {
     let pack =
         json!({"apiVersion": "carpack.io/v1alpha1", "kind": PACK, "metadata": {"name": long}, "spec": base(PACK)});
     let made = ground.api(PACK).create(&PostParams::default(), &serde_json::from_value(pack.clone()).unwrap()).await;
-    assert!(answer(made).unwrap_err().contains(ELSEWHERE[0]));
+    assert!(answer(made).unwrap_err().contains(NOT_BROKEN_HERE[0]));
     let mut short = pack.clone();
     short["metadata"]["name"] = json!("n".repeat(63));
     short["spec"]["projcet"] = json!("cap-a");

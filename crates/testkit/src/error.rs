@@ -1,8 +1,10 @@
+//! The errors of this crate.
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What can go wrong; the message says what to do where something can be done.
+/// What can fail. The message says what to do about it, if anything can be done.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

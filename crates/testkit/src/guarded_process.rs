@@ -1,3 +1,5 @@
+//! Processes that end with the process that started them.
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -11,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 
+/// Between two questions whether it has ended.
 const POLL: Duration = Duration::from_millis(10);
+/// Bytes of a log that a message shows.
 const LOG_TAIL: u64 = 4000;
 
 /// What to run as a [`GuardedProcess`].
@@ -64,6 +68,9 @@ impl GuardedCommand {
     }
 
     /// Starts it.
+    ///
+    /// # Errors
+    /// [`Error::Start`] when the program or its log cannot be used.
     pub fn start(&self) -> Result<GuardedProcess, Error> {
         GuardedProcess::start(self)
     }
@@ -79,7 +86,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Whether it ended by itself and well.
+    /// Whether it ended by itself with code 0.
     pub fn success(self) -> bool {
         self == Self::Code(0)
     }
@@ -102,7 +109,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// A process that cannot outlive this one: it is killed when this value is dropped and when this process ends, be it by a
+/// A process that cannot outlive this one: it is killed when this value is dropped and when this process ends, also by a
 /// panic, Ctrl-C or SIGKILL. It runs under a small shell (guardian.sh) that holds the other end of a pipe; it is in a
 /// process group of its own, so that Ctrl-C on a terminal does not reach it first. It is bound to no async runtime.
 pub struct GuardedProcess {
@@ -121,6 +128,9 @@ struct Guardian {
 
 impl GuardedProcess {
     /// Starts what the command says.
+    ///
+    /// # Errors
+    /// [`Error::Start`] when the program or its log cannot be used.
     pub fn start(command: &GuardedCommand) -> Result<Self, Error> {
         let failed = |reason: String| Error::Start { name: command.name.clone(), reason };
         if command.program.components().count() > 1 && !command.program.is_file() {
@@ -180,16 +190,25 @@ impl GuardedProcess {
     }
 
     /// Sends a signal by its name without SIG, such as `USR1`.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when it has ended.
     pub fn signal(&self, signal: &str) -> Result<(), Error> {
         if self.guardian().signal(signal) { Ok(()) } else { Err(Error::Ended { name: self.name.clone() }) }
     }
 
-    /// Stops it where it stands (SIGSTOP): it answers nothing, but its connections stay open.
+    /// Freezes it (SIGSTOP): it answers nothing, but its connections stay open.
+    ///
+    /// # Errors
+    /// As [`Self::signal`].
     pub fn pause(&self) -> Result<(), Error> {
         self.signal("STOP")
     }
 
     /// Lets it go on after [`Self::pause`].
+    ///
+    /// # Errors
+    /// As [`Self::signal`].
     pub fn resume(&self) -> Result<(), Error> {
         self.signal("CONT")
     }
@@ -202,6 +221,9 @@ impl GuardedProcess {
     }
 
     /// Asks it to end (SIGTERM) and waits; after the deadline it is an error and the process is left running.
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`] after the deadline.
     pub async fn terminate(&self, deadline: Duration) -> Result<Exit, Error> {
         if self.is_running() {
             // It may end between the two: then there is an exit status to wait for all the same.
@@ -211,6 +233,9 @@ impl GuardedProcess {
     }
 
     /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`] after the deadline.
     pub async fn wait(&self, deadline: Duration) -> Result<Exit, Error> {
         let start = Instant::now();
         loop {
@@ -273,8 +298,8 @@ impl Guardian {
     }
 }
 
-/// What stands before the program's own command line: it undoes the shell's ignoring of Ctrl-C in background commands, and
-/// lets the kernel kill the program when its guardian is killed. Both are left out where the system lacks them.
+/// Commands before the program's own: a shell lets background commands ignore Ctrl-C, which the first undoes; with the second
+/// the kernel kills the program when its guardian is killed. Either is left out where the system lacks it.
 fn launcher() -> &'static [&'static str] {
     static LAUNCHER: OnceLock<Vec<&'static str>> = OnceLock::new();
     LAUNCHER.get_or_init(|| {

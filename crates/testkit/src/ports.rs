@@ -1,11 +1,13 @@
+//! Free ports.
+
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::{Ipv4Addr, TcpListener};
 
-/// Below the range from which systems give ports to outgoing connections, so that a server that is restarted finds its port.
+/// Below the range of ports for outgoing connections, so that a restarted server gets its port again.
 const RANGE: std::ops::Range<u16> = 15_000..32_000;
 
-/// A loopback port on which nobody listens just now. Another process may still take it first: starts are tried again.
+/// A loopback port on which nobody listens now. Another process may take it before it is used: then try again.
 pub fn free_port() -> u16 {
     let random = || RandomState::new().build_hasher().finish();
     let size = u64::from(RANGE.end - RANGE.start);

@@ -1,10 +1,12 @@
+//! Temporary folders that end with the process that made them.
+
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::Error;
 
-/// A folder that cannot outlive this process: it is removed when this value is dropped and when this process ends, be it by
+/// A folder that cannot outlive this process: it is removed when this value is dropped and when this process ends, also by
 /// a panic, Ctrl-C or SIGKILL. Only its owner can read it.
 #[derive(Debug)]
 pub struct TemporaryFolder {
@@ -13,7 +15,10 @@ pub struct TemporaryFolder {
 }
 
 impl TemporaryFolder {
-    /// Makes an empty one under the system's folder for temporary files.
+    /// Makes an empty folder in the system's folder for temporary files.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Start`] when it cannot be made.
     pub fn new(prefix: &str) -> Result<Self, Error> {
         let parent = std::env::temp_dir();
         let folder = tempfile::Builder::new().prefix(prefix).tempdir().map_err(Error::file(parent))?;

@@ -1,4 +1,4 @@
-//! Where the programs lie that `make tools` builds. Keep in step with tools/build.
+//! Where the programs are that `make tools` builds. Keep in step with tools/build.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ const HELM: (&str, &str) = ("helm.sh/helm/v4", include_str!("../../../tools/helm
 
 /// The path of `kube-apiserver`, `kube-controller-manager`, `kubectl`, `etcd` or `helm`: from KUBEBUILDER_ASSETS if it is
 /// there, else from the cache that `make tools` fills.
+///
+/// # Errors
+/// [`Error::ToolNotFound`] when it is in neither of them.
 pub fn tool_path(name: &str) -> Result<PathBuf, Error> {
     let searched: Vec<PathBuf> =
         env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from).into_iter().chain(built()).collect();

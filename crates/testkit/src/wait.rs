@@ -1,3 +1,5 @@
+//! Waiting for a state, without sleeping for a fixed time.
+
 use std::fmt::{Debug, Display};
 use std::pin::pin;
 use std::time::Duration;
@@ -26,6 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// .await?;
 /// # Ok(()) }
 /// ```
+///
+/// # Errors
+/// [`Error::Deadline`] when no attempt succeeds in time.
 pub async fn eventually<T, E: Display>(
     deadline: Duration,
     description: &str,
@@ -51,6 +56,9 @@ pub async fn eventually<T, E: Display>(
 }
 
 /// Watches one object until the predicate holds, and returns the object. The error shows it as it was seen last.
+///
+/// # Errors
+/// [`Error::Deadline`] when the predicate does not hold in time.
 pub async fn watch_until<K>(
     api: &Api<K>,
     name: &str,
@@ -65,6 +73,9 @@ where
 }
 
 /// Watches one object until it does not exist.
+///
+/// # Errors
+/// [`Error::Deadline`] when it still exists after that time.
 pub async fn watch_until_gone<K>(api: &Api<K>, name: &str, deadline: Duration) -> Result<(), Error>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize + Send + 'static,
@@ -97,7 +108,7 @@ where
                     }
                     Err(error) => {
                         last_seen = error.to_string();
-                        // The watcher itself begins again, at once.
+                        // The watcher starts again by itself, at once.
                         tokio::time::sleep(FIRST_PAUSE).await;
                     }
                 }

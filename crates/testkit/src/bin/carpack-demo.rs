@@ -1,7 +1,7 @@
 //! `make demo`: the whole of carpack on this machine, against a real API server and the simulated cloud.
 //!
-//! Buys a daily pack, watches it become Ready, be renewed before it runs out, and move to another project; then shows
-//! how to look around, until Ctrl-C. Every process it starts ends with it, however it ends.
+//! Buys a Daily pack, waits until it is Ready, is renewed and moves to another project; then runs until Ctrl-C and says how to
+//! look around. Every process that it starts ends with it, however it ends.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use carpack_testkit::{
     ControlPlane, Error, GuardedCommand, GuardedProcess, Options, TemporaryFolder, eventually, workspace_root,
 };
 
-/// Simulated seconds in a real one: a day passes in 48 s.
+/// Simulated seconds in a real second: a day passes in 48 s.
 const RATE: f64 = 1800.0;
 const NAMESPACE: &str = "carpack-system";
 const TENANT: &str = "events";
 const USAGE: &str = "usage: carpack-demo [--exit]\n\n  --exit  end after the tour instead of running on until Ctrl-C";
-/// How long a single step may take.
+/// The longest that a step may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::main]
@@ -67,7 +67,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Ctrl-C, or a polite kill.
+/// Waits for Ctrl-C, SIGTERM or SIGHUP.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
@@ -81,7 +81,7 @@ async fn interrupted() {
     }
 }
 
-/// Everything that runs. Dropping it ends everything.
+/// Everything that runs; it ends when this is dropped.
 struct Demo {
     operator: GuardedProcess,
     simulator: Simulator,
@@ -153,7 +153,7 @@ impl Demo {
         self.balance_the_books().await
     }
 
-    /// What the cloud has charged is what the orders say, to the cent.
+    /// Checks that the orders have recorded what the cloud has charged, to the cent.
     async fn balance_the_books(&self) -> Result<(), Error> {
         step("Comparing the cloud's ledger with the orders");
         let path = "jsonpath={range .items[*]}{.status.paid.amount}{\"\\n\"}{end}";
@@ -187,14 +187,14 @@ impl Demo {
     }
 
     async fn until(&self, what: &str, wanted: impl Fn(&Pack) -> bool) -> Result<Pack, Error> {
-        let look = async || {
+        let attempt = async || {
             let seen = self.pack().await.map_err(|error| error.to_string())?;
             if !self.operator.is_running() {
                 return Err("the operator has stopped".to_owned());
             }
             if wanted(&seen) { Ok(seen) } else { Err(format!("{seen:?}")) }
         };
-        eventually(PATIENCE, what, look).await
+        eventually(PATIENCE, what, attempt).await
     }
 
     async fn pack(&self) -> Result<Pack, Error> {
@@ -223,7 +223,7 @@ impl Demo {
     }
 }
 
-/// What kubectl shows of the pack.
+/// The pack as kubectl shows it.
 #[derive(Debug)]
 struct Pack {
     ready: bool,
@@ -252,7 +252,7 @@ fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
 }
 
-/// A binary of this workspace, built beside this one.
+/// A binary of this workspace in the folder of this one.
 fn binary(name: &str) -> Result<PathBuf, Error> {
     let own = std::env::current_exe().map_err(|error| unreadable(Path::new("carpack-demo"), &error))?;
     Ok(own.with_file_name(name))

@@ -1,4 +1,4 @@
-//! Who one is to the API server: kubeconfig files, tokens and clients.
+//! Identities for the API server: kubeconfig files, tokens and clients.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,23 +13,33 @@ use serde_json::{Value, json};
 use super::ControlPlane;
 use crate::Error;
 
+/// How long a token is valid.
 const TOKEN_SECONDS: i64 = 24 * 3600;
-/// A silent API server must not hang a test for ever.
+/// So that a silent API server does not hang a test for ever.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ControlPlane {
-    /// Writes a kubeconfig of one who may do everything.
+    /// Writes a kubeconfig of an administrator.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be written.
     pub fn admin_kubeconfig(&self) -> Result<PathBuf, Error> {
         self.write_kubeconfig("admin", &self.kubeconfig(&self.server_url(), "default", self.admin_user()))
     }
 
     /// Makes a client that may do everything. Like every client here it belongs to the async runtime on which it is made
     /// (each #[tokio::test] has its own), and it tries nothing twice, so that a test sees each error.
+    ///
+    /// # Errors
+    /// [`Error::Kubeconfig`] or [`Error::Kube`] when no client can be made.
     pub async fn admin_client(&self) -> Result<Client, Error> {
         self.admin_client_at(&self.server_url()).await
     }
 
     /// Makes a token of a service account that exists.
+    ///
+    /// # Errors
+    /// [`Error::Kube`] when the API server refuses, [`Error::NoToken`] when it answers without a token.
     pub async fn service_account_token(&self, namespace: &str, name: &str) -> Result<String, Error> {
         let request = TokenRequest {
             spec: Some(TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() }),
@@ -44,12 +54,18 @@ impl ControlPlane {
     }
 
     /// Writes a kubeconfig of a service account that exists; its default namespace is the account's.
+    ///
+    /// # Errors
+    /// As [`Self::service_account_token`], and [`Error::File`] when the file cannot be written.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf, Error> {
         let kubeconfig = self.service_account(namespace, name).await?;
         self.write_kubeconfig(&format!("{namespace}.{name}"), &kubeconfig)
     }
 
     /// Makes a client of a service account that exists: it may do what RBAC allows the account.
+    ///
+    /// # Errors
+    /// As [`Self::service_account_token`], and [`Error::Kubeconfig`] when no client can be made.
     pub async fn service_account_client(&self, namespace: &str, name: &str) -> Result<Client, Error> {
         client(self.service_account(namespace, name).await?).await
     }
@@ -93,12 +109,12 @@ async fn client(kubeconfig: Value) -> Result<Client, Error> {
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     config.read_timeout = Some(READ_TIMEOUT);
     config.default_retry = false;
-    // A proxy of the environment has no business between two loopback ports.
+    // A proxy of the environment must not be used between loopback ports.
     config.proxy_url = None;
     Ok(Client::try_from(config)?)
 }
 
-/// By rename, so that a program that reads it at this moment sees the old one or the new one.
+/// Writes by rename: a program that reads at this moment sees the old file or the new one.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(path);
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);

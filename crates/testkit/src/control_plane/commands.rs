@@ -1,4 +1,4 @@
-//! kubectl and helm, as people use them.
+//! kubectl and helm.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -25,6 +25,9 @@ pub struct CommandOutput {
 
 impl CommandOutput {
     /// The standard output if the command succeeded; else an error with what it complained of.
+    ///
+    /// # Errors
+    /// [`Error::Command`] when the command failed.
     pub fn success(self) -> Result<String, Error> {
         if self.status.success() {
             return Ok(self.stdout);
@@ -35,26 +38,41 @@ impl CommandOutput {
 
 impl ControlPlane {
     /// Runs kubectl as the admin. A failure of kubectl is no error here: see [`CommandOutput::success`].
+    ///
+    /// # Errors
+    /// [`Error::ToolNotFound`] or [`Error::Start`] when kubectl cannot be run.
     pub async fn kubectl(&self, args: &[impl AsRef<OsStr>]) -> Result<CommandOutput, Error> {
         self.run("kubectl", &self.admin_kubeconfig()?, args, "").await
     }
 
     /// Runs kubectl with another kubeconfig, such as a service account's.
+    ///
+    /// # Errors
+    /// As [`Self::kubectl`].
     pub async fn kubectl_as(&self, kubeconfig: &Path, args: &[impl AsRef<OsStr>]) -> Result<CommandOutput, Error> {
         self.run("kubectl", kubeconfig, args, "").await
     }
 
     /// Runs kubectl as the admin with this text on its standard input, as for `kubectl apply -f -`.
+    ///
+    /// # Errors
+    /// As [`Self::kubectl`].
     pub async fn kubectl_with_input(&self, args: &[impl AsRef<OsStr>], input: &str) -> Result<CommandOutput, Error> {
         self.run("kubectl", &self.admin_kubeconfig()?, args, input).await
     }
 
     /// Runs helm as the admin, with caches and settings of its own.
+    ///
+    /// # Errors
+    /// [`Error::ToolNotFound`] or [`Error::Start`] when helm cannot be run.
     pub async fn helm(&self, args: &[impl AsRef<OsStr>]) -> Result<CommandOutput, Error> {
         self.run("helm", &self.admin_kubeconfig()?, args, "").await
     }
 
     /// Applies a file or a folder of manifests, and waits until the CRDs among them are established.
+    ///
+    /// # Errors
+    /// As [`Self::kubectl`], and [`Error::Command`] when kubectl fails.
     pub async fn apply(&self, path: &Path) -> Result<(), Error> {
         let path = path.as_os_str();
         let server_side = ["apply", "--server-side", "--force-conflicts", "-o", "name", "-f"].map(OsStr::new);
@@ -63,6 +81,9 @@ impl ControlPlane {
     }
 
     /// Applies manifests given as text, and waits until the CRDs among them are established.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
     pub async fn apply_text(&self, manifests: &str) -> Result<(), Error> {
         let args = ["apply", "--server-side", "--force-conflicts", "-o", "name", "-f", "-"];
         let applied = self.kubectl_with_input(&args, manifests).await?.success()?;
@@ -104,7 +125,7 @@ impl ControlPlane {
         let stdin = child.stdin.take();
         let feed = async {
             if let Some(mut stdin) = stdin {
-                // A program that does not read its input to the end closes it; its exit status tells what it thinks of it.
+                // A program may close its input before the end; its exit status says whether that was an error.
                 let _ = stdin.write_all(input.as_bytes()).await;
             }
         };

@@ -1,3 +1,5 @@
+//! A control plane: started, restarted, and reached by clients and commands.
+
 mod access;
 mod commands;
 mod servers;
@@ -18,7 +20,7 @@ use crate::{Error, GuardedProcess, TemporaryFolder, eventually, workspace_root};
 pub use commands::CommandOutput;
 use slot::Slot;
 
-/// How a control plane is to be.
+/// Options of a control plane.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Whether garbage collection, the deletion of namespaces and default service accounts work (kube-controller-manager).
@@ -37,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// A running control plane; it ends with this value or with this process, whichever is first.
+/// A running control plane; it ends with this value or with this process, whichever ends first.
 #[derive(Debug)]
 pub struct ControlPlane {
     // Fields are dropped in this order: the processes before their folder.
@@ -51,7 +53,11 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts a control plane of one's own and returns when it answers. Takes three to four seconds.
+    /// Starts a control plane and returns when it answers. Takes three to four seconds.
+    ///
+    /// # Errors
+    /// [`Error::ToolNotFound`] when a program is missing, [`Error::NotReady`] when one does not get ready in time,
+    /// [`Error::Command`] when a manifest is refused.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let folder = TemporaryFolder::new("carpack-control-plane-")?;
         let control_plane = Self {
@@ -76,6 +82,9 @@ impl ControlPlane {
 
     /// The one control plane that all tests of this process share, each in a namespace of its own. It has the default
     /// options and the workspace's CRDs. Tests that stop or restart a part of it must start their own.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
     pub async fn shared() -> Result<&'static Self, Error> {
         static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
         let crds = Some(workspace_root().join("crds")).filter(|folder| has_manifests(folder));
@@ -84,6 +93,9 @@ impl ControlPlane {
     }
 
     /// Makes a namespace that no other test has, and returns its name.
+    ///
+    /// # Errors
+    /// [`Error::Kube`] when the API server refuses, [`Error::Deadline`] when the default service account does not come.
     pub async fn namespace(&self, prefix: &str) -> Result<String, Error> {
         let name = format!("{prefix}-{}", self.namespaces.fetch_add(1, Ordering::Relaxed));
         let client = self.admin_client().await?;
@@ -106,11 +118,14 @@ impl ControlPlane {
     }
 
     /// The log of all requests, one JSON object a line: those to carpack.io with their bodies.
+    ///
+    /// # Errors
+    /// [`Error::NoAuditLog`] when the control plane was started without one.
     pub fn audit_log(&self) -> Result<PathBuf, Error> {
         if self.options.audit_log { Ok(self.folder().join("audit.log")) } else { Err(Error::NoAuditLog) }
     }
 
-    /// Where the API server is to be found.
+    /// The address of the API server.
     pub fn server_url(&self) -> String {
         format!("https://127.0.0.1:{}", self.api_server.port())
     }
@@ -136,11 +151,17 @@ impl ControlPlane {
     }
 
     /// Starts the API server, unless it runs, and returns when it is ready.
+    ///
+    /// # Errors
+    /// [`Error::ToolNotFound`], [`Error::Start`], or [`Error::NotReady`] when it does not get ready in time.
     pub async fn start_api_server(&self) -> Result<(), Error> {
         self.api_server.start(&servers::ApiServer(self), self.options.deadline).await
     }
 
     /// Kills the API server and starts it again on the same port, with the same data.
+    ///
+    /// # Errors
+    /// As [`Self::start_api_server`].
     pub async fn restart_api_server(&self) -> Result<(), Error> {
         self.kill_api_server();
         self.start_api_server().await
@@ -152,11 +173,17 @@ impl ControlPlane {
     }
 
     /// Starts etcd, unless it runs, and returns when it answers.
+    ///
+    /// # Errors
+    /// As [`Self::start_api_server`].
     pub async fn start_etcd(&self) -> Result<(), Error> {
         self.etcd.start(&servers::Etcd(self), self.options.deadline).await
     }
 
     /// Kills etcd and starts it again on the same port, with the same data.
+    ///
+    /// # Errors
+    /// As [`Self::start_api_server`].
     pub async fn restart_etcd(&self) -> Result<(), Error> {
         self.kill_etcd();
         self.start_etcd().await
@@ -168,6 +195,9 @@ impl ControlPlane {
     }
 
     /// Starts kube-controller-manager, unless it runs, and returns when it is healthy.
+    ///
+    /// # Errors
+    /// As [`Self::start_api_server`].
     pub async fn start_controller_manager(&self) -> Result<(), Error> {
         self.controller_manager.start(&servers::ControllerManager(self), self.options.deadline).await
     }

@@ -1,4 +1,4 @@
-//! The command lines of the servers: a small but true control plane.
+//! The command lines of the servers: a small but real control plane.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ const GROUPS: &[&str] = &[
     "rbac.authorization.k8s.io/v1",
 ];
 
-/// Admission plugins that look after things nobody has here: nodes, volumes, quotas, ingresses.
+/// Admission plugins for what does not exist here: nodes, volumes, quotas, ingresses.
 const NO_ADMISSION: &str = "LimitRanger,TaintNodesByCondition,Priority,DefaultTolerationSeconds,DefaultStorageClass,\
 StorageObjectInUseProtection,PersistentVolumeClaimResize,RuntimeClass,CertificateApproval,CertificateSigning,\
 ClusterTrustBundleAttest,CertificateSubjectRestriction,DefaultIngressClass,PodTopologyLabels,ResourceQuota";
@@ -45,7 +45,7 @@ impl Server for Etcd<'_> {
     fn command(&self, port: u16) -> Result<GuardedCommand, Error> {
         let folder = self.0.folder();
         let url = format!("http://127.0.0.1:{port}");
-        // No peers: port 0 is whatever is free.
+        // There are no peers; port 0 means any free port.
         let peers = "http://127.0.0.1:0";
         Ok(GuardedCommand::new(tool_path("etcd")?, folder.join("etcd.log"))
             .arg("--unsafe-no-fsync")

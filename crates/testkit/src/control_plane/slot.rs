@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::{Error, GuardedCommand, GuardedProcess, eventually, free_port};
 
+/// How many ports are tried at the first start.
 const PORT_ATTEMPTS: u32 = 5;
 
 /// How to run one kind of server and to see that it is ready.
@@ -69,7 +70,7 @@ impl Slot {
         deadline: Duration,
     ) -> Result<(), Error> {
         let not_ready = |reason| Error::NotReady { name: process.name().to_owned(), reason, log: process.log_tail() };
-        // An early end is a success of the poll: there is nothing more to wait for.
+        // If the process has ended, the wait is over.
         let outcome = eventually(deadline, "ready", async || match process.exit() {
             Some(exit) => Ok(Err(format!("it ended with {exit}"))),
             None => server.ready(self.port()).await.map(Ok),
