@@ -1,28 +1,28 @@
-//! Accounts: keys, and the knobs that differ between them.
+//! Accounts: their keys, and the settings that differ between them.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A key pair; with `token` it is a temporary credential.
+/// A key pair. With `token` it is a temporary credential.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKey {
-    /// The public half.
+    /// The public half of the key.
     pub secret_id: String,
-    /// The secret half: compared, never written anywhere.
+    /// The secret half. It is compared and never written anywhere.
     pub secret_key: String,
     /// The session token of a temporary credential.
     #[serde(default)]
     pub token: Option<String>,
-    /// When a temporary credential ends, in real time.
+    /// When a temporary credential expires, in real time. None: it does not expire.
     #[serde(default)]
     pub expires: Option<Timestamp>,
 }
 
 impl AccessKey {
-    /// A key that does not end.
+    /// A key that does not expire.
     pub fn lasting(secret_id: &str, secret_key: &str) -> Self {
         Self { secret_id: secret_id.to_owned(), secret_key: secret_key.to_owned(), token: None, expires: None }
     }
@@ -34,49 +34,50 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// What the cloud makes of a `ClientToken` it has seen.
+/// What the cloud does with a `ClientToken` that it has seen before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenHandling {
-    /// The first successful answer is replayed, without charging.
+    /// It answers with the first successful answer, and charges nothing.
     #[default]
     Honoured,
-    /// Tokens are not looked at.
+    /// It pays no attention to tokens.
     Ignored,
-    /// Everything remembered counts as past its lifetime.
+    /// It treats every remembered token as past its lifetime.
     Expired,
 }
 
-/// The knobs of one account.
+/// The settings of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountSettings {
-    /// Whether CAR has been activated; if not, `OperationDenied`.
+    /// Whether CAR is activated. If not, calls are refused with `OperationDenied`.
     pub signed_up: bool,
-    /// Whether the account is on CAR's allow-list; if not, `UnauthorizedOperation` (car) and
+    /// Whether the account is on CAR's allow-list. If not, calls are refused with `UnauthorizedOperation` (car) or
     /// `FailedOperation.dealCreateWhitelistError` (billing).
     pub approved: bool,
-    /// Whether its holder's identity is verified; if not, paid calls answer `UnauthorizedOperation.NotCertification`.
+    /// Whether the identity of the account's owner is verified. If not, paid calls are refused with
+    /// `UnauthorizedOperation.NotCertification`.
     pub certified: bool,
-    /// Actions the key's policy denies: `CreateInstance`, `car:*`, `*`...
+    /// Actions that the policy of the key denies, such as `CreateInstance`, `car:*` or `*`.
     pub denied_actions: Vec<String>,
-    /// Whether the purchase API offers CAR at all; if not, `UnsupportedOperation`.
+    /// Whether the purchase API offers CAR. If not, paid calls are refused with `UnsupportedOperation`.
     pub api_purchase: bool,
-    /// Whether `PeriodUnit` `d` is offered.
+    /// Whether the `PeriodUnit` `d` is offered.
     pub day_unit: bool,
     /// Whether a Daily pack may be extended by `RenewInstance`.
     pub daily_renewal: bool,
-    /// What is made of client tokens.
+    /// What the cloud does with client tokens.
     pub token_handling: TokenHandling,
-    /// How long a token is remembered, on the business clock.
+    /// How long a token is remembered, in seconds of the business clock.
     pub token_lifetime_seconds: i64,
     /// Whether `DescribeRenewInstances` lists Daily packs.
     pub list_daily_in_renewals: bool,
-    /// `CreateInstance` leaves an unpaid order behind, for `PayDeals`.
+    /// Whether `CreateInstance` makes an unpaid order, to be paid by `PayDeals`.
     pub unpaid_orders: bool,
-    /// Requests per second and action, in real time; 0 = no limit.
+    /// Requests per second for each action, in real time. 0: no limit.
     pub rate_limit_per_second: u32,
-    /// Whether the one full return was used already.
+    /// Whether the account has used its one full return.
     pub full_refund_used: bool,
 }
 
@@ -101,7 +102,7 @@ impl Default for AccountSettings {
 }
 
 impl AccountSettings {
-    /// Whether the policy denies this action.
+    /// Whether the policy of the key denies this action of this service.
     pub fn denies(&self, service: &str, action: &str) -> bool {
         self.denied_actions.iter().any(|denied| {
             denied == "*"
@@ -115,17 +116,17 @@ impl AccountSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountConfig {
-    /// Its name in the ledger, the log and the control interface.
+    /// The account's name in the ledger, the log and the control interface.
     pub id: String,
-    /// The number the cloud knows it by.
+    /// The cloud's number of the account.
     #[serde(default = "default_uin")]
     pub uin: i64,
-    /// Balance at the start, in US cents.
+    /// The balance at the start, in US cents.
     #[serde(default)]
     pub balance_cents: i64,
-    /// Its keys.
+    /// The keys of the account.
     pub keys: Vec<AccessKey>,
-    /// Its knobs.
+    /// The settings of the account.
     #[serde(default)]
     pub settings: AccountSettings,
 }
@@ -135,7 +136,7 @@ fn default_uin() -> i64 {
 }
 
 impl Default for AccountConfig {
-    /// The account everybody starts with: `AKIDsimulator` / `simulator-secret-key`, 1,000,000.00 USD.
+    /// The account of a simulator without a configuration: `AKIDsimulator` / `simulator-secret-key`, 1,000,000.00 USD.
     fn default() -> Self {
         Self {
             id: "default".to_owned(),
@@ -147,17 +148,17 @@ impl Default for AccountConfig {
     }
 }
 
-/// An account as the control interface shows it: everything but the secrets.
+/// An account without its secrets, as the control interface shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountView {
-    /// Its name.
+    /// The account's name.
     pub id: String,
-    /// The number the cloud knows it by.
+    /// The cloud's number of the account.
     pub uin: i64,
-    /// What is left, in US cents.
+    /// The balance, in US cents.
     pub balance_cents: i64,
     /// The public halves of its keys.
     pub secret_ids: Vec<String>,
-    /// Its knobs.
+    /// The settings of the account.
     pub settings: AccountSettings,
 }

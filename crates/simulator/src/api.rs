@@ -16,7 +16,7 @@ use crate::{
     wire::{decode_form, decode_json},
 };
 
-/// A request as received.
+/// A request as it was received.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) method: String,
@@ -26,10 +26,10 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
 }
 
-/// What goes back.
+/// What is answered.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// A body with this HTTP status.
+    /// This HTTP status and this body.
     Body(u16, String),
     /// Nothing: the connection is closed.
     Drop,
@@ -48,7 +48,7 @@ impl Incoming {
         found.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
-    /// Carries the request out, with all the faults that hit it.
+    /// Carries the request out, with every fault that hits it.
     pub(crate) async fn answer(self, shared: Arc<Shared>) -> Reply {
         let (sequence, request_id) = self.note(&shared);
         let (accepted, plan) = match self.accept(&shared, sequence) {
@@ -83,7 +83,7 @@ impl Incoming {
                 return finish(&shared, sequence, result, &request_id, Some(Spoilt::Drop), &[]);
             }
         }
-        // A call that failed by itself answers its own code, unless no code is answered at all.
+        // An action that fails is answered with its own code, unless the fault answers no code at all.
         let spoilt = after.filter(|spoilt| result.is_ok() || !matches!(spoilt, Spoilt::Error(_)));
         finish(&shared, sequence, result, &request_id, spoilt, &null_fields)
     }
@@ -153,7 +153,7 @@ impl Incoming {
     }
 }
 
-/// Writes the outcome down and makes the reply.
+/// Records the outcome and makes the reply.
 fn finish(
     shared: &Shared,
     sequence: u64,

@@ -1,5 +1,5 @@
-//! The two clocks. Signatures are judged by the machine's own; everything about money and packs by the business clock,
-//! which can be slowed, hurried, stopped and moved forward.
+//! The two clocks. The machine's own clock judges signatures. The business clock counts for everything about money and packs;
+//! it can run slower or faster, stop, and be moved forward.
 #![allow(clippy::disallowed_methods)] // the one place of this crate that reads the machine's clock
 
 use std::time::Instant;
@@ -20,23 +20,26 @@ pub struct BusinessClock {
 /// What the business clock shows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClockView {
-    /// Now.
+    /// The business time.
     #[serde(with = "milliseconds")]
     pub now: Timestamp,
     /// Seconds of business time per second of real time.
     pub rate: f64,
-    /// How far the clock that judges signatures is off the machine's, in seconds.
+    /// How many seconds the clock that judges signatures is ahead of the machine's clock.
     pub skew_seconds: i64,
 }
 
 impl BusinessClock {
-    /// A clock that starts at `start`, or at the machine's time, and runs at `rate`.
+    /// A clock that starts at `start`, or at the machine's time, and runs at `rate` business seconds per real second.
+    ///
+    /// # Errors
+    /// When the rate is not a number from 0 to 1e9.
     pub fn new(start: Option<Timestamp>, rate: f64) -> Result<Self, Error> {
         let clock = Self { anchor: start.unwrap_or_else(wall), anchored: Instant::now(), rate: check_rate(rate)? };
         Ok(clock)
     }
 
-    /// Now.
+    /// The business time.
     pub fn now(&self) -> Timestamp {
         let elapsed = self.anchored.elapsed().as_secs_f64() * self.rate;
         let elapsed = SignedDuration::try_from_secs_f64(elapsed).unwrap_or(SignedDuration::MAX);
@@ -48,7 +51,10 @@ impl BusinessClock {
         self.rate
     }
 
-    /// Runs at `rate` from now on.
+    /// Sets the rate from now on.
+    ///
+    /// # Errors
+    /// When the rate is not a number from 0 to 1e9.
     pub fn set_rate(&mut self, rate: f64) -> Result<(), Error> {
         let rate = check_rate(rate)?;
         self.anchor_at(self.now());
@@ -56,7 +62,10 @@ impl BusinessClock {
         Ok(())
     }
 
-    /// Jumps to `to`, which must not be in the past: what happened cannot be undone.
+    /// Sets the clock to `to`. What has happened cannot be undone, so the clock never goes back.
+    ///
+    /// # Errors
+    /// When `to` is in the past.
     pub fn set(&mut self, to: Timestamp) -> Result<(), Error> {
         let now = self.now();
         if to < now {

@@ -7,21 +7,21 @@ use serde::Deserialize;
 
 use crate::{account::AccountConfig, prices::PriceList};
 
-/// How a simulator is set up. Every field has a default.
+/// The configuration of a simulator. Every field has a default.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen; port 0 = any free one.
+    /// Where the simulator listens. Port 0: any free port.
     pub address: SocketAddr,
-    /// Where the business clock starts; absent = now.
+    /// Where the business clock starts. None: at the machine's time.
     pub start: Option<Timestamp>,
-    /// Business seconds per real second; 0 = the clock moves only by hand.
+    /// Business seconds per real second. 0: the clock moves only when it is set.
     pub rate: f64,
-    /// The seed of ids, so that runs are reproducible.
+    /// The seed of generated ids: the same seed gives the same ids.
     pub seed: u64,
-    /// The offset from UTC of times on the wire, in hours.
+    /// The offset from UTC of the times in answers, in hours.
     pub zone_offset_hours: i8,
-    /// How long an expired instance stays ISOLATED before it is removed.
+    /// How many seconds an expired instance stays ISOLATED before it is removed.
     pub isolation_seconds: i64,
     /// `ProductCode` of CAR in billing.
     pub product_code: String,

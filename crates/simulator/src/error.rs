@@ -1,4 +1,4 @@
-//! What can go wrong: an answer of the simulated cloud, and a failure of the simulator itself.
+//! What can go wrong: an error that the simulated cloud answers, and a failure of the simulator itself.
 
 /// An error as the cloud answers it: a documented code and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,40 +11,40 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An answer with this code and message.
+    /// An error with this code and message.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }
     }
 
-    /// `InvalidParameterValue`: the type is right, the value is not.
+    /// `InvalidParameterValue`: the parameter has the right type and a wrong value.
     pub fn value(message: impl Into<String>) -> Self {
         Self::new("InvalidParameterValue", message)
     }
 }
 
-/// A failure of the simulator itself, or bad input to its control interface.
+/// A failure of the simulator itself, or wrong input to its control interface.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address could not be bound.
+    /// The simulator cannot listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address asked for.
+        /// The address that was asked for.
         address: String,
-        /// Why not.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The configuration, or a control request, makes no sense.
+    /// The configuration or a control request is not valid.
     #[error("{0}")]
     Invalid(String),
-    /// The thing named does not exist.
+    /// What the request names does not exist.
     #[error("there is no {kind} {id:?}")]
     NotFound {
-        /// What kind of thing was asked for.
+        /// What kind of object was asked for.
         kind: &'static str,
-        /// Its name.
+        /// Its id.
         id: String,
     },
-    /// The simulated cloud refused an act of the console.
+    /// The simulated cloud refused what a person did in the console.
     #[error(transparent)]
     Refused(#[from] ApiError),
 }

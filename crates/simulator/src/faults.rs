@@ -1,4 +1,4 @@
-//! Faults on demand: which requests they hit, and what they do to them.
+//! Faults: which requests they hit, and what they do to them.
 
 use std::{
     collections::BTreeMap,
@@ -14,35 +14,35 @@ use crate::{
     state::Delivery,
 };
 
-/// The name of a fault.
+/// The id of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FaultId(pub u64);
 
-/// A fault: the requests it hits, and its effect.
+/// A fault: which requests it hits, and what it does to them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The action, or `*`.
+    /// The name of the action, or `*` for every action.
     pub action: String,
-    /// Only requests of this account.
+    /// It hits only requests of this account. None: of every account.
     #[serde(default)]
     pub account: Option<String>,
-    /// Only requests whose parameters, written as compact JSON, contain this text.
+    /// It hits only requests whose parameters, as compact JSON, contain this text. None: all of them.
     #[serde(default)]
     pub contains: Option<String>,
-    /// The first so many matching requests are spared.
+    /// So many matching requests are spared first.
     #[serde(default)]
     pub skip: u32,
-    /// Hits so many requests; absent = until removed.
+    /// It hits so many requests. None: all, until it is removed.
     #[serde(default)]
     pub count: Option<u32>,
-    /// What happens.
+    /// What the fault does.
     pub effect: Effect,
 }
 
 impl Fault {
-    /// This effect on every request of this action.
+    /// A fault with this effect on every request of this action.
     pub fn on(action: &str, effect: Effect) -> Self {
         Self { action: action.to_owned(), account: None, contains: None, skip: 0, count: None, effect }
     }
@@ -53,7 +53,7 @@ impl Fault {
         self
     }
 
-    /// Spares the first so many.
+    /// Spares so many requests first.
     pub fn skipping(mut self, skip: u32) -> Self {
         self.skip = skip;
         self
@@ -66,26 +66,26 @@ impl Fault {
     }
 }
 
-/// What a fault does. `commit` says whether the action is carried out before the reply is spoilt.
+/// What a fault does. `commit` says whether the action is carried out before the answer is spoilt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
-    /// The request waits this long, in real time, before anything else.
+    /// The request waits in real time before anything else happens.
     Latency {
-        /// How long.
+        /// How long it waits.
         milliseconds: u64,
     },
-    /// Refused with this code; nothing is carried out.
+    /// The request is refused with this code, and the action is not carried out.
     Refuse {
-        /// The code.
+        /// The error code.
         code: String,
-        /// The text beside it.
+        /// The text beside the code.
         #[serde(default)]
         message: String,
     },
-    /// Carried out, then answered with this code. A call that fails by itself answers its own code.
+    /// The action is carried out, and then answered with this code. An action that fails is answered with its own code.
     CommitThenError {
-        /// The code.
+        /// The error code.
         code: String,
         /// The text beside it.
         #[serde(default)]
@@ -101,66 +101,66 @@ pub enum Effect {
         /// Whether the action is carried out first.
         commit: bool,
     },
-    /// Another HTTP status, as a gateway answers.
+    /// Another HTTP status, as from a gateway.
     HttpStatus {
-        /// The status.
+        /// The status, 300 to 599.
         status: u16,
         /// Whether the action is carried out first.
         commit: bool,
     },
-    /// `RequestLimitExceeded` for so long after the fault was set, in real time.
+    /// Requests are refused with `RequestLimitExceeded` for some real time after the fault was set.
     RateLimitStorm {
-        /// How long.
+        /// How long, in seconds.
         seconds: f64,
     },
-    /// Purchases are delivered late, in part, never, or fail after payment.
+    /// Purchases are delivered late, in part or never, or their delivery fails after the payment.
     Delivery(Delivery),
-    /// Lists answer as of so long ago, on the business clock.
+    /// Lists are answered as they were earlier on the business clock.
     StaleLists {
-        /// How long ago.
+        /// How much earlier, in seconds.
         seconds: i64,
     },
-    /// Rows move by one place with every request, so that pages miss some and repeat others.
+    /// Rows move by one place with every request, so that some pages miss rows and others repeat them.
     ShiftingLists {},
-    /// These fields of the answer are null, wherever they stand.
+    /// These fields of the answer are null, wherever they occur.
     NullFields {
-        /// Their names.
+        /// The names of the fields.
         fields: Vec<String>,
     },
-    /// The request waits until it is released. When the fault is removed instead, its connection is closed.
+    /// The request waits until it is released. When the fault is removed instead, the connection is closed.
     Hold {
-        /// Before it is carried out, or after.
+        /// Whether it waits before or after the action is carried out.
         when: When,
     },
 }
 
-/// Where a request is held.
+/// When a request is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// Nothing has been carried out.
+    /// Before the action is carried out.
     BeforeCommit,
-    /// Carried out, not answered.
+    /// After the action is carried out, before it is answered.
     AfterCommit,
 }
 
 /// A fault as the control interface shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FaultView {
-    /// Its name.
+    /// The id of the fault.
     pub id: FaultId,
     /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
-    /// Requests that matched so far, spared ones included.
+    /// How many requests have matched so far, with those that were spared.
     pub matched: u32,
-    /// Requests it hit so far.
+    /// How many requests it has hit so far.
     pub hit: u32,
-    /// Requests it holds right now.
+    /// How many requests it holds now.
     pub holding: usize,
 }
 
-/// What spoils the reply.
+/// How an answer is spoilt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Spoilt {
     Error(ApiError),
@@ -169,25 +169,25 @@ pub(crate) enum Spoilt {
     HttpStatus(u16),
 }
 
-/// Where a held request waits.
+/// Whether a held request may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Shut,
     Open,
 }
 
-/// The receiving half: resolves when the request may go on, or not.
+/// The receiving half of a gate, for one held request.
 #[derive(Debug)]
 pub(crate) struct Hold(watch::Receiver<Gate>);
 
 impl Hold {
-    /// Waits; false when the fault is gone and the request must be dropped.
+    /// Waits for the gate to open. False: the fault is removed, and the request must be dropped.
     pub(crate) async fn wait(mut self) -> bool {
         self.0.wait_for(|gate| *gate == Gate::Open).await.is_ok()
     }
 }
 
-/// What the faults make of one request.
+/// What the faults do to one request.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) latency: Duration,
@@ -236,7 +236,10 @@ impl Faults {
         self.active.iter().map(view).collect()
     }
 
-    /// Removes a fault; what it holds is dropped.
+    /// Removes a fault, and drops the requests that it holds.
+    ///
+    /// # Errors
+    /// When there is no such fault.
     pub(crate) fn remove(&mut self, id: FaultId) -> Result<(), Error> {
         self.active.remove(&id).map(|_| ()).ok_or_else(|| not_found(id))
     }
@@ -245,7 +248,10 @@ impl Faults {
         self.active.clear();
     }
 
-    /// Removes a fault; what it holds goes on.
+    /// Removes a fault, and lets the requests that it holds go on.
+    ///
+    /// # Errors
+    /// When there is no such fault.
     pub(crate) fn release(&mut self, id: FaultId) -> Result<usize, Error> {
         let active = self.active.remove(&id).ok_or_else(|| not_found(id))?;
         let held = active.gate.receiver_count();
@@ -253,7 +259,7 @@ impl Faults {
         Ok(held)
     }
 
-    /// What the faults make of this request; counts it.
+    /// What the faults do to this request. It counts the request.
     pub(crate) fn plan(&mut self, account: &str, action: &str, parameters: &str, now: Instant) -> Plan {
         let mut plan = Plan::default();
         for active in self.active.values_mut() {

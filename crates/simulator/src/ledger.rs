@@ -1,4 +1,4 @@
-//! The ledger of money and the log of requests: what the safety tests are judged by.
+//! The ledger of money and the log of requests. The safety tests count charges in the ledger.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,45 +7,46 @@ use serde_json::Value;
 /// One movement of money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
-    /// Counts from 1.
+    /// The number of the entry, from 1.
     pub sequence: u64,
-    /// When, on the business clock.
+    /// When the money moved, on the business clock.
     pub time: Timestamp,
-    /// Whose money.
+    /// The account whose money it is.
     pub account: String,
-    /// `CreateInstance`, `RenewInstance`, `RefundInstance`, `PayDeals`, `AutoRenew`, or the same with `Console` in front.
+    /// `CreateInstance`, `RenewInstance`, `RefundInstance`, `PayDeals` or `AutoRenew`; after `Console` where a person
+    /// acted.
     pub action: String,
-    /// The order.
+    /// The id of the order.
     pub order_id: String,
-    /// The instances paid for; those not delivered yet are missing.
+    /// The instances that were paid for, as far as they are delivered.
     pub instance_ids: Vec<String>,
-    /// Positive: charged. Negative: refunded.
+    /// The amount in cents: positive for a charge, negative for a refund.
     pub amount_cents: i64,
-    /// The caller's token, where there was one.
+    /// The caller's token. None where the call had none.
     pub client_token: Option<String>,
-    /// The request that caused it, where there was one.
+    /// The id of the request that moved the money. None where no request did.
     pub request_id: Option<String>,
 }
 
-/// One request of the API as it arrived, whatever became of it.
+/// One request to the API as it arrived, whatever its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {
-    /// Counts from 1.
+    /// The number of the request, from 1.
     pub sequence: u64,
-    /// When it arrived, on the business clock.
+    /// When the request arrived, on the business clock.
     pub time: Timestamp,
-    /// `car`, `billing`, or what was sent as a version.
+    /// `car` or `billing`; for an unknown version the version that was sent.
     pub service: String,
-    /// The action header.
+    /// The value of the action header.
     pub action: String,
-    /// Who asked; absent when the signature was not accepted.
+    /// The account that sent the request. None: its signature was not accepted.
     pub account: Option<String>,
-    /// The parameters as decoded; null when they could not be.
+    /// The decoded parameters. Null: they could not be decoded.
     pub parameters: Value,
-    /// `pending`, `ok`, an error code, or `dropped`, `garbage`, `http 503`... by a fault.
+    /// `pending`, `ok` or an error code; after a fault `dropped`, `garbage` or a status such as `http 503`.
     pub outcome: String,
-    /// Whether the state was changed, or read, before the answer; a refused call is not committed.
+    /// Whether the action was carried out before the answer. A refused call is not committed.
     pub committed: bool,
-    /// The id of the answer.
+    /// The request id in the answer.
     pub request_id: String,
 }

@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The requests of the last second.
+/// The requests of the last second, for each account and action.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     recent: BTreeMap<(String, &'static str), VecDeque<Instant>>,
 }
 
 impl Limiter {
-    /// Whether this request is within the limit; 0 = no limit. Refused requests do not count.
+    /// Whether this request is within the limit; 0 is no limit. Refused requests do not count.
     pub(crate) fn admit(&mut self, account: &str, action: &'static str, per_second: u32, now: Instant) -> bool {
         if per_second == 0 {
             return true;

@@ -1,10 +1,10 @@
-//! The price list: data, never constants of the code that charges.
+//! The price list. Prices are data: the code that charges has no price of its own.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Error, term::BillingMode};
 
-/// The price of one concurrency for one cycle (a day or a month).
+/// The price of one concurrency for one cycle: a day or a month.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceRule {
@@ -14,17 +14,20 @@ pub struct PriceRule {
     pub scale: String,
     /// Daily or Monthly.
     pub mode: BillingMode,
-    /// US cents.
+    /// The price in US cents.
     pub cents: i64,
 }
 
-/// The rules in no particular order; the most specific one that fits wins, region before scale.
+/// Prices in any order. The most specific rule that fits counts; a region is more specific than a scale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PriceList(Vec<PriceRule>);
 
 impl PriceList {
     /// A list of these rules.
+    ///
+    /// # Errors
+    /// When a price is negative.
     pub fn new(rules: Vec<PriceRule>) -> Result<Self, Error> {
         if let Some(rule) = rules.iter().find(|rule| rule.cents < 0) {
             return Err(Error::Invalid(format!("the price of {} in {} is negative", rule.scale, rule.region)));
@@ -37,7 +40,7 @@ impl PriceList {
         &self.0
     }
 
-    /// The price of one concurrency for one cycle; `None` when nobody set one.
+    /// The price of one concurrency for one cycle, in cents. None: the list has no price for it.
     pub fn unit_cents(&self, region: &str, scale: &str, mode: BillingMode) -> Option<i64> {
         self.0
             .iter()

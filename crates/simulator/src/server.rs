@@ -20,7 +20,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Requests larger than this are refused.
+/// A request with a larger body is refused.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
 
 /// A server that runs until it is told to stop.
@@ -32,7 +32,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts serving in the caller's runtime.
+    /// Starts to serve in the caller's runtime.
+    ///
+    /// # Errors
+    /// When the simulator cannot listen on the address.
     pub(crate) async fn start(shared: Arc<Shared>, address: SocketAddr) -> Result<Self, Error> {
         let failed = |source| Error::Listen { address: address.to_string(), source };
         let listener = CuttableListener(TcpListener::bind(address).await.map_err(failed)?);
@@ -73,7 +76,7 @@ async fn serve(
         headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
         body,
     };
-    // In a task of its own: a client that goes away does not take back what it asked for.
+    // In a task of its own: the request is carried out even if the client goes away.
     let answer = tokio::spawn(incoming.answer(Arc::clone(&shared))).await;
     match answer {
         Ok(Reply::Body(status, body)) => reply(&shared, status, body),

@@ -1,4 +1,4 @@
-//! What the API, the control interface and the library's handle share: the state, the clocks, the faults, the log.
+//! What the API, the control interface and the handle share: the state, the clocks, the faults and the log of requests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::{
     state::{Rules, State},
 };
 
-/// Everything behind one mutex.
+/// What the mutex protects.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) state: State,
@@ -28,7 +28,7 @@ pub(crate) struct Inner {
     requests_seen: u64,
 }
 
-/// The mutex.
+/// What the API, the control interface and the handle share, behind one mutex.
 #[derive(Debug)]
 pub(crate) struct Shared(Mutex<Inner>);
 
@@ -56,7 +56,7 @@ impl Shared {
         })))
     }
 
-    /// The inside, with everything done that was due by now.
+    /// Locks the state, after everything that is due by now has happened.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = inner.clock.now();
@@ -90,7 +90,7 @@ impl Inner {
         self.set_clock(to)
     }
 
-    /// Writes a request down as pending; answers its sequence.
+    /// Records a request as pending. Returns its number.
     pub(crate) fn note(&mut self, mut record: RequestRecord) -> u64 {
         self.requests_seen += 1;
         record.sequence = self.requests_seen;
@@ -98,7 +98,7 @@ impl Inner {
         self.requests_seen
     }
 
-    /// Adds to what was written down about a request.
+    /// Changes the record of a request.
     pub(crate) fn amend(&mut self, sequence: u64, with: impl FnOnce(&mut RequestRecord)) {
         if let Ok(at) = self.requests.binary_search_by_key(&sequence, |record| record.sequence)
             && let Some(record) = self.requests.get_mut(at)
@@ -107,8 +107,11 @@ impl Inner {
         }
     }
 
-    /// Changes the fields named of an account's settings, and its `balance_cents` and `keys`; makes the account when
-    /// there is none, which needs `keys`.
+    /// Changes the named settings of an account, and its `balance_cents` and `keys`. When there is no such account it
+    /// is made, which needs `keys`.
+    ///
+    /// # Errors
+    /// When the change is not valid, when a new account has no keys, or when `uin` of an existing account is named.
     pub(crate) fn put_account(&mut self, id: &str, patch: Value) -> Result<AccountView, Error> {
         let invalid = |error: serde_json::Error| Error::Invalid(error.to_string());
         let Value::Object(mut patch) = patch else {

@@ -1,5 +1,5 @@
-//! Verification of TC3-HMAC-SHA256 signatures, as strict as the cloud and no stricter: whatever headers the client says
-//! it signed, the host as received, and the service from the version and not from the scope.
+//! Verification of TC3-HMAC-SHA256 signatures, as strict as the cloud and no stricter. It covers the headers that the client
+//! names and the host as it was received. The service is taken from the version, not from the scope.
 
 use std::fmt::Write as _;
 
@@ -9,21 +9,21 @@ use sha2::{Digest, Sha256};
 
 use crate::{account::AccessKey, error::ApiError};
 
-/// How far a timestamp may be off.
+/// By how many seconds a timestamp may differ from the server's time.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// What of a request takes part in its signature.
+/// The parts of a request that its signature covers.
 #[derive(Debug, Clone, Copy)]
 pub struct Signed<'a> {
     /// GET or POST.
     pub method: &'a str,
-    /// The path, `/`.
+    /// The path: `/`.
     pub path: &'a str,
-    /// The query as received.
+    /// The query as it was received.
     pub query: &'a str,
-    /// Names and values of the headers as received.
+    /// Names and values of the headers as they were received.
     pub headers: &'a [(String, String)],
-    /// The body.
+    /// The body as it was received.
     pub body: &'a [u8],
 }
 
@@ -42,7 +42,11 @@ impl<'a> Signed<'a> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Whose signature this is, if it is right at `now`.
+    /// The account that has signed the request, if the signature is valid at `now`.
+    ///
+    /// # Errors
+    /// `MissingParameter`, or a code of `AuthFailure` that says what is wrong with the header, the key, the time, the
+    /// signature or the token.
     pub fn verify<'k>(
         &self,
         now: Timestamp,
@@ -90,7 +94,7 @@ impl<'a> Signed<'a> {
             return Err(invalid("content-type and host must be signed"));
         }
         let given = hex::decode(authorization.signature).map_err(|_| invalid("the signature is not hexadecimal"))?;
-        // Values are signed as sent or, by the letter of the documents, in lower case: both exist in the field.
+        // The documents say that values are signed in lower case. Some clients sign them as they are sent: both are accepted.
         for lower in [false, true] {
             let canonical = self.canonical(&names, lower)?;
             let scope = format!("{}/{}/tc3_request", authorization.date, authorization.service);
@@ -171,12 +175,12 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Equality in a time that does not depend on where the difference is.
+/// Compares in a time that does not depend on where the texts differ.
 fn same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len() && left.iter().zip(right).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
 }
 
-/// Signs a request as the official SDKs do; for tests and tools that have none at hand.
+/// The `Authorization` header of a POST request, as the official SDKs make it. For tests and tools without an SDK.
 pub fn sign(secret_id: &str, secret_key: &str, service: &str, host: &str, at: Timestamp, body: &[u8]) -> String {
     let date = at.strftime("%Y-%m-%d").to_string();
     let canonical =

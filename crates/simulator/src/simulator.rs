@@ -1,4 +1,4 @@
-//! The handle for tests in Rust: the control interface as typed calls.
+//! The handle for tests in Rust: it offers the control interface as typed calls.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     state::{ConsoleBuy, Instance, NewProject, Order, Project, Purchased, RenewFlag},
 };
 
-/// A running simulator; stops when dropped.
+/// A running simulator. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
@@ -38,6 +38,9 @@ impl Drop for Simulator {
 
 impl Simulator {
     /// Starts a simulator in the caller's runtime.
+    ///
+    /// # Errors
+    /// When the configuration is not valid, or the simulator cannot listen on its address.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let address = config.address;
         let shared = Arc::new(Shared::new(config)?);
@@ -45,17 +48,18 @@ impl Simulator {
         Ok(Self { shared, address, stop: Some(stop), task: Some(task) })
     }
 
-    /// `http://127.0.0.1:port`, for both services and the control interface.
+    /// The URL of both services and of the control interface, such as `http://127.0.0.1:8080`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// `127.0.0.1:port`.
+    /// The address that the simulator listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops: what is held is dropped, what is under way may finish for five seconds, and the port is free afterwards.
+    /// Stops the simulator and frees its port. Requests that a fault holds are dropped; all others have five seconds to
+    /// finish.
     pub async fn stop(mut self) {
         self.shared.lock().faults.clear();
         if let Some(stop) = self.stop.take() {
@@ -66,27 +70,37 @@ impl Simulator {
         }
     }
 
-    /// The business clock.
+    /// The time of the business clock.
     pub fn now(&self) -> Timestamp {
         self.shared.lock().state.now()
     }
 
-    /// How fast the business clock runs; 0 = by hand.
+    /// Sets how many business seconds pass per real second. 0: the clock moves only when it is set.
+    ///
+    /// # Errors
+    /// When the rate is not a number from 0 to 1e9.
     pub fn set_rate(&self, rate: f64) -> Result<(), Error> {
         self.shared.lock().clock.set_rate(rate)
     }
 
-    /// Moves the business clock; everything due in between happens in order.
+    /// Sets the business clock. Everything that is due in between happens in order.
+    ///
+    /// # Errors
+    /// When `to` is in the past.
     pub fn set_now(&self, to: Timestamp) -> Result<(), Error> {
         self.shared.lock().set_clock(to)
     }
 
-    /// Moves the business clock forward.
+    /// Moves the business clock forward. Everything that is due in between happens in order.
+    ///
+    /// # Errors
+    /// When `by` is negative, or the time gets too large.
     pub fn advance(&self, by: SignedDuration) -> Result<(), Error> {
         self.shared.lock().advance(by)
     }
 
-    /// Puts the clock that judges signatures, and the `Date` header, so many seconds ahead of the machine's.
+    /// Sets the clock that judges signatures and writes the `Date` header: so many seconds ahead of the machine's
+    /// clock.
     pub fn set_skew_seconds(&self, seconds: i64) {
         self.shared.lock().skew_seconds = seconds;
     }
@@ -96,7 +110,7 @@ impl Simulator {
         self.shared.lock().state.ledger().to_vec()
     }
 
-    /// Every request so far.
+    /// Every request so far, since they were last cleared.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.shared.lock().requests.clone()
     }
@@ -106,7 +120,7 @@ impl Simulator {
         self.shared.lock().requests.clear();
     }
 
-    /// Every instance there is now.
+    /// Every instance that exists now.
     pub fn instances(&self) -> Vec<Instance> {
         self.shared.lock().state.instances()
     }
@@ -122,16 +136,22 @@ impl Simulator {
     }
 
     /// Adds an account.
+    ///
+    /// # Errors
+    /// When the id is empty or taken, or a secret id is used twice.
     pub fn add_account(&self, account: AccountConfig) -> Result<(), Error> {
         self.shared.lock().state.add_account(account)
     }
 
-    /// An account, without its secrets.
+    /// An account without its secrets. None: no account has this id.
     pub fn account(&self, id: &str) -> Option<AccountView> {
         self.shared.lock().state.account_view(id)
     }
 
-    /// Changes the knobs of an account.
+    /// Changes the settings of an account.
+    ///
+    /// # Errors
+    /// When no account has this id.
     pub fn change_settings(&self, account: &str, with: impl FnOnce(&mut AccountSettings)) -> Result<(), Error> {
         let mut inner = self.shared.lock();
         let not_found = || Error::NotFound { kind: "account", id: account.to_owned() };
@@ -140,12 +160,15 @@ impl Simulator {
         inner.state.set_settings(account, settings)
     }
 
-    /// What an account has left, in cents.
+    /// The balance of an account, in cents. None: no account has this id.
     pub fn balance(&self, account: &str) -> Option<i64> {
         self.shared.lock().state.balance(account)
     }
 
-    /// Sets what an account has left, in cents; the ledger does not show it.
+    /// Sets the balance of an account, in cents. The ledger does not show it.
+    ///
+    /// # Errors
+    /// When no account has this id.
     pub fn set_balance(&self, account: &str, cents: i64) -> Result<(), Error> {
         self.shared.lock().state.set_balance(account, cents)
     }
@@ -156,36 +179,48 @@ impl Simulator {
     }
 
     /// Sets a fault.
+    ///
+    /// # Errors
+    /// When the fault is not valid, such as one with an HTTP status below 300.
     pub fn add_fault(&self, fault: Fault) -> Result<FaultId, Error> {
         self.shared.lock().faults.add(fault, clock::monotonic())
     }
 
-    /// The faults that are set, and how often they hit.
+    /// The faults that are set, and how many requests each has hit.
     pub fn faults(&self) -> Vec<FaultView> {
         self.shared.lock().faults.list()
     }
 
-    /// How many requests a fault holds right now.
+    /// How many requests a fault holds now. 0 also when there is no such fault.
     pub fn holding(&self, id: FaultId) -> usize {
         self.faults().iter().find(|fault| fault.id == id).map_or(0, |fault| fault.holding)
     }
 
-    /// Removes a fault and lets what it holds go on; answers how many requests that were.
+    /// Removes a fault, and lets the requests that it holds go on. Returns how many these are.
+    ///
+    /// # Errors
+    /// When there is no such fault.
     pub fn release(&self, id: FaultId) -> Result<usize, Error> {
         self.shared.lock().faults.release(id)
     }
 
-    /// Removes a fault; what it holds is dropped.
+    /// Removes a fault, and drops the requests that it holds.
+    ///
+    /// # Errors
+    /// When there is no such fault.
     pub fn remove_fault(&self, id: FaultId) -> Result<(), Error> {
         self.shared.lock().faults.remove(id)
     }
 
-    /// Removes every fault.
+    /// Removes every fault, and drops the requests that they hold.
     pub fn clear_faults(&self) {
         self.shared.lock().faults.clear();
     }
 
-    /// Makes a project of the account `default`, with this name as its id, for packs of this scale.
+    /// Creates a project of the account `default` for packs of this scale. Its name is its id, which is returned.
+    ///
+    /// # Errors
+    /// When there is no account `default`, or the id is empty or taken.
     pub fn create_project(&self, id: &str, scale: &str) -> Result<String, Error> {
         let new = NewProject {
             id: Some(id.to_owned()),
@@ -196,57 +231,90 @@ impl Simulator {
         self.create_project_of("default", new)
     }
 
-    /// Makes a project of any account.
+    /// Creates a project of an account. Returns its id.
+    ///
+    /// # Errors
+    /// When there is no such account, or the id is empty or taken.
     pub fn create_project_of(&self, account: &str, new: NewProject) -> Result<String, Error> {
         Ok(self.shared.lock().state.create_project(account, new)?)
     }
 
     /// A person buys.
+    ///
+    /// # Errors
+    /// When the simulated cloud refuses the purchase.
     pub fn console_buy(&self, buy: &ConsoleBuy) -> Result<Purchased, Error> {
         Ok(self.shared.lock().state.console_buy(buy)?)
     }
 
-    /// A person renews an instance for so many days or months; answers the order.
+    /// A person renews an instance for so many days (Daily) or months (Monthly). Returns the id of the order.
+    ///
+    /// # Errors
+    /// When there is no such instance, or the simulated cloud refuses the renewal.
     pub fn console_renew(&self, id: &str, duration: i64) -> Result<String, Error> {
         self.shared.lock().state.console_renew(id, duration)
     }
 
-    /// A person binds an instance, from wherever it was bound.
+    /// A person binds an instance. If it is bound to another project, it moves.
+    ///
+    /// # Errors
+    /// When there is no such instance or project, or their scales differ.
     pub fn console_bind(&self, id: &str, project: &str) -> Result<(), Error> {
         self.shared.lock().state.console_bind(id, project)
     }
 
     /// A person unbinds an instance.
+    ///
+    /// # Errors
+    /// When there is no such instance.
     pub fn console_unbind(&self, id: &str) -> Result<(), Error> {
         self.shared.lock().state.console_unbind(id)
     }
 
     /// A person renames an instance.
+    ///
+    /// # Errors
+    /// When there is no such instance, or the name does not have 1 to 128 characters.
     pub fn console_rename(&self, id: &str, name: &str) -> Result<(), Error> {
         self.shared.lock().state.console_rename(id, name)
     }
 
-    /// A person switches the cloud's own renewal.
+    /// A person sets the cloud's own renewal of an instance.
+    ///
+    /// # Errors
+    /// When there is no such instance, or it cannot have this flag.
     pub fn console_set_renew_flag(&self, id: &str, flag: RenewFlag) -> Result<(), Error> {
         self.shared.lock().state.console_set_renew_flag(id, flag)
     }
 
-    /// An instance vanishes.
+    /// Removes an instance, without a refund and without an order.
+    ///
+    /// # Errors
+    /// When there is no such instance.
     pub fn console_vanish(&self, id: &str) -> Result<(), Error> {
         self.shared.lock().state.console_vanish(id)
     }
 
-    /// Pays an unpaid order, as a person does in the console; it is delivered at once.
+    /// A person pays an unpaid order in the console. It is delivered at once.
+    ///
+    /// # Errors
+    /// When there is no such order, it is not unpaid, or the balance does not suffice.
     pub fn console_pay(&self, order_id: &str) -> Result<(), Error> {
         self.shared.lock().state.console_pay(order_id)
     }
 
-    /// Cancels an unpaid order, as a person does in the console.
+    /// A person cancels an unpaid order in the console.
+    ///
+    /// # Errors
+    /// When there is no such order, or it is not unpaid.
     pub fn console_cancel(&self, order_id: &str) -> Result<(), Error> {
         self.shared.lock().state.console_cancel(order_id)
     }
 
-    /// Delivers what an order still owes; answers how many instances that were.
+    /// Delivers what is missing of an order. Returns how many instances were delivered.
+    ///
+    /// # Errors
+    /// When there is no such order.
     pub fn deliver(&self, order_id: &str) -> Result<i64, Error> {
         self.shared.lock().state.console_deliver(order_id)
     }

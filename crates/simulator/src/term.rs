@@ -1,4 +1,4 @@
-//! Billing modes, period units, and what an expiry date is.
+//! Billing modes, period units, and how an expiry is computed.
 
 use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 /// How a pack is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BillingMode {
-    /// Prepaid by the day; cannot auto-renew.
+    /// Prepaid by the day. It cannot auto-renew.
     Daily,
     /// Prepaid by the month.
     Monthly,
 }
 
-/// The unit of `Period` on the wire.
+/// The unit of `Period` in requests and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeriodUnit {
-    /// Days: not among the documented values, offered by the simulator for CAR.
+    /// Days. The public documents do not list this unit; the simulator offers it for CAR.
     #[serde(rename = "d")]
     Day,
     /// Months.
@@ -27,7 +27,7 @@ pub enum PeriodUnit {
 }
 
 impl PeriodUnit {
-    /// The unit written so on the wire.
+    /// Reads `d`, `m` or `y`. None: any other text.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "d" => Some(Self::Day),
@@ -37,7 +37,7 @@ impl PeriodUnit {
         }
     }
 
-    /// As written on the wire.
+    /// The unit as requests and answers have it: `d`, `m` or `y`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Day => "d",
@@ -46,7 +46,7 @@ impl PeriodUnit {
         }
     }
 
-    /// The billing mode a purchase in this unit gets.
+    /// The billing mode of what is bought in this unit.
     pub fn billing_mode(self) -> BillingMode {
         match self {
             Self::Day => BillingMode::Daily,
@@ -55,17 +55,17 @@ impl PeriodUnit {
     }
 }
 
-/// A paid duration.
+/// A duration that is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Term {
-    /// How many units.
+    /// The number of units.
     pub period: i64,
     /// The unit.
     pub unit: PeriodUnit,
 }
 
 impl Term {
-    /// The number of priced cycles: days for Daily, months for Monthly.
+    /// The number of cycles that have a price: days for Daily, months for Monthly.
     pub fn cycles(self) -> i64 {
         match self.unit {
             PeriodUnit::Day | PeriodUnit::Month => self.period,
@@ -73,8 +73,8 @@ impl Term {
         }
     }
 
-    /// The end of a term that starts at `from`. Days are 24 hours; months are calendar months in `zone`
-    /// (31 January plus one month is the last day of February). Fractions of a second are cut off.
+    /// The end of a term that starts at `from`, without a fraction of a second. A day is 24 hours. A month is a
+    /// calendar month in `zone`: 31 January plus one month is the last day of February.
     pub fn end(self, from: Timestamp, zone: &TimeZone) -> Timestamp {
         let end = match self.unit.billing_mode() {
             BillingMode::Daily => from.checked_add(SignedDuration::from_hours(self.cycles().saturating_mul(24))),
@@ -92,12 +92,12 @@ pub fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// `yyyy-MM-dd HH:mm:ss` in `zone`, as the cloud writes times.
+/// The instant as `yyyy-MM-dd HH:mm:ss` in `zone`, as the cloud writes times.
 pub fn format_time(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// Reads `yyyy-MM-dd HH:mm:ss` in `zone`.
+/// Reads `yyyy-MM-dd HH:mm:ss` in `zone`. None: the text is not a time.
 pub fn parse_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let civil = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
     civil.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())

@@ -1,4 +1,4 @@
-//! Requests as they arrive: JSON by POST, or a form by GET, held to the documented names and types.
+//! Requests as they arrive: JSON by POST, or a form by GET. Names and types are checked against the documents.
 
 use serde_json::{Map, Value};
 
@@ -7,11 +7,11 @@ use crate::error::ApiError;
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Text.
+    /// A text.
     Text,
     /// A whole number.
     Integer,
-    /// true or false.
+    /// True or false.
     Flag,
     /// A list of texts.
     Texts,
@@ -19,27 +19,30 @@ pub enum Kind {
     Integers,
     /// A list of `{Name, Values}`.
     Filters,
-    /// An object that is accepted and not looked at.
+    /// An object. It is accepted and not read.
     Object,
 }
 
-/// A documented parameter.
+/// A parameter of the documented API.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    /// Its name.
+    /// The name of the parameter.
     pub name: &'static str,
-    /// Its type.
+    /// The type of the parameter.
     pub kind: Kind,
-    /// Whether it must be there.
+    /// Whether a request must have it.
     pub required: bool,
 }
 
-/// The parameters of a request, held to their documentation.
+/// The parameters of a request, checked against the documented names and types.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters(Map<String, Value>);
 
 impl Parameters {
-    /// Checks names and types; null counts as absent.
+    /// Checks names and types. A null value counts as absent.
+    ///
+    /// # Errors
+    /// `UnknownParameter`, `MissingParameter`, or `InvalidParameter` for a value of the wrong type.
     pub fn check(raw: Map<String, Value>, known: &[Parameter]) -> Result<Self, ApiError> {
         let raw: Map<String, Value> = raw.into_iter().filter(|(_, value)| !value.is_null()).collect();
         if let Some(name) = raw.keys().find(|name| known.iter().all(|parameter| parameter.name != *name)) {
@@ -60,17 +63,20 @@ impl Parameters {
         Ok(Self(raw))
     }
 
-    /// A text.
+    /// The text of a parameter. None: the parameter is absent.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// A text, empty when absent.
+    /// The text of a parameter; empty when the parameter is absent.
     pub fn owned(&self, name: &str) -> String {
         self.text(name).unwrap_or_default().to_owned()
     }
 
-    /// A required text, which must not be empty.
+    /// The text of a required parameter.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the text is empty or absent.
     pub fn filled(&self, name: &str) -> Result<String, ApiError> {
         match self.text(name) {
             Some(text) if !text.is_empty() => Ok(text.to_owned()),
@@ -78,12 +84,15 @@ impl Parameters {
         }
     }
 
-    /// A number.
+    /// The number of a parameter. None: the parameter is absent.
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(Value::as_i64)
     }
 
-    /// A number within a range, or its default.
+    /// The number of a parameter within a range, or `default` when the parameter is absent.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the number is outside the range.
     pub fn within(&self, name: &str, range: std::ops::RangeInclusive<i64>, default: i64) -> Result<usize, ApiError> {
         let number = self.integer(name).unwrap_or(default);
         if !range.contains(&number) {
@@ -93,22 +102,22 @@ impl Parameters {
         usize::try_from(number).map_err(|_| ApiError::value(format!("{name} is out of range")))
     }
 
-    /// True only when it is there and true.
+    /// True only when the parameter is there and true.
     pub fn flag(&self, name: &str) -> bool {
         self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// A list of texts.
+    /// The texts of a list; empty when the parameter is absent.
     pub fn texts(&self, name: &str) -> Vec<String> {
         self.list(name).iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    /// A list of numbers.
+    /// The numbers of a list; empty when the parameter is absent.
     pub fn integers(&self, name: &str) -> Vec<i64> {
         self.list(name).iter().filter_map(Value::as_i64).collect()
     }
 
-    /// A list of filters.
+    /// The filters of a list, each with its name and values; empty when the parameter is absent.
     pub fn filters(&self, name: &str) -> Vec<(String, Vec<String>)> {
         let values = |filter: &Value| {
             let list = filter.get("Values").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -141,7 +150,7 @@ impl Kind {
         }
     }
 
-    /// What a form's text means for this type; texts that do not fit stay texts, and are refused later.
+    /// Reads the text of a form as this type. A text that does not fit stays a text, and is refused later.
     fn read(self, value: Value) -> Value {
         match (self, &value) {
             (Self::Integer, Value::String(text)) => text.parse::<i64>().map_or(value, Value::from),
@@ -156,7 +165,10 @@ impl Kind {
     }
 }
 
-/// The object a POST body holds.
+/// Reads the body of a POST request. An empty body is an empty object.
+///
+/// # Errors
+/// `InvalidParameter` when the body is not a JSON object.
 pub fn decode_json(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.is_empty() {
         return Ok(Map::new());
@@ -167,7 +179,11 @@ pub fn decode_json(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// The object a GET query stands for: `List.0=a`, `Filters.0.Values.0=b`, every value a text, spaces as `+`.
+/// Reads the query of a GET request as an object: `List.0=a`, `Filters.0.Values.0=b`. Every value is a text, and a
+/// space is `+`.
+///
+/// # Errors
+/// `InvalidParameter` when the query is not well escaped or is not UTF-8.
 pub fn decode_form(query: &str, known: &[Parameter]) -> Result<Map<String, Value>, ApiError> {
     let mut root = Value::Object(Map::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -198,7 +214,7 @@ fn put(into: &mut Value, path: &[&str], value: Value) {
     }
 }
 
-/// Objects whose names are all numbers are lists.
+/// Turns objects whose names are all numbers into lists.
 fn listed(value: Value) -> Value {
     let Value::Object(map) = value else { return value };
     let mut numbered: Vec<(u32, Value)> = Vec::new();

@@ -1,4 +1,4 @@
-//! `billing` 2018-07-09.
+//! The actions of `billing` 2018-07-09.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -126,7 +126,7 @@ pub(super) const ACTIONS: &[Action] = &[
     action("DescribeAccountBalance", &[may("TempCredit", Flag)], describe_balance),
 ];
 
-/// What `Parameter` holds for a concurrency pack.
+/// The content of `Parameter` for a concurrency pack.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Detail {

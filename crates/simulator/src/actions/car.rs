@@ -1,4 +1,4 @@
-//! `car` 2022-01-10.
+//! The actions of `car` 2022-01-10.
 
 use serde_json::{Value, json};
 
@@ -96,7 +96,10 @@ fn page(parameters: &Parameters) -> Result<Page, ApiError> {
     Ok(Page { offset, limit })
 }
 
-/// Ids: at least one, at most a hundred, none empty.
+/// The ids in a parameter: 1 to 100, none of them empty.
+///
+/// # Errors
+/// `InvalidParameterValue` when there are none, too many, or an empty one.
 fn ids(parameters: &Parameters, name: &str) -> Result<Vec<String>, ApiError> {
     let ids = parameters.texts(name);
     if ids.is_empty() || ids.len() > 100 || ids.iter().any(String::is_empty) {
@@ -115,7 +118,7 @@ fn describe_packages(state: &mut State, call: &Call, parameters: &Parameters, co
     Ok(json!({ "Total": rows.len(), "ConcurrentPackages": packages }))
 }
 
-/// The element's fields are not documented: this shape is assumed.
+/// A row of the list of concurrent packages. Its fields are not documented: this shape is ASSUMED.
 fn package(state: &State, row: &Instance) -> Value {
     let zone = &state.rules().zone;
     json!({

@@ -1,4 +1,4 @@
-//! The documented actions: their parameters, and their way into the state.
+//! The documented actions: their parameters, and the functions of the state that carry them out.
 
 mod billing;
 mod car;
@@ -17,12 +17,12 @@ use crate::{
 pub enum Service {
     /// Cloud Application Rendering.
     Car,
-    /// Orders and money.
+    /// Orders, renewals and money.
     Billing,
 }
 
 impl Service {
-    /// The service that has this API version.
+    /// The service that has this API version. None: no service has it.
     pub fn of_version(version: &str) -> Option<Self> {
         match version {
             "2022-01-10" => Some(Self::Car),
@@ -31,7 +31,7 @@ impl Service {
         }
     }
 
-    /// Its name in scopes and policies.
+    /// The name of the service in signatures and policies.
     pub fn name(self) -> &'static str {
         match self {
             Self::Car => "car",
@@ -40,12 +40,12 @@ impl Service {
     }
 }
 
-/// What faults change about the way an action is carried out.
+/// What faults change in how an action is carried out.
 #[derive(Debug, Clone, Copy)]
 pub struct Conduct {
-    /// Lists show the past.
+    /// Lists are answered as they were so many seconds earlier. None: as they are.
     pub stale_seconds: Option<i64>,
-    /// Lists are shifted by so many rows.
+    /// Rows of lists are moved by so many places.
     pub rotate: usize,
     /// How purchases are delivered.
     pub delivery: Delivery,
@@ -66,13 +66,13 @@ impl Conduct {
     }
 }
 
-/// One action.
+/// An action of the documented API.
 pub struct Action {
-    /// Its service.
+    /// The service of the action.
     pub service: Service,
-    /// Its name.
+    /// The name of the action.
     pub name: &'static str,
-    /// Its documented parameters.
+    /// The documented parameters of the action.
     pub parameters: &'static [Parameter],
     run: fn(&mut State, &Call, &Parameters, Conduct) -> Result<Value, ApiError>,
 }
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Action {
 }
 
 impl Action {
-    /// The action of this name.
+    /// The action of this name. None: the service does not have it.
     pub fn find(service: Service, name: &str) -> Option<&'static Self> {
         let table = match service {
             Service::Car => car::ACTIONS,
@@ -93,7 +93,11 @@ impl Action {
         table.iter().find(|action| action.name == name)
     }
 
-    /// Carries it out; the fields of a successful answer.
+    /// Carries the action out. Returns the fields of a successful answer.
+    ///
+    /// # Errors
+    /// The error that the cloud answers: the account may not do it, a parameter is wrong, or the state does not allow
+    /// it.
     pub fn run(
         &self,
         state: &mut State,

@@ -10,19 +10,19 @@ use jiff::Timestamp;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// A JSON file with accounts, prices and everything below; the options win over it.
+    /// A JSON file with accounts, prices and all options below. An option on the command line counts more.
     #[arg(long, env = "CAR_SIMULATOR_CONFIG")]
     config: Option<PathBuf>,
-    /// Where to listen; port 0 = any free one. The URL is printed.
+    /// Where to listen. Port 0: any free port. The URL is printed.
     #[arg(long, env = "CAR_SIMULATOR_LISTEN")]
     listen: Option<SocketAddr>,
-    /// Where the business clock starts, RFC 3339; default: now.
+    /// Where the business clock starts, RFC 3339. Default: now.
     #[arg(long)]
     start: Option<Timestamp>,
-    /// Business seconds per real second; 0 = the clock moves only by hand.
+    /// Business seconds per real second. 0: the clock moves only when it is set.
     #[arg(long)]
     rate: Option<f64>,
-    /// The seed of ids.
+    /// The seed of generated ids.
     #[arg(long)]
     seed: Option<u64>,
 }

@@ -4,7 +4,7 @@ use super::{Call, InstanceStatus, NewProject, Project, State};
 use crate::error::ApiError;
 
 impl State {
-    /// The projects of an account, by id.
+    /// The projects of an account, ordered by id.
     pub fn projects_of(&self, account: &str) -> Vec<Project> {
         self.projects.values().filter(|project| project.account == account).cloned().collect()
     }
@@ -14,7 +14,10 @@ impl State {
         self.projects.values().cloned().collect()
     }
 
-    /// Makes a project.
+    /// Creates a project. Returns its id.
+    ///
+    /// # Errors
+    /// When there is no such account, or the id is empty or taken.
     pub fn create_project(&mut self, account: &str, new: NewProject) -> Result<String, ApiError> {
         self.account_mut(account)?;
         let id = match new.id {
@@ -40,7 +43,11 @@ impl State {
         Ok(id)
     }
 
-    /// Changes a project. Its scale cannot change while packs are bound to it.
+    /// Changes a project.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the account has no such project; `OperationDenied` when the scale would change
+    /// while packs are bound to it.
     pub fn modify_project(
         &mut self,
         account: &str,
@@ -66,7 +73,11 @@ impl State {
         Ok(())
     }
 
-    /// Deletes projects; all must exist, and none may have packs bound to it.
+    /// Deletes projects: all of them or, on any error, none.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the account has no such project; `OperationDenied` when packs are bound to one of
+    /// them.
     pub fn delete_projects(&mut self, account: &str, ids: &[String]) -> Result<(), ApiError> {
         for id in ids {
             self.project_mut(account, id)?;
@@ -78,7 +89,10 @@ impl State {
         Ok(())
     }
 
-    /// How many concurrencies of a project are in use: a knob of the console.
+    /// Sets how many concurrencies of a project are in use.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the account has no such project.
     pub fn set_using(&mut self, account: &str, id: &str, using: i64) -> Result<(), ApiError> {
         self.project_mut(account, id)?.using = using;
         Ok(())
@@ -111,7 +125,11 @@ impl State {
         Ok(())
     }
 
-    /// Binds packs to a project: all of them or, on any error, none. Already bound to it is no error.
+    /// Binds packs to a project: all of them or, on any error, none. A pack that is already bound to it is no error.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when a pack or the project does not exist; `FailedOperation` when their scales differ;
+    /// `OperationDenied` when a pack has expired or is bound to another project.
     pub fn bind(&mut self, call: &Call, ids: &[String], project: &str) -> Result<(), ApiError> {
         for id in ids {
             let instance = self.owned(call, id, None)?;
@@ -130,6 +148,10 @@ impl State {
     }
 
     /// Unbinds packs: all of them or, on any error, none.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when a pack does not exist; `FailedOperation` when one is not bound, or is not bound to
+    /// `project`.
     pub fn unbind(&mut self, call: &Call, ids: &[String], project: Option<&str>) -> Result<(), ApiError> {
         for id in ids {
             let bound_to = self.owned(call, id, None)?.project_id;
@@ -144,6 +166,9 @@ impl State {
     }
 
     /// Renames a pack.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the pack does not exist, or the name does not have 1 to 128 characters.
     pub fn rename(&mut self, call: &Call, id: &str, name: &str) -> Result<(), ApiError> {
         if name.is_empty() || name.chars().count() > 128 {
             return Err(ApiError::value("Name must have 1 to 128 characters"));
@@ -154,6 +179,9 @@ impl State {
     }
 
     /// Resets packs, which ends the sessions on them: all of them or, on any error, none.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when a pack does not exist; `OperationDenied` when one has expired.
     pub fn reset(&mut self, call: &Call, ids: &[String]) -> Result<(), ApiError> {
         for id in ids {
             if self.owned(call, id, None)?.status == InstanceStatus::Isolated {

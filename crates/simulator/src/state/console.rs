@@ -1,4 +1,4 @@
-//! What a person does in the web console, and what simply happens to an account.
+//! What a person does in the cloud's console, and deliveries and losses without a request.
 
 use serde::Deserialize;
 
@@ -9,37 +9,37 @@ use crate::{
     term::{BillingMode, PeriodUnit, Term},
 };
 
-/// A purchase by hand.
+/// A purchase by a person in the console.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsoleBuy {
-    /// Whose money.
+    /// The account that pays.
     #[serde(default = "default_account")]
     pub account: String,
     /// The name of the pack.
     pub name: String,
     /// Daily or Monthly.
     pub mode: BillingMode,
-    /// Where.
+    /// The region of the pack.
     pub region: String,
     /// The concurrency scale.
     pub scale: String,
-    /// How many.
+    /// The number of concurrencies.
     #[serde(default = "one")]
     pub quantity: i64,
-    /// Days or months.
+    /// The number of days (Daily) or months (Monthly).
     #[serde(default = "one")]
     pub duration: i64,
-    /// Bound at once, or "to be allocated".
+    /// The project that the pack is bound to at once. None: "to be allocated".
     #[serde(default)]
     pub project_id: Option<String>,
-    /// The cloud's own renewal.
+    /// Whether the cloud renews it by itself.
     #[serde(default)]
     pub auto_renew: bool,
 }
 
 impl ConsoleBuy {
-    /// One concurrency for one cycle, from the account everybody starts with.
+    /// One concurrency for one cycle, paid by the account `default`.
     pub fn new(name: &str, mode: BillingMode, region: &str, scale: &str) -> Self {
         Self {
             account: default_account(),
@@ -55,24 +55,24 @@ impl ConsoleBuy {
     }
 }
 
-/// A project to make.
+/// A project that is to be created.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
-    /// Its id; absent = one is chosen.
+    /// The id of the project. None: the simulator chooses one.
     #[serde(default)]
     pub id: Option<String>,
-    /// Its name.
+    /// The name of the project.
     pub name: String,
-    /// The one concurrency scale it takes.
+    /// The one concurrency scale of packs that can be bound to it.
     pub scale: String,
-    /// DESKTOP or MOBILE.
+    /// DESKTOP (the default) or MOBILE.
     #[serde(default)]
     pub category: Option<String>,
-    /// SHARED or EXCLUSIVE.
+    /// SHARED or EXCLUSIVE (the default).
     #[serde(default)]
     pub project_type: Option<String>,
-    /// The application it runs.
+    /// The application that it runs.
     #[serde(default)]
     pub application_id: Option<String>,
 }
@@ -86,7 +86,10 @@ fn one() -> i64 {
 }
 
 impl State {
-    /// A person buys a pack: the limits of the API do not hold, those of the product do.
+    /// A person buys a pack. The limits of the product hold for it, and those of the API do not.
+    ///
+    /// # Errors
+    /// The error that the cloud answers, such as `FailedOperation.BalanceInsufficient`.
     pub fn console_buy(&mut self, buy: &ConsoleBuy) -> Result<Purchased, ApiError> {
         let unit = match buy.mode {
             BillingMode::Daily => PeriodUnit::Day,
@@ -107,7 +110,10 @@ impl State {
         self.create_instance(&console_call(&buy.account), &purchase, Delivery::AT_ONCE)
     }
 
-    /// A person renews an instance for so many days or months.
+    /// A person renews an instance for so many days (Daily) or months (Monthly). Returns the id of the order.
+    ///
+    /// # Errors
+    /// When there is no such instance, or the cloud refuses the renewal.
     pub fn console_renew(&mut self, id: &str, duration: i64) -> Result<String, Error> {
         let instance = self.existing(id)?;
         let unit = match instance.billing_mode {
@@ -122,7 +128,10 @@ impl State {
         Ok(self.renew_instance(&console_call(&instance.account), &renewal)?)
     }
 
-    /// A person binds an instance; what is bound elsewhere is moved, as the console does.
+    /// A person binds an instance. If it is bound to another project, it moves, as in the console.
+    ///
+    /// # Errors
+    /// When there is no such instance or project, or their scales differ.
     pub fn console_bind(&mut self, id: &str, project: &str) -> Result<(), Error> {
         let instance = self.existing(id)?;
         self.check_project(&instance.account, project, &instance.scale)?;
@@ -131,6 +140,9 @@ impl State {
     }
 
     /// A person unbinds an instance.
+    ///
+    /// # Errors
+    /// When there is no such instance.
     pub fn console_unbind(&mut self, id: &str) -> Result<(), Error> {
         self.existing(id)?;
         self.change(id, |instance| instance.project_id = None);
@@ -138,12 +150,18 @@ impl State {
     }
 
     /// A person renames an instance.
+    ///
+    /// # Errors
+    /// When there is no such instance, or the name does not have 1 to 128 characters.
     pub fn console_rename(&mut self, id: &str, name: &str) -> Result<(), Error> {
         let account = self.existing(id)?.account;
         Ok(self.rename(&console_call(&account), id, name)?)
     }
 
-    /// A person switches the cloud's own renewal, or its notices.
+    /// A person sets the cloud's own renewal of an instance, or its notices.
+    ///
+    /// # Errors
+    /// When there is no such instance, or it cannot have this flag.
     pub fn console_set_renew_flag(&mut self, id: &str, flag: RenewFlag) -> Result<(), Error> {
         let instance = self.existing(id)?;
         let target = self.target(&instance.region);
@@ -153,28 +171,40 @@ impl State {
         }
     }
 
-    /// The instance vanishes, without money and without an order.
+    /// Removes an instance, without a refund and without an order.
+    ///
+    /// # Errors
+    /// When there is no such instance.
     pub fn console_vanish(&mut self, id: &str) -> Result<(), Error> {
         self.existing(id)?;
         self.remove(id);
         Ok(())
     }
 
-    /// Pays an unpaid order; it is delivered at once.
+    /// A person pays an unpaid order. It is delivered at once.
+    ///
+    /// # Errors
+    /// When there is no such order, it is not unpaid, or the balance does not suffice.
     pub fn console_pay(&mut self, order_id: &str) -> Result<(), Error> {
         let account = self.unpaid(order_id)?;
         self.pay_deals(&console_call(&account), &[order_id.to_owned()], Delivery::AT_ONCE)?;
         Ok(())
     }
 
-    /// Cancels an unpaid order.
+    /// A person cancels an unpaid order.
+    ///
+    /// # Errors
+    /// When there is no such order, or it is not unpaid.
     pub fn console_cancel(&mut self, order_id: &str) -> Result<(), Error> {
         self.unpaid(order_id)?;
         self.set_order_status(order_id, order_status::CLOSED);
         Ok(())
     }
 
-    /// The account of an order that is not paid.
+    /// The account of an unpaid order.
+    ///
+    /// # Errors
+    /// When there is no such order, or it is not unpaid.
     fn unpaid(&self, order_id: &str) -> Result<String, Error> {
         match self.order(order_id) {
             None => Err(Error::NotFound { kind: "order", id: order_id.to_owned() }),
@@ -183,7 +213,10 @@ impl State {
         }
     }
 
-    /// Delivers what an order still owes; answers how many instances that were.
+    /// Delivers what is missing of an order. Returns how many instances were delivered.
+    ///
+    /// # Errors
+    /// When there is no such order.
     pub fn console_deliver(&mut self, order_id: &str) -> Result<i64, Error> {
         if self.order(order_id).is_none() {
             return Err(Error::NotFound { kind: "order", id: order_id.to_owned() });

@@ -1,11 +1,11 @@
-//! What happens by itself as time passes: deliveries, auto-renewals, expiry, removal. In order, each at its own instant.
+//! What happens as time passes: deliveries, auto-renewals, expiry and removal, in order, each at its own instant.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Call, Instance, InstanceStatus, OrderAction, RenewFlag, State, model::Record, order_status};
 use crate::term::{BillingMode, PeriodUnit, Term, start_of_day};
 
-/// Something that is due. An event of an instance is void when the instance has moved on.
+/// Something that is due. An event of an instance has no effect when the expiry of the instance has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     Deliver(String),
@@ -15,7 +15,8 @@ pub(crate) enum Event {
 }
 
 impl State {
-    /// Moves the business time forward to `to`, and everything due until then happens in order. Never moves back.
+    /// Moves the business time forward to `to`. Everything that is due until then happens in order. The time never goes
+    /// back.
     pub fn advance_to(&mut self, to: Timestamp) {
         while let Some(entry) = self.events.first_entry() {
             let due = entry.key().0;
@@ -60,7 +61,7 @@ impl State {
         self.instance(id).is_some_and(|instance| instance.expires == expires && instance.status == status)
     }
 
-    /// The cloud's own renewal, tried once on the day of expiry.
+    /// The cloud's own renewal. It is tried once, on the day of expiry.
     fn auto_renew(&mut self, id: &str, expires: Timestamp) {
         let Some(instance) = self.instance(id).cloned() else { return };
         let wanted =
@@ -70,11 +71,14 @@ impl State {
         }
         let call = Call { account: instance.account.clone(), ..Call::default() };
         let term = Term { period: 1, unit: PeriodUnit::Month };
-        // A refusal for want of money is what the documents say: the service ends at expiry.
+        // When the balance does not suffice, the service ends at its expiry, as the documents say.
         let _ = self.extend(&call, "AutoRenew", &instance, term);
     }
 
-    /// Pays for and extends one instance; the caller has checked that it may be.
+    /// Pays for one instance and extends it. The caller has checked that this is allowed.
+    ///
+    /// # Errors
+    /// When there is no price, or the balance does not suffice.
     pub(super) fn extend(
         &mut self,
         call: &Call,
@@ -98,12 +102,12 @@ impl State {
         Ok(order_id)
     }
 
-    /// The instance, if it exists now.
+    /// The instance of this id. None: it does not exist now.
     pub fn instance(&self, id: &str) -> Option<&Instance> {
         self.index.get(id).and_then(|at| self.records.get(*at)).and_then(|record| record.current.as_ref())
     }
 
-    /// Every instance there is now, in the order of delivery.
+    /// Every instance that exists now, in the order of delivery.
     pub fn instances(&self) -> Vec<Instance> {
         self.records.iter().filter_map(|record| record.current.clone()).collect()
     }
@@ -115,7 +119,7 @@ impl State {
         self.schedule_end(&id);
     }
 
-    /// Changes an instance and keeps the version before.
+    /// Changes an instance, and keeps its earlier version.
     pub(super) fn change(&mut self, id: &str, with: impl FnOnce(&mut Instance)) {
         let now = self.now;
         let record = self.index.get(id).and_then(|at| self.records.get_mut(*at));
@@ -127,7 +131,7 @@ impl State {
         }
     }
 
-    /// Takes an instance away.
+    /// Removes an instance, and keeps its earlier version.
     pub(super) fn remove(&mut self, id: &str) {
         let now = self.now;
         if let Some(record) = self.index.get(id).and_then(|at| self.records.get_mut(*at)) {
@@ -136,7 +140,7 @@ impl State {
         }
     }
 
-    /// Plans the end of an instance from its expiry and flag.
+    /// Schedules the end of an instance by its expiry and flag.
     pub(super) fn schedule_end(&mut self, id: &str) {
         let Some(instance) = self.instance(id) else { return };
         let (id, expires, flag) = (instance.id.clone(), instance.expires, instance.renew_flag);

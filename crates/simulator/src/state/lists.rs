@@ -1,20 +1,21 @@
-//! What a list shows: now or as of earlier, in order or shifted.
+//! What a list shows: the present or an earlier moment, in order or shifted.
 
 use jiff::Timestamp;
 
 use super::{Instance, State};
 
-/// How a list is looked at; faults change it.
+/// How a list is shown. Faults change it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct View {
-    /// As of this instant instead of now.
+    /// The list is shown as it was at this instant. None: as it is.
     pub as_of: Option<Timestamp>,
-    /// Rows moved by so many places.
+    /// The rows are moved by so many places.
     pub rotate: usize,
 }
 
 impl View {
-    /// Moves the rows down, as new rows at the top would, so that pages fetched one after the other miss some and repeat others.
+    /// Moves the rows down, as new rows at the top would. Pages that are read one after another then miss some rows and
+    /// repeat others.
     pub(super) fn shift<T>(self, rows: &mut [T]) {
         if !rows.is_empty() {
             rows.rotate_right(self.rotate % rows.len());
@@ -25,9 +26,9 @@ impl View {
 /// A page of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
-    /// The first row, from 0.
+    /// The number of the first row, from 0.
     pub offset: usize,
-    /// At most so many.
+    /// The highest number of rows.
     pub limit: usize,
 }
 
@@ -52,8 +53,8 @@ impl State {
             .collect()
     }
 
-    /// The packs of an account that match every filter; each filter is a field's name and the values it may have.
-    /// `None` when a filter is not known.
+    /// The packs of an account that match every filter. A filter is the name of a field and the values that it may
+    /// have. None: a filter is not known.
     pub fn packages(&self, account: &str, filters: &[(String, Vec<String>)], view: View) -> Option<Vec<Instance>> {
         let mut rows = self.seen(account, view);
         for (name, values) in filters {
@@ -72,7 +73,7 @@ impl State {
         Some(rows)
     }
 
-    /// Concurrencies in service: of a project, or all.
+    /// How many concurrencies are in service, of one project or of all.
     pub fn in_service(&self, account: &str, project: Option<&str>, view: View) -> i64 {
         let normal = |row: &&Instance| row.status == super::InstanceStatus::Normal;
         let here = |row: &&Instance| project.is_none_or(|id| row.project_id.as_deref() == Some(id));

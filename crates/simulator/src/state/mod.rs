@@ -1,5 +1,5 @@
-//! The simulated cloud as one plain value. Every method is a pure function of the state, its arguments and the
-//! business time last given to [`State::advance_to`]; nothing here reads a clock, a socket or a random device.
+//! The simulated cloud as one value. Every method depends only on the state, its arguments and the business time that
+//! [`State::advance_to`] was last given. Nothing here reads a clock, a socket or a random device.
 
 mod binding;
 mod console;
@@ -35,29 +35,29 @@ use crate::{
 use lifecycle::Event;
 use model::{Account, Record, Remembered, TokenKey};
 
-/// What holds for the whole simulated cloud.
+/// Settings of the whole simulated cloud.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// `ProductCode` of CAR in billing.
     pub product_code: String,
     /// `SubProductCode` of a concurrency pack.
     pub sub_product_code: String,
-    /// The zone of times on the wire.
+    /// The zone of times in requests and answers.
     pub zone: TimeZone,
-    /// How long an expired instance stays ISOLATED before it is removed.
+    /// How many seconds an expired instance stays ISOLATED before it is removed.
     pub isolation_seconds: i64,
 }
 
-/// Who calls, for the ledger and for the token memory.
+/// Who makes a call, for the ledger and for the memory of tokens.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
-    /// The account.
+    /// The account that makes it.
     pub account: String,
-    /// `ClientToken`, where the action takes one.
+    /// Its `ClientToken`. None where the action takes none.
     pub client_token: Option<String>,
-    /// The id of the answer.
+    /// The request id of the answer. None where no request was made.
     pub request_id: Option<String>,
-    /// Whether a person did it in the console.
+    /// Whether a person does it in the console.
     pub console: bool,
 }
 
@@ -80,7 +80,10 @@ pub struct State {
 }
 
 impl State {
-    /// An empty cloud at `now`.
+    /// A cloud at `now`, with these accounts and nothing in them.
+    ///
+    /// # Errors
+    /// When two accounts have the same id or the same secret id, or an id is empty.
     pub fn new(
         rules: Rules,
         prices: PriceList,
@@ -114,7 +117,7 @@ impl State {
         self.now
     }
 
-    /// What holds for the whole cloud.
+    /// The settings of the whole simulated cloud.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
@@ -129,12 +132,15 @@ impl State {
         &self.prices
     }
 
-    /// Another price list, for what is bought from now on.
+    /// Sets the price list for what is bought from now on.
     pub fn set_prices(&mut self, prices: PriceList) {
         self.prices = prices;
     }
 
-    /// Adds an account; its id and its keys must be new.
+    /// Adds an account.
+    ///
+    /// # Errors
+    /// When the id is empty or taken, or a secret id is used twice.
     pub fn add_account(&mut self, config: AccountConfig) -> Result<(), Error> {
         if config.id.is_empty() {
             return Err(Error::Invalid("an account needs an id".to_owned()));
@@ -160,13 +166,16 @@ impl State {
     }
 
     /// Replaces the keys of an account.
+    ///
+    /// # Errors
+    /// When no account has this id, or a secret id is used twice.
     pub fn set_keys(&mut self, id: &str, keys: Vec<crate::account::AccessKey>) -> Result<(), Error> {
         self.check_keys(id, &keys)?;
         self.account_named(id)?.keys = keys;
         Ok(())
     }
 
-    /// The account and key behind a secret id.
+    /// The account and the key that have this secret id. None: there is no such key.
     pub fn key(&self, secret_id: &str) -> Option<(&str, &crate::account::AccessKey)> {
         self.accounts.values().find_map(|account| {
             account.keys.iter().find(|key| key.secret_id == secret_id).map(|key| (account.id.as_str(), key))
@@ -178,34 +187,40 @@ impl State {
         self.accounts.values().map(Account::view).collect()
     }
 
-    /// One account, without its secrets.
+    /// One account, without its secrets. None: no account has this id.
     pub fn account_view(&self, id: &str) -> Option<AccountView> {
         self.accounts.get(id).map(Account::view)
     }
 
-    /// The knobs of an account.
+    /// The settings of an account. None: no account has this id.
     pub fn settings(&self, id: &str) -> Option<&AccountSettings> {
         self.accounts.get(id).map(|account| &account.settings)
     }
 
-    /// Sets the knobs of an account.
+    /// Sets the settings of an account.
+    ///
+    /// # Errors
+    /// When no account has this id.
     pub fn set_settings(&mut self, id: &str, settings: AccountSettings) -> Result<(), Error> {
         self.account_named(id)?.settings = settings;
         Ok(())
     }
 
-    /// Sets the balance of an account. This is no movement of money: the ledger does not show it.
+    /// Sets the balance of an account, in cents. This is not a movement of money: the ledger does not show it.
+    ///
+    /// # Errors
+    /// When no account has this id.
     pub fn set_balance(&mut self, id: &str, cents: i64) -> Result<(), Error> {
         self.account_named(id)?.balance_cents = cents;
         Ok(())
     }
 
-    /// What an account has left, in cents.
+    /// The balance of an account, in cents. None: no account has this id.
     pub fn balance(&self, id: &str) -> Option<i64> {
         self.accounts.get(id).map(|account| account.balance_cents)
     }
 
-    /// A fresh request id.
+    /// A new request id.
     pub fn request_id(&mut self) -> String {
         let high: u64 = self.random.random();
         let low: u64 = self.random.random();
@@ -240,7 +255,10 @@ impl State {
         format!("{prefix}{tail}")
     }
 
-    /// Moves money and writes it down: the only place that does either.
+    /// Moves money and records it. Nothing else does either.
+    ///
+    /// # Errors
+    /// `FailedOperation.BalanceInsufficient` when the balance does not suffice.
     fn charge(
         &mut self,
         call: &Call,

@@ -1,4 +1,4 @@
-//! The things the simulated cloud remembers.
+//! What the simulated cloud stores.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,28 +8,28 @@ use crate::{
     term::{BillingMode, Term},
 };
 
-/// What happens at expiry.
+/// What happens to an instance at its expiry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RenewFlag {
-    /// Told, and renewed by hand.
+    /// The owner is notified; the cloud does not renew it.
     #[default]
     NotifyAndManualRenew,
-    /// Renewed by the cloud for a month.
+    /// The cloud renews it for a month.
     NotifyAndAutoRenew,
-    /// Not even told.
+    /// The owner is not notified; the cloud does not renew it.
     DisableNotifyAndManualRenew,
 }
 
 impl RenewFlag {
-    /// The flag written so on the wire.
+    /// Reads a flag as requests have it. None: the text is not a flag.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::NotifyAndManualRenew, Self::NotifyAndAutoRenew, Self::DisableNotifyAndManualRenew]
             .into_iter()
             .find(|flag| flag.as_str() == text)
     }
 
-    /// As written on the wire.
+    /// The flag as requests and answers have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotifyAndManualRenew => "NOTIFY_AND_MANUAL_RENEW",
@@ -43,14 +43,14 @@ impl RenewFlag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum InstanceStatus {
-    /// In service.
+    /// The instance is in service.
     Normal,
-    /// Expired, not yet removed.
+    /// The instance has expired and is not removed yet.
     Isolated,
 }
 
 impl InstanceStatus {
-    /// As written on the wire.
+    /// The status as answers have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "NORMAL",
@@ -62,27 +62,27 @@ impl InstanceStatus {
 /// One concurrency: what the cloud calls an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
-    /// `cgpack-` and eight letters.
+    /// Its id: `cgpack-` and eight letters or digits.
     pub id: String,
-    /// Whose.
+    /// The account that it belongs to.
     pub account: String,
     /// Its name.
     pub name: String,
     /// Daily or Monthly.
     pub billing_mode: BillingMode,
-    /// Where.
+    /// Its region.
     pub region: String,
-    /// The availability zone named at the purchase.
+    /// The availability zone that the purchase named.
     pub zone: String,
-    /// The concurrency scale.
+    /// Its concurrency scale.
     pub scale: String,
-    /// `Cloud3D`.
+    /// Its application type: `Cloud3D`.
     pub application_type: String,
-    /// The project it is bound to.
+    /// The project that it is bound to. None: it is bound to none.
     pub project_id: Option<String>,
     /// What happens at expiry.
     pub renew_flag: RenewFlag,
-    /// In service or expired.
+    /// Whether it is in service or expired.
     pub status: InstanceStatus,
     /// When it was delivered.
     pub created: Timestamp,
@@ -90,15 +90,15 @@ pub struct Instance {
     pub bought: Timestamp,
     /// When it expires.
     pub expires: Timestamp,
-    /// Paid for it so far, in cents.
+    /// What was paid for it so far, in cents.
     pub paid_cents: i64,
-    /// The order it came with.
+    /// The order that brought it.
     pub order_id: String,
-    /// How often it was reset.
+    /// How many times it was reset.
     pub resets: u32,
 }
 
-/// An instance with its history, so that a list can be answered as of earlier.
+/// An instance with its history, so that a list can be answered as it was earlier.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) current: Option<Instance>,
@@ -111,20 +111,20 @@ impl Record {
     }
 }
 
-/// What an order is about.
+/// What an order did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderAction {
-    /// Bought.
+    /// It bought instances.
     Purchase,
-    /// Renewed.
+    /// It renewed an instance.
     Renew,
-    /// Returned.
+    /// It returned an instance.
     Refund,
 }
 
 impl OrderAction {
-    /// As written on the wire.
+    /// The action as answers have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Purchase => "purchase",
@@ -134,119 +134,119 @@ impl OrderAction {
     }
 }
 
-/// An order ("deal").
+/// An order, which billing calls a deal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Order {
-    /// The sub-order's number.
+    /// The number of the sub-order.
     pub order_id: String,
-    /// The big order's number.
+    /// The number of the big order.
     pub big_deal_id: String,
-    /// Whose.
+    /// The account that pays.
     pub account: String,
-    /// Purchase, renew or refund.
+    /// Whether it is a purchase, a renewal or a refund.
     pub action: OrderAction,
-    /// The documented status: 1 unpaid, 3 shipping, 4 shipped, 5 shipment failed, 6 refunded, 12 paying.
+    /// The documented status: 1 unpaid, 3 shipping, 4 shipped, 5 shipment failed, 6 refunded, 7 closed.
     pub status: i64,
-    /// When it was placed.
+    /// When the order was made.
     pub created: Timestamp,
-    /// When it was paid; its term starts here.
+    /// When the order was paid, which is when its term starts. None: it is not paid.
     pub paid: Option<Timestamp>,
-    /// What it costs, or gives back, in cents.
+    /// What the order costs or pays back, in cents.
     pub cost_cents: i64,
-    /// The instances it is about, as far as delivered.
+    /// The instances of the order, as far as they are delivered.
     pub instance_ids: Vec<String>,
-    /// How long.
+    /// The term that is paid for.
     pub term: Term,
-    /// How many.
+    /// The number of concurrencies.
     pub quantity: i64,
-    /// Region.
+    /// The region of the instances.
     pub region: String,
-    /// Availability zone.
+    /// The availability zone of the instances.
     pub zone: String,
-    /// What was bought, for a purchase.
+    /// What was bought. None: it is not a purchase.
     pub purchase: Option<Purchase>,
     /// The name of the pack, or of the instance.
     pub name: String,
-    /// The caller's token.
+    /// The caller's token. None where the call had none.
     pub client_token: Option<String>,
 }
 
-/// A project: what packs are bound to.
+/// A project, to which packs are bound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Project {
-    /// Its id.
+    /// The id of the project.
     pub id: String,
-    /// Whose.
+    /// The account that it belongs to.
     pub account: String,
-    /// Its name.
+    /// The name of the project.
     pub name: String,
-    /// Free text.
+    /// Any text.
     pub description: String,
-    /// The one concurrency scale it takes.
+    /// The one concurrency scale of packs that can be bound to it.
     pub scale: String,
     /// DESKTOP or MOBILE.
     pub category: String,
     /// SHARED or EXCLUSIVE.
     pub project_type: String,
-    /// The application it runs.
+    /// The application that it runs.
     pub application_id: String,
     /// How many of its concurrencies are in use.
     pub using: i64,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
-/// The parameters of `CreateInstance`, understood.
+/// The parameters of `CreateInstance`, decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Purchase {
-    /// Product and region.
+    /// The product and the region.
     pub target: Target,
-    /// Availability zone.
+    /// The availability zone.
     pub zone: String,
     /// The name of the pack.
     pub name: String,
     /// The concurrency scale.
     pub scale: String,
-    /// `Cloud3D`.
+    /// The application type: `Cloud3D`.
     pub application_type: String,
-    /// The project to bind to at once.
+    /// The project that the pack is bound to at once. None: it is bound to none.
     pub project_id: Option<String>,
-    /// How many.
+    /// The number of concurrencies.
     pub quantity: i64,
-    /// How long.
+    /// The term that is paid for.
     pub term: Term,
     /// What happens at expiry.
     pub renew_flag: RenewFlag,
 }
 
-/// Which product, and where.
+/// A product and a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Target {
     /// `ProductCode`.
     pub product_code: String,
-    /// `SubProductCode`; `SetRenewal` has none.
+    /// `SubProductCode`. None for `SetRenewal`, which has none.
     pub sub_product_code: Option<String>,
     /// `RegionCode`.
     pub region: String,
 }
 
-/// The parameters of `RenewInstance`, understood.
+/// The parameters of `RenewInstance`, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
-    /// Product and region.
+    /// The product and the region.
     pub target: Target,
-    /// The instance.
+    /// The id of the instance.
     pub instance_id: String,
-    /// How much longer.
+    /// The term by which it is extended.
     pub term: Term,
 }
 
 /// The answer to a purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchased {
-    /// The order.
+    /// The id of the order.
     pub order_id: String,
-    /// What was delivered at once.
+    /// The ids of the instances that were delivered at once.
     pub instance_ids: Vec<String>,
 }
 
@@ -254,19 +254,19 @@ pub struct Purchased {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
-    /// How many are delivered at once; absent = all.
+    /// How many instances are delivered at once. None: all.
     #[serde(default)]
     pub first: Option<i64>,
-    /// When the rest follows, on the business clock; absent = never, or when `deliver` is called.
+    /// After how many seconds of the business clock the rest is delivered. None: never, or when `deliver` is called.
     #[serde(default)]
     pub rest_after_seconds: Option<i64>,
-    /// Paid, but the delivery fails: `FailedOperation.PaySuccDeliverFailed`, order status 5.
+    /// The purchase is paid and its delivery fails: `FailedOperation.PaySuccDeliverFailed`, and the order has status 5.
     #[serde(default)]
     pub fails: bool,
 }
 
 impl Delivery {
-    /// Everything at once.
+    /// Everything is delivered at once.
     pub const AT_ONCE: Self = Self { first: None, rest_after_seconds: None, fails: false };
 }
 
@@ -301,10 +301,10 @@ impl Account {
     }
 }
 
-/// Account, action and token.
+/// An account, an action and a token.
 pub(crate) type TokenKey = (String, &'static str, String);
 
-/// The first successful answer to a token.
+/// The first successful answer to a call with a token.
 #[derive(Debug, Clone)]
 pub(crate) struct Remembered {
     pub(crate) parameters: String,

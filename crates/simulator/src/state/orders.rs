@@ -9,42 +9,42 @@ use crate::term::{Term, format_time, whole_second};
 pub mod order_status {
     /// Not paid.
     pub const UNPAID: i64 = 1;
-    /// Paid, not all delivered.
+    /// Paid and not delivered completely.
     pub const SHIPPING: i64 = 3;
-    /// Done.
+    /// Carried out: delivered, renewed or paid back.
     pub const SHIPPED: i64 = 4;
-    /// Paid, will not be delivered.
+    /// Paid, and never delivered.
     pub const SHIPMENT_FAILED: i64 = 5;
-    /// All of it was returned.
+    /// Returned completely.
     pub const REFUNDED: i64 = 6;
     /// Cancelled before it was paid.
     pub const CLOSED: i64 = 7;
 }
 
-/// Filters of `DescribeDealsByCond`.
+/// The filters of `DescribeDealsByCond`.
 #[derive(Debug, Clone)]
 pub struct DealQuery {
-    /// Placed at or after.
+    /// Only orders that were made at this instant or later.
     pub from: Timestamp,
-    /// Placed at or before.
+    /// Only orders that were made at this instant or earlier.
     pub until: Timestamp,
-    /// Only these; empty = all.
+    /// Only orders with these statuses. Empty: all.
     pub statuses: Vec<i64>,
-    /// Only this order.
+    /// Only this order. None: all.
     pub order_id: Option<String>,
-    /// Only this big order.
+    /// Only this big order. None: all.
     pub big_deal_id: Option<String>,
-    /// Only orders about this instance.
+    /// Only orders of this instance. None: all.
     pub instance_id: Option<String>,
 }
 
 impl State {
-    /// Every order of every account, in the order they were placed.
+    /// Every order of every account, in the order in which they were made.
     pub fn orders(&self) -> &[Order] {
         &self.orders
     }
 
-    /// The orders that match, newest first.
+    /// The orders that match the query, newest first.
     pub fn deals(&self, account: &str, query: &DealQuery, view: View) -> Vec<Order> {
         let seen_until = view.as_of.unwrap_or(Timestamp::MAX);
         let mut rows: Vec<Order> = self

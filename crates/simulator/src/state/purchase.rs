@@ -1,4 +1,4 @@
-//! Buying: `CreateInstance`, `PayDeals`, delivery, and the memory of client tokens.
+//! Purchases: `CreateInstance`, `PayDeals`, delivery, and the memory of client tokens.
 
 use jiff::SignedDuration;
 
@@ -13,7 +13,12 @@ use crate::{
 };
 
 impl State {
-    /// Buys `purchase.quantity` instances. The same token with the same parameters replays the first answer.
+    /// Buys `purchase.quantity` instances. A call with the same token and the same parameters gets the first answer
+    /// again.
+    ///
+    /// # Errors
+    /// The error that the cloud answers: the product, the term, the quantity, the project, the price or the token is
+    /// wrong, or the balance does not suffice. After `FailedOperation.PaySuccDeliverFailed` the money is gone.
     pub fn create_instance(
         &mut self,
         call: &Call,
@@ -31,7 +36,7 @@ impl State {
             self.set_order_status(&order_id, order_status::UNPAID);
         } else {
             if let Err(error) = self.charge(call, "CreateInstance", &order_id, &[], cost) {
-                self.orders.pop(); // the one just placed: a refused purchase leaves nothing behind
+                self.orders.pop(); // a refused purchase leaves no order behind
                 return Err(error);
             }
             self.ship(&order_id, delivery)?;
@@ -42,7 +47,11 @@ impl State {
         Ok(answer)
     }
 
-    /// Pays unpaid orders and delivers them; all are checked before the first is paid.
+    /// Pays unpaid orders and delivers them. All are checked before the first is paid.
+    ///
+    /// # Errors
+    /// When an order does not exist or is not unpaid, or the balance does not suffice. After
+    /// `FailedOperation.PaySuccDeliverFailed` the money is gone.
     pub fn pay_deals(&mut self, call: &Call, order_ids: &[String], delivery: Delivery) -> Result<Vec<Order>, ApiError> {
         let mut total = 0_i64;
         for id in order_ids {
@@ -74,7 +83,10 @@ impl State {
         Ok(paid)
     }
 
-    /// Whether the product and region can be bought at all.
+    /// Checks that the product can be bought.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation` when it cannot.
     pub(super) fn check_target(&self, call: &Call, target: &Target) -> Result<(), ApiError> {
         let known = target.product_code == self.rules.product_code
             && target.sub_product_code.as_ref().is_none_or(|code| *code == self.rules.sub_product_code);
@@ -94,7 +106,10 @@ impl State {
         Ok(())
     }
 
-    /// Checks everything that can be checked before an order exists; answers the price.
+    /// Checks everything that can be checked before an order exists. Returns the price in cents.
+    ///
+    /// # Errors
+    /// The error that the cloud answers.
     fn check_purchase(&self, call: &Call, purchase: &Purchase) -> Result<i64, ApiError> {
         self.check_target(call, &purchase.target)?;
         self.check_term(call, purchase.term)?;
@@ -125,6 +140,9 @@ impl State {
     }
 
     /// Delivers a paid order, at once or as the fault says.
+    ///
+    /// # Errors
+    /// `FailedOperation.PaySuccDeliverFailed` when the fault makes the delivery fail.
     fn ship(&mut self, order_id: &str, delivery: Delivery) -> Result<(), ApiError> {
         let now = self.now;
         if let Some(order) = self.orders.iter_mut().rev().find(|order| order.order_id == order_id) {
@@ -149,7 +167,7 @@ impl State {
             .map_or(0, |order| order.quantity - order.instance_ids.len() as i64)
     }
 
-    /// Delivers up to `most` of what an order still owes; answers how many that were.
+    /// Delivers at most `most` of what is missing of an order. Returns how many instances were delivered.
     pub(super) fn deliver_some(&mut self, order_id: &str, most: i64) -> i64 {
         let owed = self.undelivered(order_id).min(most);
         let Some(order) = self.order(order_id).cloned() else { return 0 };
@@ -188,7 +206,7 @@ impl State {
         owed.max(0)
     }
 
-    /// Writes a delivered instance into its order and into the ledger entry that paid for it.
+    /// Records a delivered instance in its order and in the ledger entry that paid for it.
     fn note_delivered(&mut self, order_id: &str, id: String) {
         if let Some(entry) = self.ledger.iter_mut().rev().find(|entry| entry.order_id == order_id) {
             entry.instance_ids.push(id.clone());
@@ -198,7 +216,10 @@ impl State {
         }
     }
 
-    /// The remembered answer to this token, if it must be replayed.
+    /// The remembered answer to the token of this call. None: the call is carried out.
+    ///
+    /// # Errors
+    /// When the token is not valid, or was used with other parameters.
     pub(super) fn replay(
         &self,
         call: &Call,

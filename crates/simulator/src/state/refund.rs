@@ -1,4 +1,5 @@
-//! `RefundInstance`: one unconditional full return within five days, once per account; else what the days used leave.
+//! `RefundInstance`. Each account has one full return, within five days of the purchase. Any other return pays back the price
+//! less the daily price of the days begun.
 
 use jiff::SignedDuration;
 
@@ -11,7 +12,11 @@ use crate::{
 const DAY_SECONDS: i64 = 86_400;
 
 impl State {
-    /// Returns one instance and pays back. The same token with the same parameters replays the first answer.
+    /// Returns one instance and pays back. Returns the id of the order. A call with the same token and the same
+    /// parameters gets the first answer again.
+    ///
+    /// # Errors
+    /// The error that the cloud answers: the product, the instance or the token is wrong, or the instance has expired.
     pub fn refund_instance(&mut self, call: &Call, target: &Target, id: &str) -> Result<String, ApiError> {
         let parameters = format!("{target:?} {id}");
         if let Some(answer) = self.replay(call, "RefundInstance", &parameters)? {
@@ -47,7 +52,7 @@ impl State {
         Ok(order_id)
     }
 
-    /// The list price of a day, or a thirtieth of the month where no day is sold.
+    /// The list price of a day, or a thirtieth of the month's where days are not sold.
     fn daily_cents(&self, region: &str, scale: &str) -> i64 {
         self.prices
             .unit_cents(region, scale, BillingMode::Daily)

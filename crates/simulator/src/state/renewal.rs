@@ -5,34 +5,39 @@ use jiff::Timestamp;
 use super::{Call, Instance, InstanceStatus, Purchased, RenewFlag, Renewal, State, Target, View};
 use crate::{error::ApiError, term::BillingMode};
 
-/// Filters of `DescribeRenewInstances`.
+/// The filters of `DescribeRenewInstances`.
 #[derive(Debug, Clone, Default)]
 pub struct RenewQuery {
-    /// Only these flags; empty = all.
+    /// Only instances with these flags. Empty: all.
     pub flags: Vec<RenewFlag>,
-    /// Only these instances; empty = all.
+    /// Only these instances. Empty: all.
     pub ids: Vec<String>,
-    /// Expiring at or after.
+    /// Only instances that expire at this instant or later. None: all.
     pub from: Option<Timestamp>,
-    /// Expiring at or before.
+    /// Only instances that expire at this instant or earlier. None: all.
     pub until: Option<Timestamp>,
-    /// Latest expiry first.
+    /// Whether the latest expiry comes first.
     pub reverse: bool,
 }
 
-/// An instance `SetRenewal` did not change.
+/// An instance that `SetRenewal` did not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedRenewal {
-    /// A code of the instance.
+    /// The code of the failure.
     pub code: i64,
-    /// Why.
+    /// The failure in words.
     pub message: String,
-    /// The instance.
+    /// The id of the instance.
     pub instance_id: String,
 }
 
 impl State {
-    /// Extends one instance from its current expiry. The same token with the same parameters replays the first answer.
+    /// Extends one instance from its current expiry. Returns the id of the order. A call with the same token and the
+    /// same parameters gets the first answer again.
+    ///
+    /// # Errors
+    /// The error that the cloud answers: the product, the term, the instance or the token is wrong, or the balance does
+    /// not suffice.
     pub fn renew_instance(&mut self, call: &Call, renewal: &Renewal) -> Result<String, ApiError> {
         let parameters = format!("{renewal:?}");
         if let Some(answer) = self.replay(call, "RenewInstance", &parameters)? {
@@ -59,7 +64,10 @@ impl State {
         Ok(order_id)
     }
 
-    /// Sets the renew flag of one instance; what failed is in the answer, not an error.
+    /// Sets the renew flag of one instance. Returns the instance if it could not be changed: that is not an error.
+    ///
+    /// # Errors
+    /// `UnsupportedOperation` when the product is not a concurrency pack.
     pub fn set_renewal(
         &mut self,
         call: &Call,
@@ -86,7 +94,7 @@ impl State {
         Ok(Vec::new())
     }
 
-    /// The instances that can be renewed, by expiry.
+    /// The instances that can be renewed, ordered by expiry.
     pub fn renew_instances(&self, account: &str, query: &RenewQuery, view: View) -> Vec<Instance> {
         let daily = self.settings_of(account).list_daily_in_renewals;
         let mut rows = self.seen(account, view);
@@ -105,7 +113,10 @@ impl State {
         rows
     }
 
-    /// The instance of this name, if it belongs to the caller and is in the region named.
+    /// The instance of this id, if it belongs to the caller and is in the region of the target.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when there is no such instance.
     pub(super) fn owned(&self, call: &Call, id: &str, target: Option<&Target>) -> Result<Instance, ApiError> {
         self.instance(id)
             .filter(|instance| instance.account == call.account)

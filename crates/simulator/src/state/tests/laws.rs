@@ -1,4 +1,4 @@
-//! What holds whatever is done: checked on random histories.
+//! Laws that hold after any history, checked on random histories.
 
 use proptest::prelude::*;
 
