@@ -40,8 +40,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{/*
-The ClusterRole of an operator that looks after all namespaces has one name in a cluster, whatever the release is called:
-Helm then refuses a second such installation, which would buy every pack a second time.
+The ClusterRole of an operator for all namespaces has the same name in every release. Helm therefore refuses a second such
+installation in a cluster, which would buy every pack a second time.
 */}}
 {{- define "carpack.clusterRoleName" -}}
 {{- if .Values.watchNamespaces }}

@@ -66,7 +66,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for CutHandle {
     }
 }
 
-/// A connection that fails to write once it is cut.
+/// A connection whose writes fail once it is cut.
 #[derive(Debug)]
 pub(crate) struct Cuttable {
     stream: TcpStream,

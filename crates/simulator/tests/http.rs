@@ -1,4 +1,4 @@
-//! The server over a plain socket: what an SDK cannot show.
+//! The server over a plain socket, for what an SDK cannot show.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are not seen as tests
 
 use carpack_simulator::{AccessKey, AccountConfig, Config, Effect, Fault, Simulator, When, clock, signature};

@@ -1,4 +1,4 @@
-//! `billing` 2018-07-09.
+//! The actions of `billing` 2018-07-09.
 
 use jiff::Timestamp;
 use serde::Deserialize;
