@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use crate::money::desk::PaidClient;
 use crate::runtime::clock::wall;
 use crate::runtime::error::StepError;
+use crate::runtime::guarded::Guarded;
 use crate::runtime::kubernetes::{Kube, answer};
 
 /// What a client was made with. When it changes, another one is made.
@@ -82,9 +83,10 @@ pub async fn connect(
     dial: &Dial,
 ) -> Result<Connection, Health> {
     let name = &spec.credentials.secret_ref.name;
-    let secrets: Api<Secret> = Api::namespaced(kube.reads.clone(), namespace);
-    let secret =
-        answer("reading the account's Secret", secrets.get_opt(name)).await.map_err(|error| unread(name, &error))?;
+    let step = "reading the account's Secret";
+    let secrets: Api<Guarded<Secret>> = Api::namespaced(kube.reads.clone(), namespace);
+    let secret = answer(step, secrets.get_opt(name)).await.map_err(|error| unread(name, &error))?;
+    let secret = secret.map(|secret| secret.0.map_err(|_| unparsable(name))).transpose()?;
     let Some(secret) = secret else {
         let message = format!(
             "there is no Secret {name} in namespace {namespace}: create it with the keys secretId and secretKey"
@@ -120,6 +122,12 @@ pub async fn connect(
 fn unread(name: &str, error: &StepError) -> Health {
     let message = format!("Secret {name} cannot be read ({error}): the operator needs get on it");
     Health::NotReady { reason: Reason::SecretUnreadable, message }
+}
+
+/// What the parser says is not repeated: it may quote the key.
+fn unparsable(name: &str) -> Health {
+    let message = format!("Secret {name} is there and cannot be read as a Secret: create it anew");
+    Health::NotReady { reason: Reason::SecretInvalid, message }
 }
 
 fn credentials(name: &str, secret: &Secret) -> Result<Credentials, Health> {

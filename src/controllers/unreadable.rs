@@ -10,12 +10,13 @@ use carpack_api::{ConcurrencyPack, PACK_FINALIZER, Reason};
 use carpack_core::Event;
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
-use kube::core::{DeserializeGuard, ObjectMeta};
+use kube::core::ObjectMeta;
 use kube::{Api, Resource, ResourceExt};
 use tokio::time::sleep;
 
 use crate::operator::Operator;
 use crate::runtime::error::StepError;
+use crate::runtime::guarded::Guarded;
 use crate::runtime::kubernetes::{answer, set_finalizer};
 
 /// The wait while some are left: after an error, or because another process leads.
@@ -49,7 +50,7 @@ pub async fn release_all(mut found: UnboundedReceiver<ObjectMeta>, operator: Arc
 /// Releases one, if it is still the same object, still being deleted, and still cannot be read.
 async fn release(operator: &Operator, pack: &ObjectMeta) -> Result<(), StepError> {
     let (namespace, name) = (pack.namespace.as_deref().unwrap_or_default(), pack.name.as_deref().unwrap_or_default());
-    let api: Api<DeserializeGuard<ConcurrencyPack>> = Api::namespaced(operator.kube.once.clone(), namespace);
+    let api: Api<Guarded<ConcurrencyPack>> = Api::namespaced(operator.kube.once.clone(), namespace);
     let live = answer("reading a pack that could not be read", api.get_opt(name)).await?;
     let Some(live) = live.filter(|live| live.uid() == pack.uid && live.meta().deletion_timestamp.is_some()) else {
         return Ok(());

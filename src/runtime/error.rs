@@ -45,6 +45,16 @@ pub enum StepError {
         /// Which object, and whose it is.
         what: String,
     },
+    /// The object is there and cannot be read: another version wrote it, or somebody has spoilt it.
+    #[error("{step}: {object} cannot be read: {error}")]
+    Unreadable {
+        /// What was tried.
+        step: &'static str,
+        /// Which object.
+        object: String,
+        /// What the parser says.
+        error: String,
+    },
     /// The object lacks a field that the API server always sets.
     #[error("{step}: the object has no {part}")]
     Incomplete {
@@ -69,6 +79,7 @@ impl StepError {
             },
             Self::Cloud { source, .. } => reason_of(source.category()).as_str(),
             Self::NotOurs { .. } => "NotOurs",
+            Self::Unreadable { .. } => "Unreadable",
             Self::Incomplete { .. } => "Incomplete",
         }
     }

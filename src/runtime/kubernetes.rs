@@ -5,13 +5,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::core::NamespaceResourceScope;
+use kube::core::{NamespaceResourceScope, Request};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::runtime::error::StepError;
+use crate::runtime::guarded::{Guarded, Unreadable};
 
 /// How long the API server may take for one answer.
 pub const ANSWER: Duration = Duration::from_secs(10);
@@ -73,8 +74,27 @@ where
     if object.resource_version().is_none() {
         return Err(StepError::Incomplete { step, part: "resourceVersion" });
     }
-    let api: Api<K> = Api::namespaced(kube.once.clone(), &object.namespace().unwrap_or_default());
-    answer(step, api.replace_status(&object.name_any(), &PostParams::default(), object)).await
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let request = Request::new(K::url_path(&(), Some(&namespace)));
+    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError);
+    let request = body.and_then(|body| {
+        let built = request.replace_subresource("status", &name, &PostParams::default(), body);
+        built.map_err(kube::Error::BuildRequest)
+    });
+    let sent = async { kube.once.request::<Guarded<K>>(request?).await };
+    readable(step, answer(step, sent).await?)
+}
+
+/// The object itself.
+///
+/// # Errors
+/// [`StepError::Unreadable`] when it cannot be read.
+pub fn readable<K: Resource<DynamicType = ()>>(step: &'static str, object: Guarded<K>) -> Result<K, StepError> {
+    object.0.map_err(|Unreadable { error, metadata }| {
+        let place = metadata.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let object = format!("{} {place}{}", K::kind(&()), metadata.name.unwrap_or_default());
+        StepError::Unreadable { step, object, error }
+    })
 }
 
 /// Adds or removes a finalizer, if the object has not changed since it was read.
@@ -95,8 +115,8 @@ where
         finalizers.push(finalizer);
     }
     let patch = json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}});
-    let api: Api<K> = Api::namespaced(kube.once.clone(), &object.namespace().unwrap_or_default());
-    match answer(step, api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await {
+    let api: Api<Guarded<K>> = Api::namespaced(kube.once.clone(), &object.namespace().unwrap_or_default());
+    match answer(step, api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await {
         Ok(_) => Ok(()),
         Err(StepError::Kubernetes { source, .. }) if is_not_found(&source) => Ok(()),
         Err(error) => Err(error),

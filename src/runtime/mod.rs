@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod error;
 pub mod events;
+pub mod guarded;
 pub mod kubernetes;
 pub mod lease;
 pub mod metrics;

@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
-use kube::core::{DeserializeGuard, NamespaceResourceScope, ObjectMeta};
+use kube::core::{NamespaceResourceScope, ObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, reflector};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+
+use crate::runtime::guarded::Guarded;
 
 /// Shorter than the silence after which a connection counts as dead.
 const WATCH_SECONDS: u32 = 60;
@@ -99,7 +101,7 @@ where
 }
 
 /// The number of the watched namespace (from 0), and what was seen there.
-type Part<K> = (usize, Result<Event<DeserializeGuard<K>>, watcher::Error>);
+type Part<K> = (usize, Result<Event<Guarded<K>>, watcher::Error>);
 
 /// What happened to an object.
 pub enum Touched<'a, K> {
@@ -123,7 +125,7 @@ where
 {
     /// A watch over these namespaces, or over all when none is named.
     pub fn new(client: &Client, namespaces: &[String]) -> Self {
-        let mut apis: Vec<Api<DeserializeGuard<K>>> =
+        let mut apis: Vec<Api<Guarded<K>>> =
             namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect();
         if apis.is_empty() {
             apis.push(Api::all(client.clone()));
@@ -180,7 +182,7 @@ where
     }
 
     /// Takes in an event of one of the watches, and tells the listener what was touched.
-    pub fn take(&mut self, part: usize, event: Event<DeserializeGuard<K>>, mut touched: impl FnMut(Touched<'_, K>)) {
+    pub fn take(&mut self, part: usize, event: Event<Guarded<K>>, mut touched: impl FnMut(Touched<'_, K>)) {
         match &event {
             Event::Apply(object) | Event::InitApply(object) => match &object.0 {
                 Ok(_) => drop(lock(&self.seen.unreadable).remove(&reference(object))),
@@ -258,7 +260,7 @@ where
     }
 
     /// The events for the joined store.
-    fn take(&mut self, part: usize, event: Event<DeserializeGuard<K>>, store: &Store<K>) -> Vec<Event<K>> {
+    fn take(&mut self, part: usize, event: Event<Guarded<K>>, store: &Store<K>) -> Vec<Event<K>> {
         let complete = self.complete;
         let Some(listing) = self.parts.get_mut(part) else { return Vec::new() };
         match event {
@@ -300,7 +302,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn reference<K: Resource<DynamicType = ()>>(object: &DeserializeGuard<K>) -> ObjectRef<K> {
+fn reference<K: Resource<DynamicType = ()>>(object: &Guarded<K>) -> ObjectRef<K> {
     let meta = object.meta();
     let reference = ObjectRef::new(meta.name.as_deref().unwrap_or_default());
     match meta.namespace.as_deref() {
@@ -309,7 +311,7 @@ fn reference<K: Resource<DynamicType = ()>>(object: &DeserializeGuard<K>) -> Obj
     }
 }
 
-fn readable<K: Resource<DynamicType = ()>>(object: DeserializeGuard<K>) -> Option<K> {
+fn readable<K: Resource<DynamicType = ()>>(object: Guarded<K>) -> Option<K> {
     match object.0 {
         Ok(object) => Some(object),
         Err(invalid) => {
@@ -328,7 +330,7 @@ mod tests {
     use super::*;
 
     /// An order, of which the spec can be read or not.
-    fn order(name: &str, readable: bool) -> DeserializeGuard<PackOrder> {
+    fn order(name: &str, readable: bool) -> Guarded<PackOrder> {
         let spec = if readable { readable_spec() } else { json!({"action": "Prolong"}) };
         serde_json::from_value(json!({
             "apiVersion": "carpack.io/v1alpha1", "kind": "PackOrder",
@@ -346,7 +348,7 @@ mod tests {
         })
     }
 
-    fn feed(events: Vec<Event<DeserializeGuard<PackOrder>>>) -> Vec<String> {
+    fn feed(events: Vec<Event<Guarded<PackOrder>>>) -> Vec<String> {
         let mut feed = Feed::new(1);
         events.into_iter().for_each(|event| feed.take(0, event, |_| {}));
         feed.seen().unreadable().into_iter().collect()

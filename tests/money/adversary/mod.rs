@@ -5,6 +5,7 @@ mod console;
 mod force;
 mod lookalikes;
 mod restored;
+mod spoilt;
 
 use std::collections::BTreeSet;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use carpack::controllers::queueing::{account_touched, order_touched, pack_touched};
 use carpack::operator::{Operator, Stores};
+use carpack::runtime::guarded::Guarded;
 use carpack::runtime::watches::{Feed, Touched};
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_fake_api_server::{Change, ChangeKind, Object, Resource};
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 use tokio::time::sleep;
 
@@ -110,7 +110,7 @@ where
 {
     feed.take(0, Event::Init, &mut touched);
     for object in objects {
-        feed.take(0, Event::InitApply(DeserializeGuard(Ok(K::clone(&object)))), &mut touched);
+        feed.take(0, Event::InitApply(Guarded(Ok(K::clone(&object)))), &mut touched);
     }
     feed.take(0, Event::InitDone, touched);
 }
@@ -120,7 +120,7 @@ where
     K: kube::Resource<DynamicType = ()> + Clone + 'static,
 {
     let Some(object) = object else { return };
-    let object = DeserializeGuard(Ok(K::clone(&object)));
+    let object = Guarded(Ok(K::clone(&object)));
     let event = match kind {
         ChangeKind::Added | ChangeKind::Modified => Event::Apply(object),
         ChangeKind::Deleted => Event::Delete(object),
