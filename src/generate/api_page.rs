@@ -67,7 +67,9 @@ fn rows(page: &mut String, schema: &Value, prefix: &str) -> std::fmt::Result {
         let words = [&field["description"], &field["items"]["description"]].map(text);
         let words = words.iter().find(|words| !words.is_empty()).cloned().unwrap_or_default();
         let limits = limits(field);
-        writeln!(page, "| `{path}` | {} | {required}{}{limits} |", kind(field), words.replace('\n', " "))?;
+        // Each paragraph is a line of its own in the cell.
+        let words = words.replace("\n\n", "<br>").replace('\n', " ");
+        writeln!(page, "| `{path}` | {} | {required}{words}{limits} |", kind(field))?;
         rows(page, field, &path)?;
         rows(page, &field["items"], &format!("{path}[]"))?;
     }
@@ -120,9 +122,9 @@ fn limits(field: &Value) -> String {
 fn columns(page: &mut String, version: &Value) -> std::fmt::Result {
     writeln!(page, "\n### Columns of kubectl get\n\n| column | from | |\n| --- | --- | --- |")?;
     for column in items(&version["additionalPrinterColumns"]) {
-        let wide = if column["priority"].as_i64() == Some(1) { "with `-o wide`" } else { "" };
-        let path = text(&column["jsonPath"]).replace('|', "\\|");
-        writeln!(page, "| {} | `{path}` | {wide} |", text(&column["name"]).to_uppercase())?;
+        let wide = if column["priority"].as_i64() == Some(1) { " (with `-o wide`)" } else { "" };
+        let (path, words) = (text(&column["jsonPath"]).replace('|', "\\|"), text(&column["description"]));
+        writeln!(page, "| {} | `{path}` | {words}{wide} |", text(&column["name"]).to_uppercase())?;
     }
     Ok(())
 }
