@@ -84,7 +84,12 @@ fn ready(account: &CarAccount, snapshot: &Snapshot) -> Verdict {
     match &snapshot.health {
         Health::Ready => {
             let zone = zone_told(account.spec.time_zone.as_deref(), snapshot.zone);
-            verdict(READY, Some(true), Reason::Ready, format!("the account can be worked with{zone}"))
+            let debt = if snapshot.balance.as_ref().is_some_and(|balance| balance.cents < 0) {
+                "; its balance is a debt: top it up, or the cloud refuses what is to be bought and renewed"
+            } else {
+                ""
+            };
+            verdict(READY, Some(true), Reason::Ready, format!("the account can be worked with{debt}{zone}"))
         }
         Health::NotReady { reason, message } => verdict(READY, Some(false), *reason, message.clone()),
     }
@@ -114,7 +119,7 @@ fn report(
         cloud_account: known.or_else(|| snapshot.cloud_account.clone()),
         ..CarAccountStatus::default()
     };
-    let balance = snapshot.balance.as_ref().and_then(|balance| Amount::from_cents(balance.cents));
+    let balance = snapshot.balance.as_ref().and_then(|balance| Amount::from_signed_cents(balance.cents));
     let known = account.status.as_ref().and_then(|status| status.time_zone.clone());
     status.time_zone = snapshot.zone.map(zone::text).or(known);
     status.balance = balance.map(|amount| display(&amount.in_currency(currency)));

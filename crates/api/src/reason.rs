@@ -61,8 +61,8 @@ macro_rules! reasons {
 
 reasons! {
     "A pack that is not bought yet":
-    /// `purchaseWindow.notAfter` has passed before the pack was bought: nothing was spent, and nothing is bought
-    /// any more.
+    /// `purchaseWindow.notAfter` or `renewal.until` has passed before the pack was bought: nothing was spent, and
+    /// nothing is bought any more.
     WindowClosed Normal,
     /// `purchaseWindow.notBefore` has not come yet: the pack is bought then.
     WaitingForWindow Normal,

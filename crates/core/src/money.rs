@@ -42,6 +42,11 @@ impl Amount {
         cents.checked_abs()?.checked_mul(100).map(Self)
     }
 
+    /// A balance that the cloud gives in cents: negative when it is a debt; none when it is too large.
+    pub fn from_signed_cents(cents: i64) -> Option<Self> {
+        cents.checked_mul(100).map(Self)
+    }
+
     /// So many times the amount; none on overflow.
     pub fn times(self, count: i64) -> Option<Self> {
         self.0.checked_mul(count).map(Self)
@@ -157,6 +162,13 @@ mod tests {
     fn less_than_nothing_is_shown_with_a_sign_and_nothing_without() {
         let shown = |count| Amount::parse("1.50").unwrap().times(count).unwrap().to_string();
         assert_eq!([shown(-1), shown(0), shown(1)], ["-1.50", "0.00", "1.50"]);
+    }
+
+    #[test]
+    fn a_debt_is_shown_as_one() {
+        let debt = Amount::from_signed_cents(-50_000).unwrap();
+        assert_eq!(debt.to_string(), "-500.00");
+        assert_eq!(Amount::from_signed_cents(i64::MIN), None);
     }
 
     #[test]

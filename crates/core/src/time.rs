@@ -3,7 +3,8 @@
 use carpack_api::BillingMode;
 use carpack_api::common::Time;
 use carpack_api::pack::{ConcurrencyPackSpec, RenewalMode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
 
 /// A moment as the API stores it, in whole seconds: rounded down.
 pub fn whole(at: Timestamp) -> Time {
@@ -53,6 +54,16 @@ pub fn term(mode: BillingMode, duration: i32) -> SignedDuration {
     SignedDuration::from_hours(hours.saturating_mul(i64::from(duration)))
 }
 
+/// When a term that begins at this moment is over, by the calendar (in UTC); the last moment that can be written instead of an overflow.
+pub fn after_term(at: Timestamp, mode: BillingMode, duration: i32) -> Timestamp {
+    let span = match mode {
+        BillingMode::Daily => Span::new().try_days(duration),
+        BillingMode::Monthly => Span::new().try_months(duration),
+    };
+    let end = span.and_then(|span| at.to_zoned(TimeZone::UTC).checked_add(span));
+    end.map_or(Timestamp::MAX, |end| end.timestamp())
+}
+
 /// Term of the operator's renewals, in days or months.
 pub fn renewal_duration(spec: &ConcurrencyPackSpec) -> i32 {
     spec.renewal.duration.unwrap_or(spec.duration)
@@ -69,10 +80,15 @@ pub fn renew_before(spec: &ConcurrencyPackSpec) -> SignedDuration {
     wanted.clamp(SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1)))
 }
 
+/// A renewal that would serve for less than this until `renewal.until` is not made: the cloud's days end a second before midnight, and a
+/// whole term would be bought for that second.
+const SHORTEST_USE: SignedDuration = SignedDuration::from_hours(1);
+
 /// When the operator renews what expires at this moment; none when it does not.
 pub fn next_renewal(spec: &ConcurrencyPackSpec, expiration: Timestamp) -> Option<Timestamp> {
     let until = spec.renewal.until.as_ref().map(|t| t.0);
-    let wanted = spec.renewal.mode == RenewalMode::Operator && until.is_none_or(|until| expiration < until);
+    let is_needed = until.is_none_or(|until| since(until, expiration) >= SHORTEST_USE);
+    let wanted = spec.renewal.mode == RenewalMode::Operator && is_needed;
     wanted.then(|| plus(expiration, renew_before(spec).saturating_mul(-1)))
 }
 
@@ -158,6 +174,16 @@ mod tests {
             assert!(is_renewed(expiry + apart, expiry) && !is_same_expiry(expiry + apart, expiry), "{apart}");
             assert!(!is_renewed(expiry - apart, expiry) && !is_same_expiry(expiry - apart, expiry), "{apart}");
         }
+    }
+
+    #[test]
+    fn a_term_ends_by_the_calendar() {
+        let at: Timestamp = "2026-01-31T16:00:00Z".parse().unwrap();
+        let after = |mode, duration| after_term(at, mode, duration).to_string();
+        assert_eq!(after(BillingMode::Daily, 3), "2026-02-03T16:00:00Z");
+        assert_eq!(after(BillingMode::Monthly, 1), "2026-02-28T16:00:00Z");
+        assert_eq!(after(BillingMode::Monthly, 2), "2026-03-31T16:00:00Z");
+        assert_eq!(after_term(at, BillingMode::Monthly, i32::MAX), Timestamp::MAX);
     }
 
     #[test]

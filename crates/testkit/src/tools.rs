@@ -76,7 +76,9 @@ mod tests {
         std::fs::write(folder.path().join("go"), compiler).unwrap();
         std::fs::set_permissions(folder.path().join("go"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .unwrap();
-        let path = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
+        let mut path = folder.path().as_os_str().to_owned();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap());
         let build = std::process::Command::new(workspace_root().join("tools/build"))
             .arg("etcd")
             .env("PATH", path)

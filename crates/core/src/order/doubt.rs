@@ -2,7 +2,7 @@
 
 use carpack_api::Reason;
 use carpack_api::account::{ApiChannel, UnansweredCalls};
-use carpack_api::order::{LineState, LineStatus};
+use carpack_api::order::{LineState, LineStatus, OrderAction};
 use jiff::{SignedDuration, Timestamp};
 
 use super::input::Input;
@@ -64,12 +64,14 @@ pub(super) fn api<'a>(input: &Input<'a>) -> Option<&'a ApiChannel> {
     input.account.and_then(|account| account.spec.purchase.api.as_ref())
 }
 
-/// After so many calls without a known outcome a person is asked.
+/// After so many calls without a known outcome a person is asked. A renewal is sent again as long as there is time: that the expiry of its
+/// instance has not moved is proof, and nobody who is asked may answer before it runs out.
 pub(super) fn most_doubts(input: &Input<'_>) -> i32 {
-    match api(input).map(|api| api.unanswered_calls) {
+    match (api(input).map(|api| api.unanswered_calls), input.order.spec.action) {
         // Without an account nobody says what is wanted.
-        Some(UnansweredCalls::Ask) | None => 1,
-        Some(UnansweredCalls::Retry) => 3,
+        (Some(UnansweredCalls::Ask) | None, _) => 1,
+        (Some(UnansweredCalls::Retry), OrderAction::Renew) => i32::MAX,
+        (Some(UnansweredCalls::Retry), OrderAction::Buy | OrderAction::Return) => 3,
     }
 }
 

@@ -3,7 +3,7 @@
 use carpack_api::Reason;
 
 use super::finding::{Finding, Progress, check, nothing_but};
-use super::purchase::{is_window_over, window_closed};
+use super::purchase::window_closed;
 use super::view::View;
 use super::{orders, renewal};
 use crate::condition::PURCHASED;
@@ -39,8 +39,8 @@ pub(super) fn plan<'a>(view: &View<'a>) -> Result<Vec<Claimed<'a>>, Box<Finding>
         let message = format!("waits until order {} is settled: {}", name_of(order), orders::standing(order).1);
         return Err(Box::new(Finding::working(PURCHASED, Reason::EarlierOrderUnresolved, message)));
     }
-    if is_window_over(view) {
-        return Err(Box::new(window_closed()));
+    if let Some(finding) = window_closed(view) {
+        return Err(Box::new(finding));
     }
     check(PURCHASED, &view.case, RULES).map_err(|finding| Box::new(explained(view, *finding)))?;
     Ok(to_be_adopted(&view.case))

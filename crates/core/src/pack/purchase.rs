@@ -41,8 +41,8 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
     if let Some(order) = orders::open(&input) {
         return waiting_for(view, order);
     }
-    if is_window_over(view) {
-        return window_closed();
+    if let Some(finding) = window_closed(view) {
+        return finding;
     }
     if let Some(order) = newest(orders::own(&input, OrderAction::Buy)) {
         let (reason, message) = orders::standing(order);
@@ -63,7 +63,7 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
         quantity: spec.quantity,
         duration: spec.duration,
         quote,
-        deadline: closes_at(Some(input.pack)),
+        deadline: closes_at(input.pack),
         lines: vec![(None, None)],
     };
     purchasing(&what, &price).effect(orders::create(&input, draft))
@@ -135,13 +135,9 @@ fn waiting_for(view: &View<'_>, order: &PackOrder) -> Finding {
 }
 
 /// Nothing is bought or taken over any more.
-pub(super) fn window_closed() -> Finding {
-    let message = "not bought: purchaseWindow.notAfter has passed; nothing is bought any more";
-    Finding::ended(Reason::WindowClosed, message)
-}
-
-pub(super) fn is_window_over(view: &View<'_>) -> bool {
-    purchase_window_is_not_over(&view.case).is_err()
+pub(super) fn window_closed(view: &View<'_>) -> Option<Finding> {
+    let obstacle = purchase_window_is_not_over(&view.case).err()?;
+    Some(Finding::ended(obstacle.reason, obstacle.message))
 }
 
 /// All that stands there is taken over together, by a pack of that quantity.

@@ -14,7 +14,7 @@ use crate::account::wants_auto_renew;
 use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, verdict};
 use crate::facts::ledger::{has_paid, is_open, last_call, lines_of, name_of, newest};
 use crate::rules::window::closes_at;
-use crate::time::plus;
+use crate::time::{next_renewal, plus};
 
 /// Decides about a pack that has our finalizer and is not being deleted.
 pub(super) fn decide(input: &Input<'_>) -> Decision {
@@ -43,7 +43,7 @@ fn not_bought(view: &View<'_>, finding: Finding) -> Decision {
         let ready = if finding.progress == Progress::Unsure { Some(false) } else { finding.verdict().status };
         verdicts.push(verdict(READY, ready, finding.reason, finding.message.clone()));
     }
-    finish(view, verdicts, vec![finding], closes_at(Some(view.input.pack)))
+    finish(view, verdicts, vec![finding], closes_at(view.input.pack))
 }
 
 fn bought(view: &View<'_>) -> Decision {
@@ -132,11 +132,11 @@ fn is_overdue(view: &View<'_>, order: &PackOrder) -> bool {
 fn expired(view: &View<'_>) -> Decision {
     let spec = &view.input.pack.spec;
     let last = view.claimed().iter().filter_map(|c| c.expiration).max();
-    let until = spec.renewal.until.as_ref().map(|t| t.0);
+    let until = spec.renewal.until.as_ref();
     let planned = match spec.renewal.mode {
         RenewalMode::None => true,
         RenewalMode::AutoRenew => false,
-        RenewalMode::Operator => until.is_some_and(|until| last.is_none_or(|last| last >= until)),
+        RenewalMode::Operator => until.is_some() && last.is_none_or(|last| next_renewal(spec, last).is_none()),
     };
     let at = last.map(|at| at.to_string()).unwrap_or_default();
     let mut verdicts = vec![purchased(view)];

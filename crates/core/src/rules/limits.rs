@@ -13,7 +13,7 @@ use super::{Case, Obstacle};
 use crate::account::Account;
 use crate::facts::ledger::{is_braked, is_first_purchase, last_call, name_of};
 use crate::money::{self, Amount};
-use crate::time::{plus, renewal_duration, term};
+use crate::time::{after_term, plus, renewal_duration};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -106,9 +106,8 @@ pub fn renewals_due(account: &Account, pack: &ConcurrencyPack, horizon: Timestam
     let first = pack.status.as_ref().and_then(|status| status.next_renewal_time.as_ref());
     let duration = renewal_duration(spec);
     let (Some(first), Ok(quote)) = (first, quote(account, spec, spec.quantity, duration)) else { return Vec::new() };
-    let length = term(spec.billing_mode, duration);
     let end = spec.renewal.until.as_ref().map_or(horizon, |until| until.0.min(horizon));
-    std::iter::successors(Some(first.0), |at| Some(plus(*at, length)))
+    std::iter::successors(Some(first.0), |at| Some(after_term(*at, spec.billing_mode, duration)))
         .take_while(|at| *at < end)
         .take(RENEWALS)
         .map(|at| (at, quote.clone()))

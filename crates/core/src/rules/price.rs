@@ -20,7 +20,15 @@ pub fn quote(account: &Account, pack: &ConcurrencyPackSpec, quantity: i32, durat
         return Err(Obstacle::wait(Reason::Unpriced, message));
     }
     let (region, scale, mode) = (&pack.region, &pack.concurrency_scale, pack.billing_mode);
-    let amount = unit_price(account, region, scale, mode)
+    let unit = unit_price(account, region, scale, mode);
+    if unit == Some(Amount::ZERO) {
+        let message = format!(
+            "the price list of account {} says 0.00 for {mode} {scale} in {region}: a price of nothing is no price; correct it in priceList.prices",
+            account.name
+        );
+        return Err(Obstacle::wait(Reason::Unpriced, message));
+    }
+    let amount = unit
         .and_then(|price| price.times(i64::from(quantity)))
         .and_then(|price| price.times(i64::from(duration)))
         .ok_or_else(|| {

@@ -2,7 +2,7 @@
 //!
 //! Rule 15 of docs/money.md, which names the tests that fail without it.
 
-use carpack_api::pack::PurchaseWindow;
+use carpack_api::pack::{PurchaseWindow, RenewalMode};
 use carpack_api::{ConcurrencyPack, Reason};
 use jiff::Timestamp;
 
@@ -18,10 +18,15 @@ pub(crate) fn deadline_is_ahead(case: &Case<'_>) -> Result<(), Obstacle> {
     }
 }
 
-/// The purchase window has not closed: `purchaseWindow.notAfter`.
+/// The pack may still be bought: neither `purchaseWindow.notAfter` nor, where the operator renews, `renewal.until` has passed.
 pub(crate) fn purchase_window_is_not_over(case: &Case<'_>) -> Result<(), Obstacle> {
-    match closes_at(case.pack).filter(|closes| case.is_past(*closes)) {
-        Some(_) => Err(Obstacle::reject(Reason::DeadlinePassed, "the pack's purchaseWindow has closed")),
+    let Some(pack) = case.pack else { return Ok(()) };
+    let ends = [(not_after(pack), "purchaseWindow.notAfter"), (renewed_until(pack), "renewal.until")];
+    match ends.into_iter().find(|(end, _)| end.is_some_and(|end| case.is_past(end))) {
+        Some((_, field)) => {
+            let message = format!("not bought: {field} has passed; nothing is bought any more");
+            Err(Obstacle::reject(Reason::WindowClosed, message))
+        }
         None => Ok(()),
     }
 }
@@ -39,9 +44,20 @@ pub(crate) fn opens_at(pack: Option<&ConcurrencyPack>) -> Option<Timestamp> {
     window(pack)?.not_before.as_ref().map(|time| time.0)
 }
 
-/// When the pack's purchase window closes.
-pub(crate) fn closes_at(pack: Option<&ConcurrencyPack>) -> Option<Timestamp> {
-    window(pack)?.not_after.as_ref().map(|time| time.0)
+/// From when on the pack is not bought any more.
+pub(crate) fn closes_at(pack: &ConcurrencyPack) -> Option<Timestamp> {
+    not_after(pack).into_iter().chain(renewed_until(pack)).min()
+}
+
+fn not_after(pack: &ConcurrencyPack) -> Option<Timestamp> {
+    window(Some(pack))?.not_after.as_ref().map(|time| time.0)
+}
+
+/// Until when the operator renews the pack. From then on a purchase is not wanted; to take over what exists costs nothing.
+fn renewed_until(pack: &ConcurrencyPack) -> Option<Timestamp> {
+    let spec = &pack.spec;
+    let is_meant = spec.renewal.mode == RenewalMode::Operator && spec.adopt.is_none();
+    spec.renewal.until.as_ref().filter(|_| is_meant).map(|time| time.0)
 }
 
 fn window(pack: Option<&ConcurrencyPack>) -> Option<&PurchaseWindow> {

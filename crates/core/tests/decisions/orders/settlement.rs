@@ -71,6 +71,18 @@ fn an_absence_that_three_attempts_do_not_explain_asks_a_person_with_the_command(
 }
 
 #[test]
+fn a_renewal_whose_expiry_has_not_moved_is_sent_again_as_long_as_there_is_time() {
+    let mut world = World::new(pack(json!({})));
+    world.run_rounds();
+    world.order_renewal();
+    world.replies = vec![Reply::LostBeforeCommit; 7];
+    world.run_until("2026-12-03T23:00:00Z", MINUTE);
+    assert_eq!(world.renewed(), 3, "{:?}", world.orders.last().unwrap().status);
+    assert_eq!(world.ready(), "True Active");
+    assert!(world.orders.last().unwrap().status.as_ref().unwrap().lines.iter().any(|line| line.attempts > 3));
+}
+
+#[test]
 fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
     let (mut world, index) = in_doubt(OrderAction::Buy);
     world.orders[index].status.as_mut().unwrap().lines[0].doubts = 3;

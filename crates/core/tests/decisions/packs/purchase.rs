@@ -1,6 +1,7 @@
 //! The first purchase of a pack: when it is ordered, what keeps it from being ordered, and that it is never ordered again.
 
 use carpack_api::Mode;
+use carpack_api::pack::RenewalMode;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -22,6 +23,15 @@ fn a_pack_is_bought_once_bound_and_ready_with_its_expiry() {
     );
     assert!(status.next.as_ref().unwrap().starts_with("renew 1 day at 12-03 18:00Z, 315.00 USD"), "{:?}", status.next);
     assert_eq!(status.spent.as_deref(), Some("105.00 USD"), "as the cloud's books say");
+}
+
+#[test]
+fn a_price_of_nothing_is_no_price() {
+    let mut world = World::new(pack(json!({})));
+    world.account.as_mut().unwrap().spec.price_list.prices.iter_mut().for_each(|price| price.amount = "0.00".into());
+    world.run_rounds();
+    assert_eq!((world.ready().as_str(), world.orders.len()), ("False Unpriced", 0));
+    assert!(world.condition_message("Ready").contains("a price of nothing is no price"));
 }
 
 #[test]
@@ -109,6 +119,31 @@ fn a_window_opens_at_its_moment_and_closes_at_its_moment() {
         world.reconcile_pack();
         assert_eq!(world.status().reason.as_deref(), Some(reason), "{moment}");
     }
+}
+
+#[test]
+fn a_pack_that_was_to_be_renewed_until_a_date_that_has_passed_is_not_bought() {
+    let renewal = json!({"mode": "Operator", "duration": 1, "renewBefore": "6h", "until": "2026-11-30T00:00:00Z"});
+    let mut world = World::new(pack(json!({"renewal": renewal})));
+    world.run_rounds();
+    assert_eq!((world.condition("Ended").as_str(), world.orders.len()), ("True WindowClosed", 0));
+    assert!(world.condition_message("Ended").contains("renewal.until has passed"));
+    // The cloud's own renewal, or none, ends at no date of ours.
+    world.edit_spec(|spec| spec.renewal.mode = RenewalMode::None);
+    world.run_rounds();
+    assert_eq!(world.bought(), 1);
+}
+
+#[test]
+fn an_approval_that_comes_after_until_buys_nothing() {
+    let renewal = json!({"mode": "Operator", "duration": 1, "renewBefore": "6h", "until": "2026-12-02T00:00:00Z"});
+    let mut world = World::new(pack(json!({"renewal": renewal, "mode": "ApprovalRequired"})));
+    world.run_rounds();
+    assert_eq!(world.ready(), "False AwaitingApproval");
+    world.advance(DAY * 2);
+    world.approve(0, "ThisOrder");
+    world.run_rounds();
+    assert_eq!((world.bought(), world.condition("Ended").as_str()), (0, "True WindowClosed"));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Renewal of what a pack has: by orders of the operator, or by the cloud's own renewal.
 
+use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction};
-use carpack_api::pack::{RenewFlag, RenewalMode};
+use carpack_api::pack::{RenewFlag, RenewalMode, RenewalStrategy};
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::json;
@@ -28,6 +29,24 @@ fn renewal_ends_at_until_and_the_pack_ends_as_planned() {
     assert_eq!(world.condition("Ended"), "True Ended");
     assert_eq!(world.condition("Ready"), "-");
     assert_eq!(world.status().reason.as_deref(), Some("Ended"));
+}
+
+#[rstest]
+#[case(SECOND, false)]
+#[case(MINUTE * 59, false)]
+#[case(HOUR * 6, true)]
+fn no_term_is_bought_for_the_seconds_between_an_expiry_and_until(#[case] later: SignedDuration, #[case] renewed: bool) {
+    for strategy in [RenewalStrategy::Extend, RenewalStrategy::Replace] {
+        let mut world = active(json!({}));
+        let expires = world.instances.values().filter_map(|instance| instance.expiration).max().unwrap();
+        world.edit_spec(|spec| {
+            spec.renewal.until = Some(Time(expires + later));
+            spec.renewal.strategy = Some(strategy);
+        });
+        world.run_until("2026-12-04T05:00:00Z", HOUR);
+        assert_eq!(world.charges.len() > 1, renewed, "{strategy:?} {later}");
+        assert_eq!(world.condition("Ended") == "True Ended", !renewed, "{strategy:?} {later}");
+    }
 }
 
 #[test]
