@@ -59,7 +59,7 @@ pub struct RunArgs {
     #[arg(long, env = "POD_NAMESPACE", hide = true)]
     pub pod_namespace: Option<String>,
     /// Namespaces whose packs are managed; repeat it or separate them by commas. Default: every namespace.
-    #[arg(long, env = "CARPACK_WATCH_NAMESPACE", value_delimiter = ',')]
+    #[arg(long, env = "CARPACK_WATCH_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub watch_namespace: Vec<String>,
     /// The installation's step of the ladder: the lowest of installation, account and pack wins.
     #[arg(long, env = "CARPACK_MODE", default_value = "Automatic", value_parser = mode_parser())]
@@ -85,8 +85,8 @@ pub struct RunArgs {
     /// A leader that could not renew for so long steps down: well before the lease runs out.
     #[arg(long, env = "CARPACK_LEASE_STEP_DOWN", default_value = "20s", value_parser = duration)]
     pub lease_step_down: Duration,
-    /// Where /livez, /readyz and /metrics are served.
-    #[arg(long, env = "CARPACK_HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
+    /// Where /livez, /readyz and /metrics are served. Default: port 8080 of every address, of IPv4 and IPv6.
+    #[arg(long, env = "CARPACK_HEALTH_ADDRESS", default_value = "[::]:8080")]
     pub health_address: SocketAddr,
     /// How the log is written.
     #[arg(long, env = "CARPACK_LOG_FORMAT", value_enum, default_value = "json")]
@@ -183,6 +183,22 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
+/// A namespace to watch. An empty name, as after a comma too many, would mean every namespace.
+fn namespace(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let is_of_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() {
+        return Err(
+            "an empty name: separate namespaces by single commas, or leave the setting out to watch every namespace"
+                .to_owned(),
+        );
+    }
+    if name.len() > 63 || !name.chars().all(is_of_label) || name.starts_with('-') || name.ends_with('-') {
+        return Err(format!("{name:?} is no name of a namespace: write lower-case letters, digits and hyphens"));
+    }
+    Ok(name.to_owned())
+}
+
 fn mode_parser() -> impl TypedValueParser<Value = Mode> {
     PossibleValuesParser::new(["Observe", "DryRun", "ApprovalRequired", "Automatic"])
         .try_map(|name| serde_json::from_value::<Mode>(serde_json::Value::String(name)))
@@ -204,6 +220,20 @@ mod tests {
         args.check().unwrap();
         assert_eq!(args.timing(), Timing::default());
         assert_eq!(args.mode, Mode::Automatic);
+    }
+
+    #[test]
+    fn namespaces_are_named_one_by_one_and_an_empty_name_is_none() {
+        let watched = |value: &str| match Cli::try_parse_from(["carpack", "run", "--watch-namespace", value]) {
+            Ok(Cli { command: Command::Run(args) }) => Ok(args.watch_namespace),
+            Ok(_) => panic!("not run"),
+            Err(error) => Err(error.to_string()),
+        };
+        assert_eq!(watched("events, shows").unwrap(), ["events", "shows"]);
+        for wrong in ["events,", ",events", "", " ", "Events", "ev*", "a-", "a b"] {
+            let words = watched(wrong).unwrap_err();
+            assert!(words.contains("--watch-namespace"), "{words}");
+        }
     }
 
     fn refusal(setting: &str, value: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Serves /livez, /readyz and /metrics.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,12 +16,22 @@ use crate::runtime::lease::Standing;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Opens the port.
+/// Opens the port. Where every address is wanted and the machine has no IPv6, every address of IPv4.
 ///
 /// # Errors
 /// When the port is in use or not allowed: in words.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("--health-address {address}: {error}"))?;
+    let every_address_of_ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+    let bound = match TcpListener::bind(address).await {
+        Err(error)
+            if address.ip() == Ipv6Addr::UNSPECIFIED
+                && !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) =>
+        {
+            TcpListener::bind(every_address_of_ipv4).await
+        }
+        bound => bound,
+    };
+    let listener = bound.map_err(|error| format!("--health-address {address}: {error}"))?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "serving /livez, /readyz and /metrics");
     }
@@ -50,8 +61,10 @@ async fn ready(State(operator): State<Arc<Operator>>) -> Response {
         Standing::Lost => Some("the lease is lost"),
         Standing::Standby | Standing::Leading => None,
     };
+    let unlisted: Vec<String> = operator.stores.packs.unlisted().into_iter().collect();
     match missing {
-        None => "ok".into_response(),
+        None if unlisted.is_empty() => "ok".into_response(),
+        None => format!("ok, but for namespaces that may not be listed: {}", unlisted.join(", ")).into_response(),
         Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing).into_response(),
     }
 }

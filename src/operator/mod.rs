@@ -167,10 +167,13 @@ impl Operator {
         let mut holders = holders(pack, pack_refs, may_adopt, order_refs, snapshot.observation.as_deref());
         let packs = self.stores.packs.unreadable().into_iter().map(|name| format!("ConcurrencyPack {name}"));
         let orders = self.stores.orders.unreadable().into_iter().map(|name| format!("PackOrder {name}"));
-        if let Some(unreadable) = packs.chain(orders).next() {
-            let why = format!(
-                "{unreadable} cannot be read, and may hold it: run the version of carpack that wrote it, or correct it"
-            );
+        let unreadable = packs.chain(orders).map(|object| {
+            format!("{object} cannot be read, and may hold it: run the version of carpack that wrote it, or correct it")
+        });
+        let unlisted = self.stores.packs.unlisted().into_iter().map(|namespace| {
+            format!("the packs of namespace {namespace} cannot be listed, and one may hold it: let the operator list them, or watch that namespace no more")
+        });
+        if let Some(why) = unreadable.chain(unlisted).next() {
             for id in &adopt.instance_ids {
                 holders.entry(id.clone()).or_insert_with(|| why.clone());
             }

@@ -22,7 +22,7 @@ pub enum StepError {
         after: Duration,
     },
     /// The API server refused, or could not be reached.
-    #[error("{step}: {source}")]
+    #[error("{step}: {}", words(source))]
     Kubernetes {
         /// What was tried.
         step: &'static str,
@@ -82,5 +82,39 @@ impl StepError {
             Self::Unreadable { .. } => "Unreadable",
             Self::Incomplete { .. } => "Incomplete",
         }
+    }
+}
+
+/// What the API server says, in its own words; of any other error what it says of itself.
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        kube::Error::Api(status) => format!("the API server answers {}", status.code),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_the_api_server_is_told_in_its_words_without_debug_text() {
+        let refusal = |status: Status| StepError::Kubernetes {
+            step: "reading the order",
+            source: Box::new(kube::Error::Api(Box::new(status))),
+        };
+        let forbidden =
+            Status::failure("packorders is forbidden: User x cannot get resource", "Forbidden").with_code(403);
+        assert_eq!(
+            refusal(forbidden).to_string(),
+            "reading the order: packorders is forbidden: User x cannot get resource"
+        );
+        assert_eq!(
+            refusal(Status::failure("", "").with_code(503)).to_string(),
+            "reading the order: the API server answers 503"
+        );
     }
 }

@@ -7,8 +7,8 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use crate::runtime::error::StepError;
 use crate::runtime::kubernetes::{Kube, answer};
 
-/// The API server refuses longer notes.
-const LONGEST_NOTE: usize = 1000;
+/// The API server refuses longer notes. It counts bytes: a character of Chinese is three.
+const LONGEST_NOTE: usize = 1024;
 
 /// Publishes events.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Events {
 
     async fn publish_one(&self, event: &carpack_core::Event, about: &ObjectReference) {
         let type_ = if event.warning { EventType::Warning } else { EventType::Normal };
-        let note = event.message.chars().take(LONGEST_NOTE).collect();
+        let note = cut(&event.message).to_owned();
         let reason = event.reason.as_str().to_owned();
         let event = Event { type_, reason: reason.clone(), note: Some(note), action: reason, secondary: None };
         match answer("publishing an event", self.recorder.publish(&event, about)).await {
@@ -45,5 +45,24 @@ impl Events {
             }
             Err(error) => tracing::warn!(%error, reason = event.reason, "an event was not published"),
         }
+    }
+}
+
+/// As much of a message as a note may have.
+fn cut(message: &str) -> &str {
+    message.get(..message.floor_char_boundary(LONGEST_NOTE)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_by_bytes_between_characters() {
+        assert_eq!(cut("short"), "short");
+        assert_eq!(cut(&"x".repeat(2000)).len(), LONGEST_NOTE);
+        let chinese = "余额不足".repeat(200);
+        assert_eq!(cut(&chinese).len(), LONGEST_NOTE - LONGEST_NOTE % 3);
+        assert!(chinese.starts_with(cut(&chinese)));
     }
 }

@@ -32,6 +32,7 @@ where
     /// The objects.
     pub store: Store<K>,
     unreadable: Arc<Mutex<HashSet<ObjectRef<K>>>>,
+    unlisted: Arc<Mutex<BTreeSet<String>>>,
     complete: Arc<AtomicBool>,
 }
 
@@ -50,6 +51,11 @@ where
         let name = |object: &K| (object.meta().namespace.clone(), object.meta().name.clone());
         objects.sort_by_cached_key(|object| name(object));
         objects
+    }
+
+    /// The namespaces that are watched and may not be listed: what is in them is not known.
+    pub fn unlisted(&self) -> BTreeSet<String> {
+        lock(&self.unlisted).clone()
     }
 
     /// Names of the objects that are there and cannot be read. The store may still hold an earlier version of one.
@@ -72,7 +78,13 @@ where
     pub fn written(objects: Vec<K>) -> (Self, reflector::store::Writer<K>) {
         let (store, mut writer) = store();
         objects.into_iter().for_each(|object| writer.apply_watcher_event(&Event::Apply(object)));
-        (Self { store, unreadable: Arc::default(), complete: Arc::new(AtomicBool::new(true)) }, writer)
+        let seen = Self {
+            store,
+            unreadable: Arc::default(),
+            unlisted: Arc::default(),
+            complete: Arc::new(AtomicBool::new(true)),
+        };
+        (seen, writer)
     }
 
     /// From now on this object cannot be read.
@@ -86,6 +98,7 @@ pub struct Watch<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
+    namespaces: Vec<String>,
     streams: Vec<BoxStream<'static, Part<K>>>,
     feed: Feed<K>,
 }
@@ -139,7 +152,7 @@ where
             })
             .collect();
         let feed = Feed::new(streams.len());
-        Self { streams, feed }
+        Self { namespaces: namespaces.to_vec(), streams, feed }
     }
 
     /// The store that the watch fills.
@@ -152,9 +165,19 @@ where
         let mut stream = select_all(self.streams);
         while let Some((part, event)) = stream.next().await {
             match event {
-                Ok(event) => self.feed.take(part, event, &mut touched),
+                Ok(event) => {
+                    if let (Event::InitDone, Some(namespace)) = (&event, self.namespaces.get(part)) {
+                        lock(&self.feed.seen.unlisted).remove(namespace);
+                    }
+                    self.feed.take(part, event, &mut touched);
+                }
                 Err(error) => {
-                    tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted and begins again");
+                    let namespace = self.namespaces.get(part).map_or("", String::as_str);
+                    tracing::warn!(kind = %K::kind(&()), namespace, %error, "the watch was interrupted and begins again");
+                    if is_closed_to_us(&error) {
+                        lock(&self.feed.seen.unlisted).insert(namespace.to_owned());
+                        self.feed.go_on_without(part, &mut touched);
+                    }
                 }
             }
         }
@@ -172,13 +195,26 @@ where
         Self {
             parts: Parts::new(watches),
             writer,
-            seen: Seen { store: reader, unreadable: Arc::default(), complete: Arc::default() },
+            seen: Seen {
+                store: reader,
+                unreadable: Arc::default(),
+                unlisted: Arc::default(),
+                complete: Arc::default(),
+            },
         }
     }
 
     /// The store that it fills.
     pub fn seen(&self) -> Seen<K> {
         self.seen.clone()
+    }
+
+    /// Goes on without what one of several watches may not list: its namespace is gone, and its RoleBinding with it. The others are served;
+    /// what it shows when it may be listed again is taken in then.
+    fn go_on_without(&mut self, part: usize, touched: impl FnMut(Touched<'_, K>)) {
+        if self.parts.has_others(part) && !self.parts.is_complete(part) {
+            self.take(part, Event::InitDone, touched);
+        }
     }
 
     /// Takes in an event of one of the watches, and tells the listener what was touched.
@@ -249,6 +285,16 @@ where
         Self { parts: (0..count).map(|_| empty()).collect(), complete: false }
     }
 
+    /// True when there is more than this watch.
+    fn has_others(&self, part: usize) -> bool {
+        self.parts.len() > 1 && part < self.parts.len()
+    }
+
+    /// True once the watch has shown all of its objects.
+    fn is_complete(&self, part: usize) -> bool {
+        self.parts.get(part).is_some_and(|listing| listing.complete)
+    }
+
     /// Objects in the store that no namespace shows: deleted while another namespace was still being listed.
     fn stale(&self, store: &Store<K>) -> Vec<Arc<K>> {
         store.state_filter(|object| !self.shows(&ObjectRef::from_obj(object)))
@@ -296,6 +342,15 @@ where
             }
         }
     }
+}
+
+/// True when the API server lets us list nothing there.
+fn is_closed_to_us(error: &watcher::Error) -> bool {
+    let refused = match error {
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => error,
+        _ => return false,
+    };
+    matches!(refused, kube::Error::Api(status) if matches!(status.code, 403 | 404))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -352,6 +407,25 @@ mod tests {
         let mut feed = Feed::new(1);
         events.into_iter().for_each(|event| feed.take(0, event, |_| {}));
         feed.seen().unreadable().into_iter().collect()
+    }
+
+    #[test]
+    fn a_namespace_that_may_not_be_listed_holds_back_none_of_the_others() {
+        let mut feed = Feed::new(2);
+        let names = |feed: &Feed<PackOrder>| -> Vec<_> {
+            feed.seen().select(|_| true).iter().filter_map(|order| order.metadata.name.clone()).collect()
+        };
+        let listed = |name| [Event::Init, Event::InitApply(order(name, true)), Event::InitDone];
+        listed("here").into_iter().for_each(|event| feed.take(0, event, |_| {}));
+        assert!(!feed.seen().is_complete());
+        feed.go_on_without(1, |_| {});
+        assert!(feed.seen().is_complete());
+        assert_eq!(names(&feed), ["here"]);
+        listed("there").into_iter().for_each(|event| feed.take(1, event, |_| {}));
+        assert_eq!(names(&feed), ["here", "there"], "it may be listed again");
+        let mut alone = Feed::<PackOrder>::new(1);
+        alone.go_on_without(0, |_| {});
+        assert!(!alone.seen().is_complete(), "of the only one nothing is known");
     }
 
     #[test]

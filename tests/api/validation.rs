@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::harness::ground::{ACCOUNT, Ground, ORDER, PACK, answer, base, deep_merge};
 
+const TOO_LATE: &str =
+    "write a moment before the year 9000, such as 2026-12-31T16:00:00Z; leave the field out when there is no end";
 const BOUGHT_TOO_LONG: &str =
     "a pack is bought for at most 36 days (Daily) or 36 months (Monthly): set a shorter duration and let it renew";
 const RENEWED_TOO_LONG: &str = "a pack is renewed for at most 36 days (Daily) or 36 months (Monthly) at a time: set a shorter renewal.duration; the renewals follow one another";
@@ -38,6 +40,7 @@ fn broken_rules() -> Vec<Broken> {
     };
     let other_price = json!({"amount": "1", "currency": "USD"});
     vec![
+        made(PACK, json!({"renewal": {"until": "9999-12-31T23:59:59Z"}}), TOO_LATE),
         changed(
             PACK,
             monthly(json!({})),
@@ -215,6 +218,35 @@ async fn a_term_that_is_too_long_is_refused_once_with_its_field_and_the_way_out(
             assert!(words.contains(&format!("{field}: Invalid value: {days}: {sentence}")), "{words}");
             assert_eq!(words.matches("Invalid value").count(), 1, "{words}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_that_the_operator_could_not_read_is_refused_in_every_field() {
+    let ground = Ground::new().await;
+    let brake = |at: &str| json!({"orders": 5, "releasedTime": at});
+    let approval = |at: &str| json!({"decision": "Approved", "scope": "ThisAndLaterRenewals", "until": at});
+    for (moment, words) in [
+        ("9999-12-31T23:59:59Z", TOO_LATE),
+        ("9001-01-01T00:00:00Z", TOO_LATE),
+        ("2030-06-01T10:00:00+26:00", "Invalid value"),
+        ("2030-06-01T10:00:00-15:00", "Invalid value"),
+        ("tomorrow", "Invalid value"),
+    ] {
+        for (kind, changes) in [
+            (PACK, json!({"renewal": {"until": moment}})),
+            (PACK, json!({"purchaseWindow": {"notBefore": moment}})),
+            (PACK, json!({"purchaseWindow": {"notAfter": moment}})),
+            (ACCOUNT, json!({"tenants": [{"namespaces": ["*"], "brake": brake(moment)}]})),
+            (ORDER, json!({"approval": approval(moment)})),
+        ] {
+            let refused = ground.create(kind, &changes).await.expect_err(moment);
+            assert!(refused.contains(words), "{changes}: {refused}");
+        }
+    }
+    for moment in ["8999-12-31T23:59:59Z", "2030-06-01T10:00:00+14:00", "2030-06-01T10:00:00.5Z"] {
+        let pack = ground.create(PACK, &json!({"renewal": {"until": moment}})).await;
+        pack.unwrap_or_else(|refused| panic!("{moment}: {refused}"));
     }
 }
 

@@ -319,6 +319,7 @@ pub struct Brake {
     pub within_minutes: i32,
     /// A person has checked all orders that were made until this moment, in UTC, and releases them. A moment that is yet to come releases nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::common::moment")]
     pub released_time: Option<Time>,
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// How a pack is billed: prepaid by the day (Daily) or by the month (Monthly).
@@ -55,6 +55,21 @@ impl fmt::Display for Mode {
             Self::Automatic => "Automatic",
         })
     }
+}
+
+/// The schema of a moment that a person writes: one that the operator can read. The API server alone would take the year 9999, or a zone
+/// that is 26 hours off.
+pub(crate) fn moment(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "format": "date-time",
+        "nullable": true,
+        "pattern": "([Zz]|[+-](0[0-9]|1[0-4]):[0-5][0-9])$",
+        "x-kubernetes-validations": [{
+            "rule": "self < timestamp('9000-01-01T00:00:00Z')",
+            "message": "write a moment before the year 9000, such as 2026-12-31T16:00:00Z; leave the field out when there is no end"
+        }]
+    })
 }
 
 /// An amount of money with its currency.

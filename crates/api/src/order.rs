@@ -182,6 +182,7 @@ pub struct Approval {
     pub scope: ApprovalScope,
     /// From this moment on the approval covers no later renewal. Absent: it covers them without an end. This order itself stays approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::common::moment")]
     pub until: Option<Time>,
 }
 

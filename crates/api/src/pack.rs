@@ -171,6 +171,7 @@ pub struct Renewal {
     pub renew_before: Option<String>,
     /// With Operator: carpack renews only what expires before this moment, and renews nothing after it. Absent: the renewals have no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::common::moment")]
     pub until: Option<Time>,
     /// With Operator: how the pack is renewed. Extend (default): each instance is renewed. Replace: carpack buys a successor, binds it, and lets the old instances run out.
     ///
@@ -211,9 +212,11 @@ pub enum RenewalStrategy {
 pub struct PurchaseWindow {
     /// carpack does not buy the pack before this moment. Absent: the window is open from the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::common::moment")]
     pub not_before: Option<Time>,
     /// carpack neither buys nor adopts anything from this moment on, even if the manifest is applied again. Absent: the window has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::common::moment")]
     pub not_after: Option<Time>,
 }
 
