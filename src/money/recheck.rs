@@ -7,9 +7,9 @@ use carpack_api::order::{LineState, PackReference};
 use carpack_api::{ConcurrencyPack, PackOrder, Reason};
 use carpack_cloud::port::Deadline;
 use carpack_core::account::Account;
+use carpack_core::facts::commitments::Commitments;
 use carpack_core::observation::DealList;
 use carpack_core::order::{self, Effect, Outcome};
-use carpack_core::rules::limits::Commitments;
 use kube::ResourceExt;
 use tokio::time::Instant;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use carpack_api::{CarAccount, ConcurrencyPack, Mode, PackOrder};
 use carpack_core::Timing;
 use carpack_core::account::{Account, Health};
+use carpack_core::facts::commitments::Commitments;
 use carpack_core::order::{self, Effect};
-use carpack_core::rules::limits::Commitments;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

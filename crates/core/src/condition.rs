@@ -54,7 +54,9 @@ pub fn events(old: &[Condition], verdicts: &[Verdict], quiet: &[&str]) -> Vec<Ev
         .iter()
         .filter(|verdict| !quiet.contains(&verdict.kind))
         .filter(|verdict| !matches!(verdict.reason, Reason::AwaitingObservation | Reason::Pending))
-        .filter(|verdict| !old.iter().any(|c| c.type_ == verdict.kind && c.reason == verdict.reason.as_str()))
+        .filter(|verdict| {
+            !old.iter().any(|c| c.type_ == verdict.kind && Reason::parse(&c.reason) == Some(verdict.reason))
+        })
         .map(|verdict| Event {
             warning: verdict.kind == STALLED
                 || (verdict.kind != RECONCILING && verdict.status == Some(false) && verdict.reason.is_warning()),

@@ -40,6 +40,12 @@ impl Instance {
         self.name.as_deref().is_some_and(|name| is_named(pack_name, name))
     }
 
+    /// True as long as the cloud shows neither another scale nor another region.
+    pub(crate) fn may_be_of(&self, scale: &str, region: &str) -> bool {
+        let is = |observed: &Option<String>, declared: &str| observed.as_deref().is_none_or(|o| o == declared);
+        is(&self.scale, scale) && is(&self.region, region)
+    }
+
     /// True while it is neither isolated nor past its expiry.
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.isolated && self.expiration.is_none_or(|at| at > now)

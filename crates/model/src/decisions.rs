@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use carpack_api::{ConcurrencyPack, Mode, PackOrder};
+use carpack_core::facts::commitments::Commitments;
 use carpack_core::facts::takeover::Holders;
 use carpack_core::observation::DealList;
-use carpack_core::rules::limits::Commitments;
 use carpack_core::{order, pack};
 use jiff::SignedDuration;
 

@@ -103,6 +103,22 @@ pub(crate) fn paid_for<'a>(
     })
 }
 
+/// The order that has paid for what follows this expiry: a renewal of this instance, or a successor that was bought for the object of this
+/// UID. What a successor was bought for is not renewed either; it may be returned.
+pub(crate) fn renewed_by<'a>(
+    orders: impl Iterator<Item = &'a PackOrder> + Clone,
+    uid: &str,
+    action: OrderAction,
+    instance: Option<&str>,
+    from: Timestamp,
+) -> Option<&'a PackOrder> {
+    let renewed = instance.and_then(|id| paid_for(orders.clone(), action, Some(id), from));
+    renewed.or_else(|| {
+        let own = orders.filter(|order| order.spec.pack_ref.uid == uid && action != OrderAction::Return);
+        paid_for(own, OrderAction::Buy, None, from)
+    })
+}
+
 /// The newest order of which a line for this instance and expiry was refused for good.
 pub(crate) fn refused_for<'a>(
     orders: impl Iterator<Item = &'a PackOrder>,

@@ -45,7 +45,7 @@ pub fn holders<'a>(
         let by_order = || orders.iter().find_map(|order| held_by_order(order, lives(order), id, instance));
         held_by_pack(&others, &may_adopt, id, instance)
             .or_else(by_order)
-            .or_else(|| held_elsewhere(pack, &orders, instance?))
+            .or_else(|| held_by_another_cluster(pack, &orders, instance?))
     };
     named_ids(pack).iter().filter_map(|id| Some((id.clone(), holder(id)?))).collect()
 }
@@ -75,14 +75,7 @@ fn held_by_pack(
 
 /// True as long as the pack could take the instance over: a pack that could not does not hold it.
 fn is_declared_by(pack: &ConcurrencyPack, instance: &Instance) -> bool {
-    fits(instance, &pack.spec.concurrency_scale, &pack.spec.region)
-}
-
-/// True as long as the cloud shows neither another scale nor another region.
-fn fits(instance: &Instance, scale: &str, region: &str) -> bool {
-    let is =
-        |observed: &Option<String>, declared: &str| observed.as_deref().is_none_or(|observed| observed == declared);
-    is(&instance.scale, scale) && is(&instance.region, region)
+    instance.may_be_of(&pack.spec.concurrency_scale, &pack.spec.region)
 }
 
 /// True while a purchase was sent and may have bought this instance: the cloud may not have taken over the order's name.
@@ -91,7 +84,7 @@ fn may_have_bought(order: &PackOrder, instance: &Instance) -> bool {
     order.spec.action == OrderAction::Buy
         && is_unresolved(order)
         && !lines_of(order).iter().any(is_unpaid)
-        && fits(instance, &terms.concurrency_scale, &terms.region)
+        && instance.may_be_of(&terms.concurrency_scale, &terms.region)
 }
 
 fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option<&Instance>) -> Option<String> {
@@ -111,7 +104,7 @@ fn held_by_order(order: &PackOrder, pack_lives: bool, id: &str, instance: Option
 }
 
 /// A name with a hash was given by a pack. When no pack or order here has given it, another cluster or installation has.
-fn held_elsewhere(pack: &ConcurrencyPack, orders: &[&PackOrder], instance: &Instance) -> Option<String> {
+fn held_by_another_cluster(pack: &ConcurrencyPack, orders: &[&PackOrder], instance: &Instance) -> Option<String> {
     let name = instance.name.as_deref().filter(|name| carries_a_hash(name))?;
     let gone = |order: &&PackOrder| carries_hash(&order.spec.pack_ref.namespace, &order.spec.pack_ref.name, name);
     let known = carries_name_of(pack, instance) || orders.iter().any(gone);

@@ -48,12 +48,9 @@ fn find_deals(input: &Input<'_>, line: &mut LineStatus) {
             && deal.state != DealState::WithoutEffect
             && deal.instance_ids.iter().any(|id| line.instance_ids.contains(id))
     };
-    let free = |deal: &&Deal| {
-        let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines);
-        !recorded.into_iter().any(|other| other.order_ids.contains(&deal.order_id))
-    };
+    let free = |deal: &&Deal| !input.has_on_record(deal);
     let found: Vec<String> = list.deals.iter().filter(ours).filter(free).map(|deal| deal.order_id.clone()).collect();
-    // Two candidates prove nothing.
+    // With two candidates nobody knows which is the line's.
     if let [only] = found.as_slice() {
         line.order_ids = vec![only.clone()];
     }

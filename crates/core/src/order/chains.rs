@@ -1,15 +1,15 @@
-//! Which rules are asked before a call leaves, for each kind of spending act. Packs ask the same rules before they make an order:
-//! compare with `pack/purchase.rs`, `pack/renewal.rs` and `pack/deletion.rs`.
+//! Which rules are asked before a call leaves, for each kind of spending act. Packs ask some of the same rules before they make an order:
+//! `rules/mod.rs` says where their lists stand.
 
 use carpack_api::PackOrderSpec;
 use carpack_api::order::OrderAction;
 
 use crate::facts::ledger::is_first_purchase;
-use crate::rules::Rule;
 use crate::rules::access::{account_exists, account_is_ready, billing_mode_is_offered, namespace_is_granted};
 use crate::rules::adoption::nothing_is_to_be_adopted;
 use crate::rules::approval::{order_is_approved, order_is_approved_where_the_mode_asks, order_is_not_denied};
 use crate::rules::brake::brake_is_released;
+use crate::rules::case::Rule;
 use crate::rules::expiry::{
     clouds_own_renewal_is_off, count_is_priced, expiry_has_not_moved, expiry_is_not_outlasted,
     instance_can_be_returned, instance_carries_the_packs_name, instance_expires_before_until, instance_is_listed,

@@ -13,7 +13,8 @@ use super::intent::{note, with_lines};
 use super::report::report;
 use super::retention::{is_handed_over, prune};
 use crate::facts::ledger::{is_in_doubt, is_settled};
-use crate::rules::{Obstacle, Outlook, check_all, check_in_turn, decisive};
+use crate::rules::case::{check_all, check_in_turn, decisive};
+use crate::rules::obstacle::{Obstacle, Outlook};
 use crate::time::{plus, whole_up};
 
 /// After a status was written, the effect follows as soon as the record is seen.

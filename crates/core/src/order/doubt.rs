@@ -56,7 +56,12 @@ pub(super) fn may_repeat(input: &Input<'_>, line: &LineStatus) -> bool {
 
 /// True when the sweeps are done, and the call is not sent again.
 pub(super) fn exhausted(input: &Input<'_>, line: &LineStatus) -> bool {
-    line.state == LineState::Unknown && line.doubts >= most_doubts(input) && line.clear_looks >= CLEAR_SWEEPS
+    line.state == LineState::Unknown && !may_be_sent_again(input, line) && line.clear_looks >= CLEAR_SWEEPS
+}
+
+/// True when the call is sent again once it is proven that it was not executed; false when a person is asked instead.
+pub(super) fn may_be_sent_again(input: &Input<'_>, line: &LineStatus) -> bool {
+    most_doubts(input).is_none_or(|most| line.doubts < most)
 }
 
 /// How the account buys by API.
@@ -64,14 +69,17 @@ pub(super) fn api<'a>(input: &Input<'a>) -> Option<&'a ApiChannel> {
     input.account.and_then(|account| account.spec.purchase.api.as_ref())
 }
 
-/// After so many calls without a known outcome a person is asked. A renewal is sent again as long as there is time: that the expiry of its
+/// A purchase or a return is sent in so many calls at most, while their outcomes stay unknown.
+const CALLS_IN_DOUBT: i32 = 3;
+
+/// After so many calls without a known outcome a person is asked; none: never. A renewal is sent again as long as there is time: that the expiry of its
 /// instance has not moved is proof, and nobody who is asked may answer before it runs out.
-pub(super) fn most_doubts(input: &Input<'_>) -> i32 {
+fn most_doubts(input: &Input<'_>) -> Option<i32> {
     match (api(input).map(|api| api.unanswered_calls), input.order.spec.action) {
         // Without an account nobody says what is wanted.
-        (Some(UnansweredCalls::Ask) | None, _) => 1,
-        (Some(UnansweredCalls::Retry), OrderAction::Renew) => i32::MAX,
-        (Some(UnansweredCalls::Retry), OrderAction::Buy | OrderAction::Return) => 3,
+        (Some(UnansweredCalls::Ask) | None, _) => Some(1),
+        (Some(UnansweredCalls::Retry), OrderAction::Renew) => None,
+        (Some(UnansweredCalls::Retry), OrderAction::Buy | OrderAction::Return) => Some(CALLS_IN_DOUBT),
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::books::{book, sum_up};
 use super::delivery::{check_payment, deliver, named, renewed};
-use super::doubt::{CLEAR_SWEEPS, SaidByHand, api, asks_a_person, most_doubts, quarantine_end, said_by_hand};
+use super::doubt::{CLEAR_SWEEPS, SaidByHand, api, asks_a_person, may_be_sent_again, quarantine_end, said_by_hand};
 use super::input::Input;
 use super::intent::{doubt, join_ids, note};
 use crate::facts::holdings::owns_instance;
@@ -92,7 +92,7 @@ fn settle_unknown(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) ->
 
 /// True when the call counts as not executed, and no person has to be asked instead.
 fn is_proven_absent(input: &Input<'_>, line: &LineStatus) -> bool {
-    line.clear_looks >= CLEAR_SWEEPS && line.doubts < most_doubts(input)
+    line.clear_looks >= CLEAR_SWEEPS && may_be_sent_again(input, line)
 }
 
 fn send_again(line: &mut LineStatus) -> String {
@@ -141,9 +141,7 @@ fn trace(input: &Input<'_>, spec: &OrderLine, submitted: Timestamp) -> Option<Ve
 
 /// True for a deal that may be the work of the call in doubt: nothing else explains it.
 fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: &Observation) -> bool {
-    let known = |line: &LineStatus| line.order_ids.contains(&deal.order_id);
-    let recorded = input.siblings.iter().filter_map(|o| o.status.as_ref()).flat_map(|s| &s.lines).any(known);
-    if deal.state == DealState::WithoutEffect || recorded || input.ids_of_others.contains(&deal.order_id) {
+    if deal.state == DealState::WithoutEffect || input.has_on_record(deal) {
         return false;
     }
     match (input.order.spec.action, deal.action) {
@@ -167,10 +165,7 @@ fn could_be_ours(input: &Input<'_>, spec: &OrderLine, deal: &Deal, observation: 
 /// True when an instance belongs to another order (also to one that was deleted), or is not what this order buys.
 fn belongs_to_another(input: &Input<'_>, observation: &Observation, id: &str) -> bool {
     let terms = &input.order.spec.terms;
-    let other = |i: &Instance| {
-        i.scale.as_ref().is_some_and(|scale| *scale != terms.concurrency_scale)
-            || i.region.as_ref().is_some_and(|region| *region != terms.region)
-    };
+    let other = |i: &Instance| !i.may_be_of(&terms.concurrency_scale, &terms.region);
     // What the pack has on record, it had before: an instance of a call in doubt is not recorded.
     let had = input.pack.is_some_and(|pack| owns_instance(pack, id));
     had || input.ids_of_others.contains(id) || observation.instances.get(id).is_some_and(other)

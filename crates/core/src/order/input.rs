@@ -7,11 +7,11 @@ use carpack_api::{ConcurrencyPack, Mode, PackOrder, PackOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::Account;
-use crate::facts::ledger::last_call;
-use crate::observation::{DealList, Observation};
+use crate::facts::commitments::Commitments;
+use crate::facts::ledger::{last_call, lines_of};
+use crate::observation::{Deal, DealList, Observation};
+use crate::rules::case::{Case, CaseFacts, Recorded};
 use crate::rules::ladder::{MissingAccount, lowest};
-use crate::rules::limits::Commitments;
-use crate::rules::{Case, Facts, Recorded};
 use crate::time::plus;
 use crate::{Event, Timing};
 
@@ -51,7 +51,7 @@ impl<'a> Input<'a> {
     /// What the rules examine before a call of the order leaves.
     pub(super) fn case(&self) -> Case<'a> {
         let spec = &self.order.spec;
-        let facts = Facts {
+        let facts = CaseFacts {
             pack: self.pack,
             namespace: &spec.pack_ref.namespace,
             orders: self.siblings,
@@ -75,13 +75,18 @@ impl<'a> Input<'a> {
         Case::new(facts, None)
     }
 
+    /// True when an order of this pack, or another pack, has this deal on record.
+    pub(super) fn has_on_record(&self, deal: &Deal) -> bool {
+        let own = self.siblings.iter().flat_map(|order| lines_of(order)).flat_map(|line| &line.order_ids);
+        own.chain(self.ids_of_others).any(|id| *id == deal.order_id)
+    }
+
     /// An observation that began at this moment or earlier proves nothing about a line: it must be newer than the order, than the
     /// last call for the line or by another order of the pack, and than the moment since which nothing else holds the order. While
     /// the order was held, a person may have changed something in the console.
     pub(super) fn sweep_after(&self, line: &LineStatus, cleared: Option<Timestamp>) -> Timestamp {
-        let own = &self.order.metadata.name;
-        let others = self.siblings.iter().filter(|order| order.metadata.name != *own);
-        let calls = others.flat_map(|order| &order.status).flat_map(|status| &status.lines).chain([line]);
+        let others = self.siblings.iter().filter(|order| order.metadata.name != self.order.metadata.name);
+        let calls = others.flat_map(|order| lines_of(order)).chain([line]);
         last_call(calls).into_iter().chain(cleared).fold(self.order.spec.decision_time.0, Timestamp::max)
     }
 }

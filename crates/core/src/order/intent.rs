@@ -128,7 +128,7 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
             };
             line.category = None;
             line.message = None;
-            format!("{}: order {}", word_for_taken(order.spec.action), join_ids(order_ids))
+            format!("{}: order {}", taken_in_words(order.spec.action), join_ids(order_ids))
         }
         // Only the repetition was refused, perhaps: that says nothing of the call before it.
         Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
@@ -206,7 +206,7 @@ fn wait(first: SignedDuration, attempts: i32, left: Option<SignedDuration>) -> S
 }
 
 /// The word for a call that the cloud took: a return is not paid for.
-pub(super) fn word_for_taken(action: OrderAction) -> &'static str {
+pub(super) fn taken_in_words(action: OrderAction) -> &'static str {
     match action {
         OrderAction::Buy | OrderAction::Renew => "paid",
         OrderAction::Return => "taken",

@@ -1,16 +1,16 @@
 //! What an order's status says.
 
-use carpack_api::order::{Decision as Word, LineState, LineStatus, OrderAction, OrderState};
+use carpack_api::order::{Decision as ApprovalDecision, LineState, LineStatus, OrderAction, OrderState};
 use carpack_api::{PackOrderStatus, Reason};
 
 use super::doubt::{SaidByHand, asks_a_person, said_by_hand, settle_annotation};
 use super::input::Input;
-use super::intent::{join_ids, word_for_taken};
+use super::intent::{join_ids, taken_in_words};
 use super::retention::is_handed_over;
 use crate::Event;
 use crate::condition::{AMBIGUOUS, APPROVED, FAILED, FULFILLED, SUBMITTED, Verdict, events, merge, verdict};
 use crate::facts::ledger::{ABOUT_TO_BE_SENT, is_paid, is_settled, is_unpaid, name_of};
-use crate::rules::Obstacle;
+use crate::rules::obstacle::Obstacle;
 
 /// Writes state, message and conditions; returns the events of what has changed.
 pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, obstacle: Option<&Obstacle>) -> Vec<Event> {
@@ -19,7 +19,7 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, obstacle: 
     let sent = lines.iter().any(|line| line.attempts > 0);
     let paid = lines.iter().filter(|line| is_paid(line)).count();
     let mut verdicts: Vec<Verdict> = approved(input, state, sent, &message).into_iter().collect();
-    let submitted = format!("{paid} of {} lines {}", lines.len(), word_for_taken(input.order.spec.action));
+    let submitted = format!("{paid} of {} lines {}", lines.len(), taken_in_words(input.order.spec.action));
     verdicts.push(verdict(SUBMITTED, Some(sent), if sent { Reason::Sent } else { Reason::NotSent }, submitted));
     verdicts.push(verdict(FULFILLED, Some(state == OrderState::Fulfilled), reason, message.clone()));
     if state == OrderState::Failed {
@@ -41,10 +41,10 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, obstacle: 
 
 /// Who has allowed the order; none while nobody is asked.
 fn approved(input: &Input<'_>, state: OrderState, sent: bool, message: &str) -> Option<Verdict> {
-    let word = input.order.spec.approval.as_ref().map(|approval| approval.decision);
-    let (status, reason, message) = match word {
-        Some(Word::Approved) => (true, Reason::ApprovedByPerson, "approved by a person"),
-        Some(Word::Denied) => (false, Reason::Denied, "denied by a person"),
+    let decision = input.order.spec.approval.as_ref().map(|approval| approval.decision);
+    let (status, reason, message) = match decision {
+        Some(ApprovalDecision::Approved) => (true, Reason::ApprovedByPerson, "approved by a person"),
+        Some(ApprovalDecision::Denied) => (false, Reason::Denied, "denied by a person"),
         None if state == OrderState::AwaitingApproval => (false, Reason::AwaitingApproval, message),
         None if sent => (true, Reason::AllowedByMode, "allowed by the mode or by an earlier approval"),
         None => return None,

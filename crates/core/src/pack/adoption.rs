@@ -9,9 +9,9 @@ use super::{orders, renewal};
 use crate::condition::PURCHASED;
 use crate::facts::holdings::{Claimed, named_ids};
 use crate::facts::ledger::name_of;
-use crate::rules::Rule;
 use crate::rules::access::{account_exists, account_is_ready, namespace_is_granted};
 use crate::rules::adoption::{adoption_is_granted, count_fits, instances_are_free, instances_fit, to_be_adopted};
+use crate::rules::case::Rule;
 use crate::rules::ladder::mode_allows_action;
 use crate::rules::observation::observation_is_new_enough;
 

@@ -8,8 +8,8 @@ use super::view::View;
 use crate::condition::ASSIGNED;
 use crate::facts::holdings::Claimed;
 use crate::observation::Binding;
-use crate::rules::Rule;
 use crate::rules::access::{account_exists, namespace_is_granted};
+use crate::rules::case::Rule;
 use crate::rules::ladder::mode_allows_action;
 use crate::rules::project::project_takes_the_pack;
 
@@ -32,21 +32,21 @@ pub(super) fn plan(view: &View<'_>) -> Finding {
 }
 
 fn assign(view: &View<'_>, project: &str) -> Finding {
-    let astray: Vec<&Claimed<'_>> = view.usable().filter(|c| c.project() != Some(project)).collect();
-    if astray.is_empty() {
+    let misplaced: Vec<&Claimed<'_>> = view.usable().filter(|c| c.project() != Some(project)).collect();
+    if misplaced.is_empty() {
         return Finding::good(ASSIGNED, Reason::Bound, format!("bound to project {project}"));
     }
     if let Err(finding) = check(ASSIGNED, &view.case, &[(account_exists, Progress::Stuck)]) {
         return *finding;
     }
-    if astray.iter().all(|c| *c.binding() == Binding::Unknown) {
+    if misplaced.iter().all(|c| *c.binding() == Binding::Unknown) {
         return Finding::unsure(
             ASSIGNED,
             Reason::BindingUnknown,
             "the cloud does not say which project the instances are bound to",
         );
     }
-    let count = astray.len();
+    let count = misplaced.len();
     let message = format!("{count} of {} instances are not bound to project {project} yet", view.usable().count());
     if let Err(mut finding) = check(ASSIGNED, &view.case, RULES) {
         match finding.reason {
@@ -57,15 +57,16 @@ fn assign(view: &View<'_>, project: &str) -> Finding {
         return *finding;
     }
     let finding = Finding::working(ASSIGNED, Reason::Reassigning, message);
-    let elsewhere = astray.iter().find_map(|c| c.project().map(str::to_owned));
+    let bound_to = misplaced.iter().find_map(|c| c.project().map(str::to_owned));
     // Free instances are bound first, so that users have capacity again sooner.
-    let free: Vec<String> = astray.iter().filter(|c| *c.binding() == Binding::Unbound).map(|c| c.id.clone()).collect();
+    let free: Vec<String> =
+        misplaced.iter().filter(|c| *c.binding() == Binding::Unbound).map(|c| c.id.clone()).collect();
     if !free.is_empty() {
         let bind = |ids: Vec<String>| Change::Bind { ids, project: project.to_owned() };
         return take(finding, together_or_alone(view, free, bind));
     }
-    match elsewhere {
-        Some(from) => take(finding, unbind(view, &astray, &from)),
+    match bound_to {
+        Some(from) => take(finding, unbind(view, &misplaced, &from)),
         None => finding,
     }
 }

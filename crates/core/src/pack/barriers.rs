@@ -13,7 +13,7 @@ use super::orders;
 use super::view::View;
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::facts::holdings::{Claimed, carries_another_name, is_adopted, is_outlasted, total, was_bought_by};
-use crate::facts::ledger::{last_call, lines_of, name_of, paid_for, refused_for};
+use crate::facts::ledger::{last_call, lines_of, name_of, refused_for, renewed_by};
 use crate::time::plus;
 
 /// Why this expiry is not renewed by another order: it is not needed, one was paid for it, or one was refused for good.
@@ -22,12 +22,7 @@ pub(super) fn barred(view: &View<'_>, action: OrderAction, instance: Option<&str
     if let Some(finding) = outlasted(view, from) {
         return Some(finding);
     }
-    // An instance is the same under whatever object of this name it was renewed; the end of a pack is that of this very object.
-    let known = input.orders.iter().copied().filter(|order| instance.is_some() || orders::is_own(&input, order));
-    let paid = paid_for(known, action, instance, from);
-    // What a successor was bought for is not renewed either.
-    let replaced = || paid_for(orders::own(&input, OrderAction::Buy), OrderAction::Buy, None, from);
-    if let Some(order) = paid.or_else(replaced) {
+    if let Some(order) = renewed_by(input.orders.iter().copied(), &orders::uid(&input), action, instance, from) {
         return Some(awaiting_its_effect(view, order, from));
     }
     let order = refused_for(orders::own(&input, action), instance, from)?;

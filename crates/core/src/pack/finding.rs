@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::input::Effect;
 use crate::condition::{PURCHASED, Verdict, verdict};
-use crate::rules::{Case, Obstacle, Outlook, Rule};
+use crate::rules::case::{Case, Rule};
+use crate::rules::obstacle::{Obstacle, Outlook};
 
 /// How the column NEXT begins where a mode only reports.
 pub(super) fn nothing_but(mode: Mode) -> String {

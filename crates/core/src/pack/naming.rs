@@ -1,6 +1,6 @@
 //! The names of instances in the cloud.
 
-use carpack_api::{Mode, PackOrder};
+use carpack_api::PackOrder;
 
 use super::input::{Change, Effect};
 use super::orders;
@@ -8,6 +8,7 @@ use super::view::View;
 use crate::facts::holdings::{Claimed, named_ids};
 use crate::facts::ledger::{has_paid, instance_ids};
 use crate::names::{cloud_name, instance_name, number_of};
+use crate::rules::ladder::mode_allows_action;
 use carpack_api::order::OrderAction;
 
 /// Stands in a name for the ordinal of the purchase that carpack did not make.
@@ -15,7 +16,7 @@ const ADOPTED: i64 = 0;
 
 /// Renames the first instance whose name is not the declared one.
 pub(super) fn plan(view: &View<'_>) -> Option<Effect> {
-    if view.mode <= Mode::DryRun || orders::open(&view.input).is_some() {
+    if mode_allows_action(&view.case).is_err() || orders::open(&view.input).is_some() {
         return None;
     }
     let renames = view

@@ -10,18 +10,18 @@ use crate::condition::PURCHASED;
 use crate::facts::holdings::namesakes;
 use crate::facts::ledger::{name_of, newest};
 use crate::money;
-use crate::rules::Rule;
 use crate::rules::access::{account_exists, account_is_ready, billing_mode_is_offered, namespace_is_granted};
+use crate::rules::case::Rule;
 use crate::rules::ladder::mode_allows_action;
 use crate::rules::name::name_is_free;
 use crate::rules::observation::observation_is_new_enough;
 use crate::rules::price::{price_is_allowed, quote};
 use crate::rules::project::project_takes_the_pack;
-use crate::rules::window::{closes_at, opens_at, purchase_window_has_opened, purchase_window_is_not_over};
+use crate::rules::window::{closed_by, closes_at, opens_at, purchase_window_has_opened};
 use crate::time::{short, term_in_words};
 
 /// What must hold before the order for a first purchase is made, and how the pack reports what does not. They are asked one after
-/// another. All but the observation are asked again before the call leaves: compare with `PURCHASE` in `order/chains.rs`.
+/// another, and asked again before the call leaves: compare with `PURCHASE` in `order/chains.rs`.
 const RULES: &[(Rule, Progress)] = &[
     (account_exists, Progress::Stuck),
     (namespace_is_granted, Progress::Stuck),
@@ -136,8 +136,9 @@ fn waiting_for(view: &View<'_>, order: &PackOrder) -> Finding {
 
 /// Nothing is bought or taken over any more.
 pub(super) fn window_closed(view: &View<'_>) -> Option<Finding> {
-    let obstacle = purchase_window_is_not_over(&view.case).err()?;
-    Some(Finding::ended(obstacle.reason, obstacle.message))
+    let field = closed_by(&view.case)?;
+    let message = format!("not bought: {field} has passed; nothing is bought any more");
+    Some(Finding::ended(Reason::WindowClosed, message))
 }
 
 /// All that stands there is taken over together, by a pack of that quantity.

@@ -13,6 +13,7 @@ use super::{adoption, assignment, flags, naming, orders, purchase, renewal};
 use crate::account::wants_auto_renew;
 use crate::condition::{ASSIGNED, ENDED, PURCHASED, READY, RENEWAL_ON_TRACK, verdict};
 use crate::facts::ledger::{has_paid, is_open, last_call, lines_of, name_of, newest};
+use crate::rules::ladder::auto_renew_is_allowed;
 use crate::rules::window::closes_at;
 use crate::time::{next_renewal, plus};
 
@@ -71,11 +72,10 @@ fn bought(view: &View<'_>) -> Decision {
         finding.effect = Some(effect);
         findings.push(finding);
     } else if wants_auto_renew(&view.input.pack.spec)
-        && !flags::may_switch_on(view)
         && view.usable().any(|c| c.flag() != RenewFlag::Auto)
+        && let Err(obstacle) = auto_renew_is_allowed(&view.case)
     {
-        let message = "switching the cloud's own renewal on lets the cloud spend, and the mode asks for approval: switch it on in the console, or raise the mode to Automatic";
-        findings.push(Finding::stuck(RENEWAL_ON_TRACK, Reason::AutoRenewNotAllowed, message));
+        findings.push(Finding::of(RENEWAL_ON_TRACK, Progress::Stuck, obstacle));
     }
     if let Some(effect) = naming::plan(view) {
         let mut finding = Finding::working(ASSIGNED, Reason::Renaming, "renames the pack as declared");

@@ -11,7 +11,7 @@ use super::orders::{self, Draft};
 use super::view::View;
 use crate::condition::RENEWAL_ON_TRACK;
 use crate::facts::holdings::Claimed;
-use crate::rules::name::{name_is_free, taken_by};
+use crate::rules::name::name_is_free_for;
 use crate::time::{plus, renewal_duration, since, term};
 
 /// A successor has to add at least this part of its term: a half.
@@ -43,14 +43,10 @@ fn replace(view: &View<'_>, successor: &str, due: &Due<'_, '_>, words: String) -
     if let Some(finding) = barred(view, OrderAction::Buy, None, ends) {
         return finding;
     }
-    // While something that the pack has not bought carries its name, the order would be void, and so would each after it.
-    if let Err(obstacle) = name_is_free(&view.case) {
+    // The order would be void, and so would each after it. While it is open nothing is renamed, so a name that an instance of the pack
+    // still has is not free either.
+    if let Err(obstacle) = name_is_free_for(&view.case, Some(successor)) {
         return Finding::of(RENEWAL_ON_TRACK, Progress::Stuck, obstacle);
-    }
-    // Nor is a successor bought under a name that an instance still has: while an order is open, nothing is renamed.
-    let mut listed = input.observation.iter().flat_map(|observation| observation.instances.values());
-    if let Some(instance) = listed.find(|instance| instance.is_named(successor)) {
-        return Finding::of(RENEWAL_ON_TRACK, Progress::Stuck, taken_by(instance));
     }
     let draft = Draft {
         action: OrderAction::Buy,

@@ -10,9 +10,9 @@ use super::orders;
 use crate::condition::{PURCHASED, is_true};
 use crate::facts::holdings::{Claimed, carrying, claimed, total};
 use crate::facts::ledger::has_paid;
+use crate::rules::case::{Case, CaseFacts};
 use crate::rules::ladder::{MissingAccount, lowest};
 use crate::rules::observation::observation_is_new_enough;
-use crate::rules::{Case, Facts};
 
 /// What all the parts of a decision work with.
 pub(super) struct View<'a> {
@@ -42,7 +42,7 @@ impl<'a> View<'a> {
         let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();
         let carrying: Vec<Claimed<'a>> = carrying(&claimed, pack.spec.quantity).into_iter().cloned().collect();
         let mode = lowest(input.installation_mode, input.account, Some(pack), MissingAccount::AllowsAll);
-        let facts = Facts {
+        let facts = CaseFacts {
             pack: Some(pack),
             namespace,
             orders: input.orders,

@@ -2,7 +2,8 @@
 
 use carpack_api::Reason;
 
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 use crate::account::Health;
 
 /// The CarAccount exists.

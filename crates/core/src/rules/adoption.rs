@@ -5,7 +5,8 @@
 use carpack_api::pack::RenewFlag;
 use carpack_api::{BillingMode, Reason};
 
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 use crate::account::Account;
 use crate::facts::holdings::{Claimed, claim, named_ids, total};
 use crate::observation::{Binding, Instance};

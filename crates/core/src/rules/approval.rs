@@ -2,19 +2,20 @@
 //!
 //! Rule 12 of docs/money.md, which names the tests that fail without it.
 
-use carpack_api::order::{ApprovalScope, Decision as Word, OrderAction};
+use carpack_api::order::{ApprovalScope, Decision as ApprovalDecision, OrderAction};
 use carpack_api::{Mode, PackOrder, PackOrderSpec, Reason};
 use jiff::Timestamp;
 
+use super::case::Case;
+use super::obstacle::Obstacle;
 use super::price::check_max_price;
-use super::{Case, Obstacle};
 use crate::facts::ledger::{is_first_purchase, name_of};
 use crate::money;
 
 /// No person has denied the order.
 pub(crate) fn order_is_not_denied(case: &Case<'_>) -> Result<(), Obstacle> {
     let approval = case.recorded.and_then(|recorded| recorded.order.spec.approval.as_ref());
-    match approval.filter(|approval| approval.decision == Word::Denied) {
+    match approval.filter(|approval| approval.decision == ApprovalDecision::Denied) {
         Some(_) => Err(Obstacle::reject(Reason::Denied, "denied by a person")),
         None => Ok(()),
     }
@@ -28,7 +29,7 @@ pub(crate) fn order_is_approved_where_the_mode_asks(case: &Case<'_>) -> Result<(
 /// A person has approved the order, whatever the mode. A return is never made without.
 pub(crate) fn order_is_approved(case: &Case<'_>) -> Result<(), Obstacle> {
     let Some(order) = case.recorded.map(|recorded| recorded.order) else { return Ok(()) };
-    let own = order.spec.approval.as_ref().is_some_and(|approval| approval.decision == Word::Approved);
+    let own = order.spec.approval.as_ref().is_some_and(|approval| approval.decision == ApprovalDecision::Approved);
     if own || is_renewal(order) && case.orders.iter().any(|other| covers(other, order, case.now)) {
         return Ok(());
     }
@@ -83,7 +84,7 @@ fn no_higher_price(earlier: &PackOrder, renewal: &PackOrder) -> bool {
 /// True while the approval of an order covers later renewals.
 pub(crate) fn covers_later_renewals(spec: &PackOrderSpec, now: Timestamp) -> bool {
     spec.approval.as_ref().is_some_and(|approval| {
-        approval.decision == Word::Approved
+        approval.decision == ApprovalDecision::Approved
             && approval.scope == ApprovalScope::ThisAndLaterRenewals
             && approval.until.as_ref().is_none_or(|until| now < until.0)
     })

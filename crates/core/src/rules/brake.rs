@@ -6,9 +6,10 @@ use carpack_api::Reason;
 use carpack_api::account::{Brake, Tenant};
 use jiff::{SignedDuration, Timestamp};
 
-use super::limits::Commitments;
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 use crate::account::Account;
+use crate::facts::commitments::Commitments;
 use crate::facts::ledger::is_braked;
 
 /// No tenant of the pack's namespace has its brake on. Renewals are never held.

@@ -5,8 +5,9 @@
 use carpack_api::Reason;
 use carpack_api::pack::RenewFlag;
 
+use super::case::Case;
+use super::obstacle::Obstacle;
 use super::window::expires_before_until;
-use super::{Case, Obstacle};
 use crate::facts::holdings::{Claimed, carries_another_name, carrying, is_outlasted, total};
 use crate::observation::{Instance, seen_off};
 use crate::time::is_same_expiry;

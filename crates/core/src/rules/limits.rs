@@ -8,51 +8,20 @@ use carpack_api::pack::ConcurrencyPackSpec;
 use carpack_api::{ConcurrencyPack, Money, PackOrder, Reason};
 use jiff::{SignedDuration, Timestamp};
 
+use super::case::Case;
+use super::obstacle::Obstacle;
 use super::price::quote;
-use super::{Case, Obstacle};
 use crate::account::Account;
+use crate::facts::commitments::{Commitment, Commitments, Kind};
 use crate::facts::ledger::{is_braked, is_first_purchase, last_call, name_of};
-use crate::money::{self, Amount};
-use crate::time::{after_term, plus, renewal_duration};
+use crate::money::{self, Amount, NoSum};
+use crate::time::{after_term, next_renewal, plus, renew_before, renewal_duration};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const DAYS_30: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// At most so many renewals of one pack are counted in advance.
 const RENEWALS: usize = 1000;
-
-/// What an account has spent, has under way, and will need for renewals.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Commitments {
-    entries: Vec<Commitment>,
-    /// Of every purchase and return, sent or not: its namespace, and when it was decided.
-    pub(crate) decisions: Vec<(String, Timestamp)>,
-    /// When they were gathered.
-    pub(crate) now: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Commitment {
-    namespace: String,
-    amount: Money,
-    at: Timestamp,
-    kind: Kind,
-}
-
-impl Commitment {
-    /// True when it is what this order has spent.
-    fn is_of(&self, order: &PackOrder) -> bool {
-        matches!(&self.kind, Kind::Spent { order: name, .. } if name == name_of(order))
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    /// By the order of this name: paid, or so far on its way that it may be.
-    Spent { order: String, purchase: bool },
-    /// A renewal to come.
-    Due,
-}
 
 impl Commitments {
     /// Gathers what counts against the limits of an account. Without limits there is nothing to gather.
@@ -106,9 +75,10 @@ pub fn renewals_due(account: &Account, pack: &ConcurrencyPack, horizon: Timestam
     let first = pack.status.as_ref().and_then(|status| status.next_renewal_time.as_ref());
     let duration = renewal_duration(spec);
     let (Some(first), Ok(quote)) = (first, quote(account, spec, spec.quantity, duration)) else { return Vec::new() };
-    let end = spec.renewal.until.as_ref().map_or(horizon, |until| until.0.min(horizon));
-    std::iter::successors(Some(first.0), |at| Some(after_term(*at, spec.billing_mode, duration)))
-        .take_while(|at| *at < end)
+    let first_expiry = plus(first.0, renew_before(spec));
+    std::iter::successors(Some(first_expiry), |expiry| Some(after_term(*expiry, spec.billing_mode, duration)))
+        .map_while(|expiry| next_renewal(spec, expiry))
+        .take_while(|at| *at < horizon)
         .take(RENEWALS)
         .map(|at| (at, quote.clone()))
         .collect()
@@ -180,12 +150,8 @@ impl Room<'_> {
         let is_due = |c: &&&Commitment| c.kind == Kind::Due && c.at < until && self.is_purchase;
         let spent: Vec<&Money> = self.entries.iter().filter(is_spent).map(|c| &c.amount).collect();
         let due: Vec<&Money> = self.entries.iter().filter(is_due).map(|c| &c.amount).collect();
-        let (Ok(spent), Ok(due)) = (money::sum(&quote.currency, spent), money::sum(&quote.currency, due)) else {
-            return Err(above_limit(format!(
-                "what {whose} has spent in the last {words} is not all in {}, so nobody can add it up: it waits until that is longer ago; or remove limits.{field}, or set spec.approval.decision of the order to Denied",
-                quote.currency
-            )));
-        };
+        let sums = money::sum(&quote.currency, spent).and_then(|spent| Ok((spent, money::sum(&quote.currency, due)?)));
+        let (spent, due) = sums.map_err(|why| self.cannot_be_added_up(&why, words, field))?;
         if self.fits(limit, spent.plus(due)) {
             return Ok(());
         }
@@ -193,6 +159,13 @@ impl Room<'_> {
             "the order costs {}; of the {limit} that {whose} may spend in any {words}, {spent} are spent or on their way and {due} are kept for renewals: it waits until there is room; or raise limits.{field}, or set spec.approval.decision of the order to Denied",
             money::display(quote),
         )))
+    }
+
+    fn cannot_be_added_up(&self, why: &NoSum, words: &str, field: &str) -> Obstacle {
+        let whose = &self.whose;
+        above_limit(format!(
+            "what {whose} has spent in the last {words}, and will spend on renewals, cannot be added up ({why}): it waits until that is longer ago; or remove limits.{field}, or set spec.approval.decision of the order to Denied"
+        ))
     }
 
     fn for_purchases_in_an_hour(&self) -> Result<(), Obstacle> {

@@ -5,7 +5,8 @@
 use carpack_api::Reason;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 use crate::observation::Observation;
 
 /// The observation began after the moment that it is to tell of, and is not stale.

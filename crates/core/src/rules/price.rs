@@ -5,7 +5,8 @@
 use carpack_api::pack::ConcurrencyPackSpec;
 use carpack_api::{BillingMode, Money, Reason};
 
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 use crate::account::Account;
 use crate::money::{Amount, display};
 

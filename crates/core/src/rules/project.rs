@@ -2,7 +2,8 @@
 
 use carpack_api::Reason;
 
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 
 /// The declared project can take the pack. Without a declared project, or without the account, there is nothing to check.
 pub(crate) fn project_takes_the_pack(case: &Case<'_>) -> Result<(), Obstacle> {

@@ -2,12 +2,12 @@
 //!
 //! Rules 3 and 9 of docs/money.md, which names the tests that fail without them.
 
-use carpack_api::order::OrderAction;
 use carpack_api::{PackOrder, Reason};
 
-use super::{Case, Obstacle, Recorded};
+use super::case::{Case, Recorded};
+use super::obstacle::Obstacle;
 use crate::account::Account;
-use crate::facts::ledger::{has_paid, is_first_purchase, is_open, is_unresolved, name_of, paid_for};
+use crate::facts::ledger::{has_paid, is_first_purchase, is_open, is_unresolved, name_of, renewed_by};
 use crate::names::is_order_of;
 
 /// The outcome of every other order of the pack is known, no earlier one is open, and no other one has bought the pack.
@@ -55,13 +55,7 @@ pub(crate) fn expiry_is_not_paid_for(case: &Case<'_>) -> Result<(), Obstacle> {
     let (Some(Recorded { order, .. }), Some(from)) = (case.recorded, case.renews_from()) else { return Ok(()) };
     let spec = &order.spec;
     let instance = case.line.and_then(|line| line.instance_id.as_deref());
-    let renewed = instance.and_then(|id| paid_for(case.other_orders(), spec.action, Some(id), from));
-    let replaced = || {
-        // The end of a pack is that of this very object.
-        let own = case.other_orders().filter(|o| o.spec.pack_ref == spec.pack_ref);
-        paid_for(own, OrderAction::Buy, None, from).filter(|_| spec.action != OrderAction::Return)
-    };
-    match renewed.or_else(replaced) {
+    match renewed_by(case.other_orders(), &spec.pack_ref.uid, spec.action, instance, from) {
         Some(other) => Err(Obstacle::void(format!("order {} has renewed it", name_of(other)))),
         None => Ok(()),
     }

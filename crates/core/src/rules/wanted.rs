@@ -4,7 +4,8 @@ use carpack_api::order::OrderAction;
 use carpack_api::pack::{RenewalMode, RenewalStrategy};
 use carpack_api::{ConcurrencyPack, PackOrderSpec};
 
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 use crate::facts::ledger::is_first_purchase;
 use crate::time::renewal_duration;
 

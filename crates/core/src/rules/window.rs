@@ -6,7 +6,8 @@ use carpack_api::pack::{PurchaseWindow, RenewalMode};
 use carpack_api::{ConcurrencyPack, Reason};
 use jiff::Timestamp;
 
-use super::{Case, Obstacle};
+use super::case::Case;
+use super::obstacle::Obstacle;
 use crate::time::next_renewal;
 
 /// The order's deadline has not passed.
@@ -20,15 +21,18 @@ pub(crate) fn deadline_is_ahead(case: &Case<'_>) -> Result<(), Obstacle> {
 
 /// The pack may still be bought: neither `purchaseWindow.notAfter` nor, where the operator renews, `renewal.until` has passed.
 pub(crate) fn purchase_window_is_not_over(case: &Case<'_>) -> Result<(), Obstacle> {
-    let Some(pack) = case.pack else { return Ok(()) };
-    let ends = [(not_after(pack), "purchaseWindow.notAfter"), (renewed_until(pack), "renewal.until")];
-    match ends.into_iter().find(|(end, _)| end.is_some_and(|end| case.is_past(end))) {
-        Some((_, field)) => {
-            let message = format!("not bought: {field} has passed; nothing is bought any more");
-            Err(Obstacle::reject(Reason::WindowClosed, message))
-        }
+    match closed_by(case) {
+        Some(field) => Err(Obstacle::reject(Reason::DeadlinePassed, format!("the pack's {field} has passed"))),
         None => Ok(()),
     }
+}
+
+/// The field that ends the time in which the pack may be bought, once it has passed.
+pub(crate) fn closed_by(case: &Case<'_>) -> Option<&'static str> {
+    let pack = case.pack?;
+    let ends = [(not_after(pack), "purchaseWindow.notAfter"), (renewed_until(pack), "renewal.until")];
+    let passed = ends.into_iter().find(|(end, _)| end.is_some_and(|end| case.is_past(end)));
+    passed.map(|(_, field)| field)
 }
 
 /// The purchase window has opened: `purchaseWindow.notBefore`.

@@ -1,11 +1,11 @@
 //! The steps of the controllers: reconciles of the pack and of its orders, and the paid calls of the spender.
 
 use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PACK_FINALIZER, PackOrder, PackOrderSpec};
+use carpack_core::facts::commitments::Commitments;
 use carpack_core::facts::takeover::holders;
 use carpack_core::observation::{Deal, DealList};
 use carpack_core::order::{self, Outcome};
 use carpack_core::pack;
-use carpack_core::rules::limits::Commitments;
 use jiff::SignedDuration;
 
 use super::{SECOND, TREASURY, World, time};

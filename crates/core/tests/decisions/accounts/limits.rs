@@ -4,6 +4,7 @@ use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction};
 use carpack_api::{ConcurrencyPack, ConcurrencyPackStatus};
 use carpack_core::rules::limits::renewals_due;
+use carpack_core::time::renew_before;
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -99,7 +100,7 @@ fn what_others_spent_is_added_to_the_order(
     world.neighbours_orders.push(neighbour);
     world.run_rounds();
     assert_eq!(world.bought(), bought, "{}", message(&world));
-    assert_eq!(message(&world).contains("not all in USD"), currency == "CNY", "{}", message(&world));
+    assert_eq!(message(&world).contains("is not in USD"), currency == "CNY", "{}", message(&world));
 }
 
 #[rstest]
@@ -136,8 +137,11 @@ fn renewals_are_due_until_the_horizon_or_the_end_of_renewal() {
     assert_eq!(days(&daily, first), Vec::<i64>::new());
     assert_eq!(days(&daily, first + HOUR), [0]);
     assert_eq!(days(&daily, first + HOUR * 48), [0, 1]);
-    daily.spec.renewal.until = Some(Time(first + HOUR));
+    let expiry = first + renew_before(&daily.spec);
+    daily.spec.renewal.until = Some(Time(expiry + HOUR * 2));
     assert_eq!(days(&daily, first + HOUR * 48), [0]);
+    daily.spec.renewal.until = Some(Time(expiry - HOUR));
+    assert_eq!(days(&daily, first + HOUR * 48), Vec::<i64>::new(), "it lasts until then, and is not renewed");
 }
 
 #[test]
