@@ -18,9 +18,9 @@ pub struct Account {
 /// Whether the cloud lets us work with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// Yes.
+    /// The last sweep succeeded.
     Ready,
-    /// No.
+    /// The account cannot be worked with now.
     NotReady {
         /// Why.
         reason: Reason,
@@ -58,7 +58,7 @@ impl Account {
     }
 }
 
-/// The same, for the spec of an account.
+/// True when an account of this spec lets packs of the namespace adopt what was already bought.
 pub fn grants_adoption(account: &CarAccountSpec, namespace: &str) -> bool {
     account.tenants.iter().any(|tenant| tenant.covers(namespace) && tenant.adopt == Some(true))
 }

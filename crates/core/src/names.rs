@@ -7,6 +7,10 @@ use sha2::{Digest, Sha256};
 
 /// Length of the hash in a name, in hexadecimal digits: 80 bits. With 32 bits, somebody found two packs with the same hash in five minutes.
 const HASH: usize = 20;
+/// At most so many characters of `<namespace>-<name>` are the title of a name: as many as a chosen pack name may have.
+const LONGEST_TITLE: usize = 40;
+/// The cloud appends a number of at most so many digits (ASSUMED): a purchase has at most 100 concurrencies.
+const LONGEST_NUMBER: usize = 4;
 
 /// Name of an order: `<namespace>.<name>.<action>-<ordinal>`. A namespace has no dot, so no two packs share a name.
 pub fn order_name(namespace: &str, name: &str, action: OrderAction, ordinal: i64) -> String {
@@ -27,15 +31,15 @@ pub fn is_order_of(namespace: &str, name: &str, order: &str) -> bool {
 }
 
 /// The name in the cloud: `<title>-<hash>` for the first purchase, `<title>-002-<hash>` for the second one, and `<title>-000-<hash>`
-/// for what was taken over. The title is the chosen pack name, as long as the API allows it, or else the first 40 characters of
-/// `<namespace>-<name>`.
+/// for what was adopted. The title is the chosen pack name (the API admits at most 40 characters), or else the first 40 characters of
+/// `<namespace>-<name>`. So a name has at most 65 characters, without the number that the cloud appends.
 ///
 /// The hash is of namespace and name alone, so that a rebuilt cluster recognises its own instances.
 pub fn cloud_name(namespace: &str, name: &str, pack_name: Option<&str>, purchase: i64) -> String {
     let hash = hash(namespace, name);
     let title = match pack_name {
         Some(chosen) => chosen.to_owned(),
-        None => format!("{namespace}-{name}").chars().take(40).collect(),
+        None => format!("{namespace}-{name}").chars().take(LONGEST_TITLE).collect(),
     };
     if purchase == 1 { format!("{title}-{hash}") } else { format!("{title}-{purchase:03}-{hash}") }
 }
@@ -78,7 +82,8 @@ pub fn carries_a_hash(observed: &str) -> bool {
 /// The number that the cloud appended. No document says how it does (ASSUMED: up to four digits, with or without a separator).
 fn appended_number(rest: &str) -> Option<&str> {
     let digits = rest.strip_prefix(['-', '_', ' ']).unwrap_or(rest);
-    (!digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+    (!digits.is_empty() && digits.len() <= LONGEST_NUMBER && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then_some(digits)
 }
 
 /// The token of a paid call, 64 characters. It is a function of the order, the instance and the expiry that is renewed, never of the

@@ -69,15 +69,24 @@ pub fn renewal_duration(spec: &ConcurrencyPackSpec) -> i32 {
     spec.renewal.duration.unwrap_or(spec.duration)
 }
 
+/// Without `renewBefore`, a pack is renewed this part of its term before its expiry, within the two bounds below.
+const DEFAULT_PART_OF_TERM: i64 = 3;
+const SHORTEST_DEFAULT: SignedDuration = SignedDuration::from_hours(2);
+const LONGEST_DEFAULT: SignedDuration = SignedDuration::from_hours(72);
+/// Less leaves no time to send a failed renewal again.
+const SHORTEST_RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(1);
+/// By so much is `renewBefore` shorter than the term: otherwise a pack would be renewed as soon as it was bought.
+const SHORTER_THAN_THE_TERM: SignedDuration = SignedDuration::from_mins(30);
+
 /// How long before expiry to renew: `renewBefore`, or a third of the shorter term, at least 2 h and at most 72 h; always
 /// at least 1 h, and always shorter than the term.
 pub fn renew_before(spec: &ConcurrencyPackSpec) -> SignedDuration {
     let shorter = term(spec.billing_mode, renewal_duration(spec).min(spec.duration));
-    let third = SignedDuration::from_secs(shorter.as_secs().checked_div(3).unwrap_or(0));
-    let default = third.clamp(SignedDuration::from_hours(2), SignedDuration::from_hours(72));
+    let part = SignedDuration::from_secs(shorter.as_secs().checked_div(DEFAULT_PART_OF_TERM).unwrap_or(0));
+    let default = part.clamp(SHORTEST_DEFAULT, LONGEST_DEFAULT);
     let wanted = spec.renewal.renew_before.as_deref().and_then(parse_duration).unwrap_or(default);
-    let longest = shorter.checked_sub(SignedDuration::from_mins(30)).unwrap_or(shorter);
-    wanted.clamp(SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1)))
+    let longest = shorter.checked_sub(SHORTER_THAN_THE_TERM).unwrap_or(shorter);
+    wanted.clamp(SHORTEST_RENEW_BEFORE, longest.max(SHORTEST_RENEW_BEFORE))
 }
 
 /// A renewal that would serve for less than this until `renewal.until` is not made: the cloud's days end a second before midnight, and a

@@ -35,8 +35,8 @@ pub fn text(zone: Offset) -> String {
     format!("{}{:02}:{:02}", if zone.is_negative() { '-' } else { '+' }, minutes / 60, minutes % 60)
 }
 
-/// The zone of the cloud's timestamps, as the deals show it: a deal of ours was made when its call was sent, and its date is written in
-/// the cloud's zone. None when no call shows it, or when two show different zones.
+/// The zone of the cloud's timestamps, as the deals show it. A deal of ours was made when its call was sent, and its date is written in the
+/// cloud's zone: the difference is the zone. None when no call shows it, or when two calls show different zones.
 pub fn observed(action: OrderAction, lines: &[LineStatus], deals: &DealList) -> Option<Offset> {
     // What was in doubt may be the work of an earlier call than the last, or, if it is a renewal, of a person. Only what stands
     // under the name of a purchase that was sent once is its own.

@@ -84,8 +84,8 @@ pub(crate) fn total<'c, 'a: 'c>(instances: impl IntoIterator<Item = &'c Claimed<
     instances.into_iter().fold(0, |sum, c| sum.saturating_add(c.concurrencies()))
 }
 
-/// All instances of the pack: recorded in its status, delivered by its own purchases, or named like those purchases. A name is evidence
-/// and no title: what another pack has on record is not claimed by its name.
+/// All instances of the pack: recorded in its status, delivered by its own purchases, or named like those purchases. A name
+/// proves nothing against a record: what another pack has on record is not claimed by its name.
 pub(crate) fn claimed<'a>(traces: Traces<'a>) -> Vec<Claimed<'a>> {
     let Traces { pack, observation, ids_of_others, .. } = traces;
     let recorded = pack.status.as_ref().map(|s| s.instances.as_slice()).unwrap_or_default();

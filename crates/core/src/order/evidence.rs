@@ -45,7 +45,7 @@ fn settle_line(input: &Input<'_>, spec: &OrderLine, line: &mut LineStatus) -> Op
             Some(format!("outcome unknown: {why}"))
         }
         LineState::Unknown => settle_unknown(input, spec, line).or_else(|| settle_by_hand(input, line)),
-        // That it was paid after all, only the deals tell.
+        // Only the deals can show that it was paid after all.
         LineState::Committed if is_unpaid(line) => settle_by_hand(input, line),
         LineState::Committed => deliver(input, spec, line).or_else(|| settle_by_hand(input, line)),
         // The call was believed not executed, and may show after all.

@@ -130,7 +130,7 @@ pub fn settle(order: &PackOrder, index: i32, outcome: &Outcome, now: Timestamp, 
             line.message = None;
             format!("{}: order {}", taken_in_words(order.spec.action), join_ids(order_ids))
         }
-        // Only the repetition was refused, perhaps: that says nothing of the call before it.
+        // The refusal may be about the repetition alone: it says nothing about the call before it.
         Outcome::Rejected { category, message, .. } if line.in_doubt_since.is_some() => {
             doubt(line, *category, message);
             format!("outcome still unknown: sent again, and refused: {message}")

@@ -113,7 +113,7 @@ fn undelivered(view: &View<'_>) -> Decision {
         }
         _ => Finding::stuck(READY, reason, message),
     };
-    // The books, or a person, may take back what the cloud's answer made us say.
+    // The deals, or a person, may show that nothing was bought although the cloud's answer said so.
     let purchased = match reason {
         Reason::Unpaid | Reason::Cancelled | Reason::SettledByHand => {
             verdict(PURCHASED, Some(false), reason, finding.message.clone())

@@ -36,7 +36,7 @@ impl<'a> View<'a> {
         Self::of(input, claimed(input.traces()))
     }
 
-    /// The same, as if these instances were the pack's.
+    /// A view in which these instances are the pack's, whatever is recorded.
     pub fn of(input: Input<'a>, claimed: Vec<Claimed<'a>>) -> Self {
         let pack = input.pack;
         let namespace = pack.metadata.namespace.as_deref().unwrap_or_default();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::case::Case;
 use super::obstacle::Obstacle;
-use super::price::check_max_price;
+use super::price::is_at_most;
 use crate::facts::ledger::{is_first_purchase, name_of};
 use crate::money;
 
@@ -76,7 +76,7 @@ fn is_meant_for(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> boo
 
 fn no_higher_price(earlier: &PackOrder, renewal: &PackOrder) -> bool {
     match (&renewal.spec.quote, &earlier.spec.quote) {
-        (Some(new), Some(old)) => check_max_price(new, Some(old)).is_ok(),
+        (Some(new), Some(old)) => is_at_most(new, old),
         _ => false,
     }
 }

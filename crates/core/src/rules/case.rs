@@ -35,7 +35,7 @@ pub(crate) struct CaseFacts<'a> {
     pub namespace: &'a str,
     /// All orders for the pack's namespace and name.
     pub orders: &'a [&'a PackOrder],
-    /// The order that records the act; none while a pack only plans it. Rules about a recorded order then hold.
+    /// The order that records the act; none while a pack only plans it. Rules about a recorded order then pass.
     pub recorded: Option<Recorded<'a>>,
     /// The line of the order, for rules about a line.
     pub line: Option<&'a OrderLine>,

@@ -14,7 +14,7 @@ pub(crate) fn name_is_free(case: &Case<'_>) -> Result<(), Obstacle> {
     name_is_free_for(case, case.recorded.map(|recorded| recorded.order.spec.pack_name.as_str()))
 }
 
-/// The same, for the name that an order is to be made under.
+/// Nothing that the pack has not bought carries its name, and nothing at all carries this name, which an order is to be made under.
 pub(crate) fn name_is_free_for(case: &Case<'_>, ordered: Option<&str>) -> Result<(), Obstacle> {
     let (Some(traces), Some(observation)) = (case.traces(), case.observation) else { return Ok(()) };
     let taken = ordered.and_then(|name| observation.instances.values().find(|instance| instance.is_named(name)));

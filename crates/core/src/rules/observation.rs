@@ -1,4 +1,4 @@
-//! The observation: nothing is decided on the word of one that is stale, or older than what it is to tell of.
+//! The observation: nothing is decided by one that is stale, or that began before the event it is asked about.
 //!
 //! Rule 17 of docs/money.md, which names the tests that fail without it.
 
@@ -9,7 +9,7 @@ use super::case::Case;
 use super::obstacle::Obstacle;
 use crate::observation::Observation;
 
-/// The observation began after the moment that it is to tell of, and is not stale.
+/// The observation began after the event that it is asked about, and is not stale.
 pub(crate) fn observation_is_new_enough(case: &Case<'_>) -> Result<(), Obstacle> {
     let is_new_enough = case.observation.is_some_and(|observation| {
         let is_newer = case.sweep_after.is_none_or(|after| observation.started > after);

@@ -54,27 +54,25 @@ pub fn unit_price(account: &Account, region: &str, scale: &str, mode: BillingMod
 }
 
 /// Whether a price is within a `maxPrice`.
-///
-/// # Errors
-/// When it is above, or in another currency.
-pub fn check_max_price(price: &Money, max: Option<&Money>) -> Result<(), Obstacle> {
-    let Some(max) = max else { return Ok(()) };
+fn check_max_price(price: &Money, max: Option<&Money>) -> Result<(), Obstacle> {
+    let Some(max) = max.filter(|max| !is_at_most(price, max)) else { return Ok(()) };
     let (shown, limit) = (display(price), display(max));
-    if price.currency != max.currency {
-        let message = format!(
+    let message = if price.currency == max.currency {
+        format!("the price of {shown} is above maxPrice {limit}: nothing is bought; raise maxPrice if it is worth it")
+    } else {
+        format!(
             "the price is {shown} and maxPrice is in {}: nothing is bought; write maxPrice in {}",
             max.currency, price.currency
-        );
-        return Err(Obstacle::wait(Reason::AboveMaxPrice, message));
-    }
-    match (Amount::parse(&price.amount), Amount::parse(&max.amount)) {
-        (Ok(price), Ok(limit)) if price <= limit => Ok(()),
-        _ => {
-            let message = format!(
-                "the price of {shown} is above maxPrice {limit}: nothing is bought; raise maxPrice if it is worth it"
-            );
-            Err(Obstacle::wait(Reason::AboveMaxPrice, message))
-        }
+        )
+    };
+    Err(Obstacle::wait(Reason::AboveMaxPrice, message))
+}
+
+/// True when a price is in the currency of the other and not higher. False when one of them is no amount.
+pub(crate) fn is_at_most(price: &Money, other: &Money) -> bool {
+    match (Amount::parse(&price.amount), Amount::parse(&other.amount)) {
+        (Ok(amount), Ok(most)) => price.currency == other.currency && amount <= most,
+        _ => false,
     }
 }
 
@@ -84,7 +82,7 @@ pub(crate) fn price_is_allowed(case: &Case<'_>) -> Result<(), Obstacle> {
     let price = quote(account, &pack.spec, case.quantity, case.duration)?;
     let Some(recorded) = case.recorded else { return Ok(()) };
     match recorded.order.spec.quote.as_ref() {
-        Some(quoted) if check_max_price(&price, Some(quoted)).is_ok() => Ok(()),
+        Some(quoted) if is_at_most(&price, quoted) => Ok(()),
         Some(_) | None => Err(Obstacle::void("the price has risen since the order was made")),
     }
 }
