@@ -1,4 +1,4 @@
-//! The documents say what the code does: every test and every file that they name exists, no link is dead, and tables and the
+//! The documents say what the code does: every test, fault and file that they name exists, no link is dead, and tables and the
 //! first screen of the README stay readable.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
@@ -28,6 +28,39 @@ fn every_test_that_the_rules_of_money_name_exists() {
     assert!(names.len() > 20, "{names:?}");
     let missing: Vec<_> = names.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "named in docs/money.md, and no test: {missing:?}");
+}
+
+#[test]
+fn every_fault_that_the_rules_of_money_name_is_seeded_and_breaks_that_rule() {
+    let root = workspace_root();
+    let page = read(&root.join("docs/money.md"));
+    let seeded = read(&root.join("tests/mutants/mutants.toml"));
+    let mut rule = "";
+    let mut named = 0_usize;
+    let mut wrong = Vec::new();
+    for line in page.lines() {
+        if let Some((number, _)) = line.strip_prefix("## ").and_then(|heading| heading.split_once(". ")) {
+            rule = number;
+        }
+        let Some((fault, _)) = line.strip_prefix("- Fault: `").and_then(|rest| rest.split_once('`')) else { continue };
+        named = named.saturating_add(1);
+        if !seeded.contains(&format!("name = \"{fault}\"\nrule = {rule}\n")) {
+            wrong.push(format!("rule {rule}: {fault}"));
+        }
+    }
+    assert!(named > 40, "{named}");
+    assert!(wrong.is_empty(), "named in docs/money.md, and not seeded for this rule: {wrong:#?}");
+}
+
+#[test]
+fn every_file_of_rules_is_named_by_a_rule_of_money() {
+    let root = workspace_root();
+    let page = read(&root.join("docs/money.md"));
+    let folder = "crates/core/src/rules";
+    let names = files(&root.join(folder), "rs").into_iter().filter(|file| !file.ends_with("mod.rs"));
+    let names = names.map(|file| format!("`{folder}/{}`", file.file_name().unwrap().to_string_lossy()));
+    let missing: Vec<_> = names.filter(|name| !page.contains(name)).collect();
+    assert!(missing.is_empty(), "in no rule of docs/money.md: {missing:?}");
 }
 
 #[test]
@@ -105,6 +138,17 @@ fn the_promise_and_the_state_of_the_project_stand_on_the_first_screen_of_the_rea
     assert!(page.lines().take(SCREEN).any(|line| line.contains("**Not proven: the real cloud.**")));
 }
 
+#[test]
+fn the_image_is_built_with_the_workspaces_own_rust() {
+    let root = workspace_root();
+    let toolchain = read(&root.join("rust-toolchain.toml"));
+    let version = toolchain.split('"').nth(1).unwrap();
+    assert!(
+        read(&root.join("Dockerfile")).contains(&format!("/rust:{version}-")),
+        "the Dockerfile is not from rust:{version}"
+    );
+}
+
 /// The anchors that headings get.
 fn anchors(page: &str) -> BTreeSet<String> {
     let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
@@ -125,7 +169,7 @@ fn paths(root: &Path, page: &str) -> BTreeSet<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let words = spans.iter().flat_map(|span| span.split_whitespace()).map(|word| word.trim_end_matches('/'));
     let is_path = |word: &&str| {
-        let folder = word.split_once('/').is_some_and(|(first, _)| root.join(first).is_dir());
+        let folder = word.split_once('/').is_some_and(|(first, _)| !first.is_empty() && root.join(first).is_dir());
         let file = Path::new(word).extension().is_some_and(|e| ENDINGS.iter().any(|ending| e == *ending));
         word.chars().all(plain) && (folder || file)
     };
@@ -147,15 +191,4 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-#[test]
-fn the_image_is_built_with_the_workspaces_own_rust() {
-    let root = workspace_root();
-    let toolchain = read(&root.join("rust-toolchain.toml"));
-    let version = toolchain.split('"').nth(1).unwrap();
-    assert!(
-        read(&root.join("Dockerfile")).contains(&format!("/rust:{version}-")),
-        "the Dockerfile is not from rust:{version}"
-    );
 }

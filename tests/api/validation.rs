@@ -125,7 +125,7 @@ fn broken_rules() -> Vec<Broken> {
         made(
             ACCOUNT,
             json!({"purchase": {"channel": "Console"}}),
-            "the Console channel is not built yet: use channel Api, or mode Observe to only look",
+            "the Console channel is not built yet: use channel Api; mode Observe reports and buys nothing",
         ),
         made(
             ACCOUNT,
@@ -163,7 +163,7 @@ fn broken_rules() -> Vec<Broken> {
 const NOT_BROKEN_HERE: [&str; 4] = [
     "the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders",
     "what was recorded of an order's paid calls cannot be removed",
-    "adopt cannot be changed once the pack has instances: to take over others, create another ConcurrencyPack",
+    "adopt cannot be changed once the pack has instances: to adopt others, create another ConcurrencyPack",
     // Cloud3D is the only value and the default: the schema refuses everything else before this rule.
     "applicationType cannot be changed: create another ConcurrencyPack",
 ];

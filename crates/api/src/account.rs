@@ -74,7 +74,7 @@ use crate::common::{BillingMode, Condition, Mode};
 #[x_kube(
     validation = Rule::new("self.site != 'Custom' || has(self.endpoint)").message("site Custom needs endpoint: the URL of the API").field_path(".endpoint"),
     validation = Rule::new("self.site == 'Custom' || !has(self.endpoint)").message("endpoint belongs to site Custom: remove it, or set site to Custom").field_path(".endpoint"),
-    validation = Rule::new("self.purchase.channel != 'Console'").message("the Console channel is not built yet: use channel Api, or mode Observe to only look").field_path(".purchase.channel"),
+    validation = Rule::new("self.purchase.channel != 'Console'").message("the Console channel is not built yet: use channel Api; mode Observe reports and buys nothing").field_path(".purchase.channel"),
     validation = Rule::new("self.purchase.channel != 'Api' || has(self.purchase.api)").message("channel Api needs purchase.api: product codes, parameter template and period units").field_path(".purchase.api")
 )]
 #[serde(rename_all = "camelCase")]
@@ -194,7 +194,9 @@ pub struct ApiChannel {
     pub client_token_honored_minutes: Option<i32>,
     /// What follows when two complete sweeps after the quarantine (7 minutes by default) show no trace of an unanswered call: Retry (default) or Ask.
     ///
-    /// Retry: carpack sends it again with the same token, and after three calls asks a person. Safe where lists and order books show a purchase within the quarantine.
+    /// Retry: carpack sends it again with the same token: a purchase or return up to three times before it asks a person, a renewal as long as there is time.
+    ///
+    /// Retry is safe where lists and deals show a purchase within the quarantine.
     ///
     /// Ask: carpack asks a person and sends nothing again. For a cloud that may show a purchase later.
     #[serde(default)]

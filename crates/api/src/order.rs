@@ -32,7 +32,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     printcolumn(name = "State", type_ = "string", description = "AwaitingApproval, Pending, InProgress, Ambiguous, Fulfilled or Failed", json_path = ".status.state"),
     printcolumn(name = "Quote", type_ = "string", description = "What the order costs by the price list", json_path = ".spec.quote.amount"),
     printcolumn(name = "Currency", type_ = "string", description = "The currency of the quote", json_path = ".spec.quote.currency"),
-    printcolumn(name = "Paid", type_ = "string", description = "What was paid, or came back by a return, as far as the order books show it", json_path = ".status.paid.amount"),
+    printcolumn(name = "Paid", type_ = "string", description = "What was paid, or came back by a return, as far as the cloud's deals show it", json_path = ".status.paid.amount"),
     printcolumn(name = "Namespace", type_ = "string", description = "Namespace of the pack", json_path = ".spec.packRef.namespace"),
     printcolumn(name = "Pack", type_ = "string", description = "Name of the pack", json_path = ".spec.packRef.name"),
     printcolumn(name = "Approval", type_ = "string", description = "A person's decision: Approved or Denied", json_path = ".spec.approval.decision", priority = 1),
@@ -72,7 +72,9 @@ pub struct PackOrderSpec {
     pub decision_time: Time,
     /// No call is sent from this moment on. Absent: the order has no deadline.
     ///
-    /// For a purchase: `purchaseWindow.notAfter`. For a renewal: the expiry or `renewal.until`, whichever is earlier. For a return: the expiry.
+    /// For a first purchase: `purchaseWindow.notAfter` or `renewal.until`, whichever is earlier. For a renewal: the latest expiry of its lines or `renewal.until`, whichever is earlier.
+    ///
+    /// For a return: the latest expiry of its lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Time>,
     /// The paid calls of the order, 1 to 200: one for a purchase, and one for each instance of a renewal or return.
@@ -223,10 +225,10 @@ pub struct PackOrderStatus {
     /// Since when the order waits for nothing but a newer sweep, in UTC: only a sweep that began later allows its calls. Absent: it waits for something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleared_time: Option<Time>,
-    /// What was paid, or came back by a return, as far as the cloud's order books show it.
+    /// What was paid, or came back by a return, as far as the cloud's deals show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
-    /// Offset from UTC of the cloud's timestamps, such as +08:00: when the call left, compared with the date that the cloud gave the order. Absent: this order does not show it.
+    /// Offset from UTC of the cloud's timestamps, such as +08:00: when the call left, compared with the date of its deal. Absent: this order does not show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
     /// What became of each line.
@@ -287,7 +289,7 @@ pub struct LineStatus {
     /// carpack does not send the call again before this moment, in UTC. Absent: it need not wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_time: Option<Time>,
-    /// The cloud's ids of the orders that the call made.
+    /// Ids of the deals, the cloud's own orders, that the call made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub order_ids: Vec<String>,
     /// The cloud's id of the request, for questions to the cloud's support.
@@ -296,7 +298,7 @@ pub struct LineStatus {
     /// Ids of the instances that the call delivered, renewed or returned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instance_ids: Vec<String>,
-    /// What the call cost, or brought back by a return, as far as the cloud's order books show it.
+    /// What the call cost, or brought back by a return, as far as the cloud's deals show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
     /// Reason of the last refusal or of the last unknown outcome, in one word.
@@ -310,7 +312,7 @@ pub struct LineStatus {
     pub clear_looks: i32,
     /// While the outcome is unknown: when the last sweep that `clearLooks` counts began, in UTC.
     ///
-    /// For a Done line: when the order books were last read in which its cost was missing.
+    /// For a Done line: when the deals were last read in which its cost was missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_look_time: Option<Time>,
 }

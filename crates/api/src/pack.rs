@@ -40,7 +40,7 @@ use crate::common::{AccountReference, ApplicationType, BillingMode, Condition, M
     printcolumn(name = "Account", type_ = "string", description = "The CarAccount that pays", json_path = ".spec.accountRef.name", priority = 1),
     printcolumn(name = "Age", type_ = "date", description = "Time since the object was created", json_path = ".metadata.creationTimestamp", priority = 1),
     validation = Rule::new("size(self.metadata.name) <= 63").message("the name of a ConcurrencyPack is at most 63 characters: it becomes part of the names of its orders"),
-    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.instances) || size(oldSelf.status.instances) == 0 || (has(self.spec.adopt) == has(oldSelf.spec.adopt) && (!has(self.spec.adopt) || self.spec.adopt == oldSelf.spec.adopt))").message("adopt cannot be changed once the pack has instances: to take over others, create another ConcurrencyPack").field_path(".spec.adopt")
+    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.instances) || size(oldSelf.status.instances) == 0 || (has(self.spec.adopt) == has(oldSelf.spec.adopt) && (!has(self.spec.adopt) || self.spec.adopt == oldSelf.spec.adopt))").message("adopt cannot be changed once the pack has instances: to adopt others, create another ConcurrencyPack").field_path(".spec.adopt")
 )]
 #[x_kube(
     validation = Rule::new("self.billingMode == oldSelf.billingMode").message("billingMode cannot be changed: what was paid for stays what it is; create another ConcurrencyPack").field_path(".billingMode"),
@@ -114,7 +114,7 @@ pub struct ConcurrencyPackSpec {
     pub pack_name: Option<String>,
     /// What happens when the pack nears its expiry. Required, so that no pack lapses because somebody forgot to set it.
     pub renewal: Renewal,
-    /// When the pack may be bought. Absent: at once, and at any later time. Renewals do not depend on it.
+    /// When the pack may be bought. Absent: at once, and at any later time before `renewal.until`. Renewals do not depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_window: Option<PurchaseWindow>,
     /// The most that one order for this pack may cost, in the currency of the account's price list. Above it nothing is bought or renewed. Absent: the pack sets no such limit.
@@ -129,7 +129,7 @@ pub struct ConcurrencyPackSpec {
     pub adopt: Option<Adopt>,
     /// What the deletion of this object does in the cloud: Retain (default), Lapse or Return. A deletion never spends.
     ///
-    /// Retain: nothing is touched. Lapse: carpack switches the cloud's own renewal off, and the pack runs out. Return: carpack makes an order for a refund, which always waits for approval.
+    /// Retain: nothing is touched. Lapse: carpack switches the cloud's own renewal off, and the pack expires. Return: carpack makes an order for a refund, which always waits for approval.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
     /// How far carpack may go for this pack. Default: Automatic. The lowest mode of installation, account and pack wins.
@@ -169,11 +169,13 @@ pub struct Renewal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     pub renew_before: Option<String>,
-    /// With Operator: carpack renews only what expires before this moment, and renews nothing after it. Absent: the renewals have no end.
+    /// With Operator: carpack renews what expires an hour or more before this moment, and renews nothing from this moment on. Absent: the renewals have no end.
+    ///
+    /// What expires later counts as lasting until this moment. A pack that was not bought before this moment is not bought any more; it can still adopt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::common::moment")]
     pub until: Option<Time>,
-    /// With Operator: how the pack is renewed. Extend (default): each instance is renewed. Replace: carpack buys a successor, binds it, and lets the old instances run out.
+    /// With Operator: how the pack is renewed. Extend (default): each instance is renewed. Replace: carpack buys a successor, binds it, and lets the old instances expire.
     ///
     /// Use Replace where the cloud does not extend packs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,7 +193,7 @@ pub enum RenewalMode {
     Operator,
 }
 
-/// With Operator: how the pack is renewed. Extend (default): each instance is renewed. Replace: carpack buys a successor, binds it, and lets the old instances run out.
+/// With Operator: how the pack is renewed. Extend (default): each instance is renewed. Replace: carpack buys a successor, binds it, and lets the old instances expire.
 ///
 /// Use Replace where the cloud does not extend packs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -199,7 +201,7 @@ pub enum RenewalStrategy {
     /// Each instance is renewed.
     #[default]
     Extend,
-    /// carpack buys a successor, binds it, and lets the old instances run out.
+    /// carpack buys a successor, binds it, and lets the old instances expire.
     Replace,
 }
 
@@ -238,7 +240,7 @@ pub enum DeletionPolicy {
     /// Nothing is touched. The account reports the instances as unclaimed.
     #[default]
     Retain,
-    /// carpack switches the cloud's own renewal off, and the pack runs out.
+    /// carpack switches the cloud's own renewal off, and the pack expires.
     Lapse,
     /// carpack makes an order that returns the pack for a refund. The order always waits for approval.
     Return,
