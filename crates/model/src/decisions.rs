@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use carpack_api::{ConcurrencyPack, Mode, PackOrder};
 use carpack_core::facts::commitments::Commitments;
+use carpack_core::facts::holdings::{has_unrecorded_namesakes, recorded_by_others};
 use carpack_core::facts::takeover::Holders;
 use carpack_core::observation::DealList;
 use carpack_core::{order, pack};
 use jiff::SignedDuration;
 
 use crate::api::{name_of, pack_without_times, with_status, without_times};
-use crate::config::{TREASURY, at};
+use crate::config::{NAMESPACE, TREASURY, at};
 use crate::scene::Scene;
 use crate::state::{Snapshot, State, Stored, digest};
 
@@ -87,6 +88,13 @@ impl State {
         Snapshot { packs: self.packs.clone(), orders: self.orders.clone() }
     }
 
+    /// What the packs of other names and their orders have on record, as this operator has read them.
+    fn recorded_by_others(&self, operator: usize, namespace: &str, name: &str) -> BTreeSet<String> {
+        let orders = self.orders_of(operator).values().map(|order| order.object.as_ref());
+        let packs = self.packs_of(operator).iter().flatten().map(|pack| pack.object.as_ref());
+        recorded_by_others((namespace, name), orders, packs)
+    }
+
     fn sweep_key(&self, operator: usize) -> Option<u128> {
         self.operators.get(operator).and_then(|o| o.sweep.as_ref()).map(|sweep| sweep.key)
     }
@@ -95,19 +103,23 @@ impl State {
     pub fn decide_pack(&self, scene: &Scene, operator: usize, read: &Stored<ConcurrencyPack>) -> Arc<PackDecision> {
         let name = read.object.metadata.name.as_deref().unwrap_or_default();
         let orders = self.orders_of(operator).values().filter(|o| o.object.spec.pack_ref.name == name);
-        let orders: Vec<&Stored<PackOrder>> = orders.collect();
-        let keys: Vec<u128> = orders.iter().map(|o| o.key()).collect();
-        let key = digest(&(scene.id, self.now, read.key(), keys, self.sweep_key(operator)));
+        let keys: Vec<u128> = orders.clone().map(Stored::key).collect();
+        let orders: Vec<&PackOrder> = orders.map(|o| o.object.as_ref()).collect();
+        let observation = self.operators.get(operator).and_then(|o| o.sweep.as_ref()).map(|s| s.observation.as_ref());
+        let ids_of_others = if has_unrecorded_namesakes(&read.object, &orders, observation) {
+            self.recorded_by_others(operator, NAMESPACE, name)
+        } else {
+            BTreeSet::new()
+        };
+        let key = digest(&(scene.id, self.now, read.key(), keys, self.sweep_key(operator), &ids_of_others));
         once(&PACKS, key, || {
-            let orders: Vec<&PackOrder> = orders.iter().map(|o| o.object.as_ref()).collect();
-            let sweep = self.operators.get(operator).and_then(|o| o.sweep.as_ref());
             let mut decision = pack::decide(&pack::Input {
                 holders: &Holders::new(),
-                ids_of_others: &BTreeSet::new(),
+                ids_of_others: &ids_of_others,
                 pack: &read.object,
                 orders: &orders,
                 account: scene.account.as_ref(),
-                observation: sweep.map(|sweep| sweep.observation.as_ref()),
+                observation,
                 installation_mode: Mode::Automatic,
                 operator_namespace: TREASURY,
                 last_change: None,
@@ -152,20 +164,18 @@ impl State {
         let others: Vec<&Stored<PackOrder>> =
             self.orders_of(operator).values().filter(|o| name_of(&o.object) != name_of(&read.object)).collect();
         let keys: Vec<u128> = others.iter().map(|o| o.key()).collect();
+        // The spender reads pack and order live, but not what others have on record.
+        let ids_of_others = self.recorded_by_others(operator, &spec.pack_ref.namespace, &spec.pack_ref.name);
         let deals_key = deals.as_ref().map(|list| (list.started.as_second(), digest(&format!("{:?}", list.deals))));
         let key = digest(&(
             (scene.id, self.now, read.key(), keys),
-            (pack.map(Stored::key), self.sweep_key(operator), deals_key),
+            (pack.map(Stored::key), self.sweep_key(operator), deals_key, &ids_of_others),
             scene.account.as_ref().filter(|a| a.has_limits()).map(|_| keys_of(packs)),
         ));
         once(&ORDERS, key, || {
             let same = |o: &&&Stored<PackOrder>| o.object.spec.pack_ref.name == spec.pack_ref.name;
             let siblings = others.iter().copied().filter(|o| same(&o)).chain([read]);
             let siblings: Vec<&PackOrder> = siblings.map(|o| o.object.as_ref()).collect();
-            let strangers = others.iter().filter(|o| !same(o)).filter_map(|o| o.object.status.as_ref());
-            let lines = strangers.flat_map(|status| &status.lines);
-            let ids_of_others: BTreeSet<String> =
-                lines.flat_map(|line| line.order_ids.iter().chain(&line.instance_ids)).cloned().collect();
             let sweep = self.operators.get(operator).and_then(|o| o.sweep.as_ref());
             let all = others.iter().copied().chain([read]).map(|o| o.object.as_ref());
             let living = packs.iter().flatten().map(|pack| pack.object.as_ref());

@@ -1,9 +1,9 @@
 //! What may happen next in a state, and the state after it.
 
-use carpack_api::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use carpack_api::Reason;
 use carpack_api::order::{Approval, ApprovalScope, Decision};
 
 use crate::action::Action;

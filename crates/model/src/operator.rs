@@ -3,7 +3,9 @@
 use carpack_api::{ConcurrencyPack, PACK_FINALIZER, PackOrder};
 use carpack_core::{order, pack};
 
+use crate::api::name_of;
 use crate::config::{Mutant, at};
+use crate::decisions::OrderDecision;
 use crate::marks::UNMODELLED;
 use crate::scene::Scene;
 use crate::state::{State, Stored};
@@ -76,7 +78,8 @@ impl State {
         (decided.written.is_some() || acted).then_some(next)
     }
 
-    /// An operator reconciles an order. None when nothing changes.
+    /// An operator reconciles an order: it records the decision and carries out its effect in one pass. None when nothing
+    /// changes.
     pub fn reconcile_order(&self, scene: &Scene, operator: usize, name: &str) -> Option<Self> {
         if self.operators.get(operator)?.tasks.contains_key(name) {
             return None;
@@ -88,17 +91,31 @@ impl State {
         }
         let decided = self.decide_order(scene, operator, &read);
         let mut next = self.clone();
+        let mut recorded = read;
         if let Some(written) = &decided.written {
-            let recorded = next.write_order(&scene.world, &read, written)?;
-            next.remember_order(operator, name, recorded);
-            return Some(next);
+            recorded = next.write_order(&scene.world, &recorded, written)?;
+            next.remember_order(operator, name, recorded.clone());
         }
+        let acted = next.act_on_order(scene, operator, &recorded, &decided);
+        acted.or_else(|| decided.written.is_some().then_some(next))
+    }
+
+    /// An operator carries out the effect of a decision, on the order as it is recorded. None when nothing comes of it.
+    fn act_on_order(
+        &self,
+        scene: &Scene,
+        operator: usize,
+        recorded: &Stored<PackOrder>,
+        decided: &OrderDecision,
+    ) -> Option<Self> {
+        let name = name_of(&recorded.object);
+        let mut next = self.clone();
         match decided.decision.effect.as_ref()? {
             order::Effect::Submit { index } => self.start_payment(scene, operator, name, *index, decided.deals.clone()),
-            order::Effect::RemoveFinalizer => next.release_order(&read).then_some(next),
+            order::Effect::RemoveFinalizer => next.release_order(recorded).then_some(next),
             order::Effect::Prune => {
-                let current = self.orders.get(name).is_some_and(|live| live.version == read.version);
-                let deleting = read.object.metadata.deletion_timestamp.is_some();
+                let current = self.orders.get(name).is_some_and(|live| live.version == recorded.version);
+                let deleting = recorded.object.metadata.deletion_timestamp.is_some();
                 next.delete_order(name, at(self.now));
                 (current && !deleting).then_some(next)
             }

@@ -74,7 +74,7 @@ fn every_rule_holds_in_every_order_of_what_happens_to_two_packs_at_the_same_mome
 fn every_rule_holds_when_settled_orders_are_pruned_and_when_people_decide() {
     // What people do at any moment gives as many states as a fault. Both together run in `make model`.
     for (name, faults, states) in
-        [("pruned", 1, 26_795), ("approval", 1, 60_269), ("deleted-orders", 0, 538), ("recreated", 0, 390)]
+        [("pruned", 1, 26_795), ("approval", 1, 60_269), ("deleted-orders", 0, 486), ("recreated", 0, 390)]
     {
         let found: Vec<World> = worlds::sound().into_iter().filter(|world| world.name == name).collect();
         assert_eq!(found.len(), 1, "{name}");

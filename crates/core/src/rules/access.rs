@@ -1,4 +1,6 @@
 //! Access to the account: it exists, lets the namespace spend, can be worked with, and sells what is wanted.
+//!
+//! Rules 12 and 5 of docs/money.md, which names the tests that fail without them.
 
 use carpack_api::Reason;
 

@@ -1,4 +1,6 @@
 //! The project: it exists, the tenant may use it, and it is of the pack's concurrency scale.
+//!
+//! Rule 12 of docs/money.md, which names the tests that fail without it.
 
 use carpack_api::Reason;
 

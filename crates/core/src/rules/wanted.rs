@@ -1,4 +1,6 @@
 //! A purchase or a renewal is wanted by a pack that exists, and that still declares what the order was made for.
+//!
+//! Rules 1, 11, 12 and 16 of docs/money.md, which names the tests that fail without them.
 
 use carpack_api::order::OrderAction;
 use carpack_api::pack::{RenewalMode, RenewalStrategy};
