@@ -91,7 +91,7 @@ reasons! {
     DryRun Normal,
     /// carpack is about to buy the pack.
     Purchasing Normal,
-    /// The namespace may not take over packs: set `adopt: true` in its entry of the account's `tenants`.
+    /// The namespace may not adopt packs: set `adopt: true` in its entry of the account's `tenants`.
     AdoptionNotGranted Warning,
     /// An instance in `spec.adopt` does not exist, has expired, or is not what the pack declares: correct
     /// `spec.adopt`.
@@ -105,7 +105,7 @@ reasons! {
     Active Normal,
     /// The pack is bought and paid for.
     Paid Normal,
-    /// The pack has taken over instances that were bought before.
+    /// The pack has adopted instances that were bought before.
     Adopted Normal,
     /// The pack ended as planned.
     Ended Normal,
@@ -233,7 +233,7 @@ reasons! {
     /// The cloud took the order and waits for its payment: it is not sent again; pay it or cancel it in the cloud's
     /// console.
     Unpaid Warning,
-    /// The cloud's order books no longer show the unpaid order: look into the console, then run the command in the
+    /// The cloud's deals no longer show the unpaid order: look into the console, then run the command in the
     /// message.
     UnpaidAndUnlisted Warning,
     /// The order was closed or refunded in the cloud before a delivery: to buy again, delete the PackOrder that the
