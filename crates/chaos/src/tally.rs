@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use carpack_api::Reason;
+
 use crate::rule::{Breach, Rule};
 use crate::schedule::Schedule;
 use crate::timeline::Report;
@@ -24,7 +26,7 @@ pub struct Tally {
     /// The first schedules in which rules were broken, with the breaches.
     pub failures: Vec<(Schedule, Vec<Breach>)>,
     /// The questions to a person, by reason: the schedule and the message.
-    pub asked: BTreeMap<String, Vec<(Schedule, String)>>,
+    pub asked: BTreeMap<Reason, Vec<(Schedule, String)>>,
     /// The digests of the schedules in which every fault happened: one for each different course of events.
     pub courses: HashSet<u64>,
     /// The digests of all schedules, folded into one number. It does not depend on the order in which they ran.

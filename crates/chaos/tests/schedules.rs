@@ -35,7 +35,7 @@ fn a_schedule_with_another_seed_happens_in_another_way() {
     }
 }
 
-/// Each of these schedules has found a bug: docs/safety.md says which.
+/// Each of these schedules has found a bug. docs/findings.md describes the bugs.
 const FOUND: [&str; 17] = [
     "intent-rebind/not-sent/timeout~orders-deleted@1",
     "order-query/not-executed/timeout~wrong-clock@1",

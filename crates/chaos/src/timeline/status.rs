@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use carpack_api::order::{LineState, LineStatus, OrderState};
 use carpack_api::pack::RenewalMode;
-use carpack_api::{ConcurrencyPack, PackOrder};
+use carpack_api::{ConcurrencyPack, PackOrder, Reason};
 use carpack_core::Timing;
-use carpack_core::order::SETTLE_ANNOTATION;
+use carpack_core::condition::{READY, RENEWAL_ON_TRACK, STALLED, is_true};
+use carpack_core::order::settle_annotation;
 use jiff::Timestamp;
 
 use crate::oracle::expiry::is_later_expiry;
@@ -16,7 +17,7 @@ use crate::world::objects::name_of;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The reason.
-    pub reason: String,
+    pub reason: Reason,
     /// The message, with the way out.
     pub message: String,
 }
@@ -30,9 +31,8 @@ pub fn expiration_time(pack: &ConcurrencyPack) -> Option<Timestamp> {
 pub fn is_ready(packs: &[Arc<ConcurrencyPack>], name: &str, project: &str, after: Option<Timestamp>) -> bool {
     let Some(pack) = packs.iter().find(|pack| name_of(pack.as_ref()) == name) else { return false };
     let Some(status) = &pack.status else { return false };
-    let is_true = |kind: &str| status.conditions.iter().any(|c| c.type_ == kind && c.status == "True");
-    is_true("Ready")
-        && is_true("RenewalOnTrack")
+    is_true(&status.conditions, READY)
+        && is_true(&status.conditions, RENEWAL_ON_TRACK)
         && (status.next_renewal_time.is_some() || pack.spec.renewal.mode == RenewalMode::AutoRenew)
         && status.observed_generation == pack.metadata.generation
         && status.project.as_deref().unwrap_or_default() == project
@@ -65,18 +65,20 @@ fn line_waits(line: &LineStatus, now: Timestamp) -> bool {
     }
 }
 
-/// The question that a person is asked, if any.
+/// The question that a person is asked, if any. An order with an unknown outcome asks one when its message names the
+/// annotation that settles a line: no reason tells it.
 pub fn question(packs: &[Arc<ConcurrencyPack>], orders: &[Arc<PackOrder>]) -> Option<Question> {
     let of_order = |order: &Arc<PackOrder>| {
         let status = order.status.clone()?;
         let message = status.message.unwrap_or_default();
-        let asks = status.state == Some(OrderState::Ambiguous) && message.contains(SETTLE_ANNOTATION);
-        asks.then(|| Question { reason: "OrderAmbiguous".to_owned(), message })
+        let is_named = |line: &LineStatus| message.contains(&settle_annotation(line));
+        let asks = status.state == Some(OrderState::Ambiguous) && status.lines.iter().any(is_named);
+        asks.then_some(Question { reason: Reason::OrderAmbiguous, message })
     };
     let of_pack = |pack: &Arc<ConcurrencyPack>| {
         let status = pack.status.clone()?;
-        let stalled = status.conditions.into_iter().find(|c| c.type_ == "Stalled" && c.status == "True")?;
-        Some(Question { reason: stalled.reason, message: stalled.message })
+        let stalled = status.conditions.into_iter().find(|c| c.type_ == STALLED && c.status == "True")?;
+        Some(Question { reason: Reason::parse(&stalled.reason)?, message: stalled.message })
     };
     orders.iter().find_map(of_order).or_else(|| packs.iter().find_map(of_pack))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack_api::{ConcurrencyPack, PackOrder};
+use carpack_api::{ConcurrencyPack, PackOrder, Reason};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::status::{Question, describe_order, describe_pack, is_ready, is_settled, question, waits_on_purpose};
@@ -83,7 +83,7 @@ impl Timeline<'_> {
         let packs = self.world.objects.packs();
         self.asked = question(&packs, orders);
         // No operator was down for so long that a renewal may be missed.
-        if let Some(question) = self.asked.take_if(|question| question.reason == "Missed") {
+        if let Some(question) = self.asked.take_if(|question| question.reason == Reason::Missed) {
             let what = format!("{what}: not yet; {}", question.message);
             self.world.journal().breach(Rule::MissedRenewal, what);
             return;
