@@ -11,13 +11,13 @@ use kube::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::connection;
 use crate::cli::RunArgs;
 use crate::controllers::driver::drive;
 use crate::controllers::queueing::{account_touched, order_touched, pack_touched, requeue_after_sweeps, requeue_all};
 use crate::controllers::unreadable;
 use crate::http::server;
 use crate::http::state_metrics::StateMetrics;
+use crate::money::dial::tencent;
 use crate::money::payment::RECORDING;
 use crate::operator::{Operator, Settings, Stores};
 use crate::runtime::clock::Clock;
@@ -112,7 +112,7 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
         guard: elector.guard(),
         stores: watches.stores(),
         tasks,
-        dial: connection::tencent(),
+        dial: tencent(),
     });
     let operator = Arc::clone(&assembly.operator);
     start(assembly, watches, listener);

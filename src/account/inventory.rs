@@ -16,11 +16,12 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, Dial, connect};
+use super::connection::{Connection, connect};
 use super::health::check_owner;
 use super::snapshot::Snapshot;
 use super::sweep::{sweep, zone_of};
 use crate::money::desk::PaidDesk;
+use crate::money::dial::Dial;
 use crate::runtime::clock::Clock;
 use crate::runtime::kubernetes::Kube;
 use crate::runtime::metrics::Metrics;

@@ -13,7 +13,8 @@ use carpack_core::rules::limits::Commitments;
 use kube::ResourceExt;
 use tokio::time::Instant;
 
-use super::desk::{PaidClient, PaidDesk};
+use super::desk::PaidDesk;
+use super::dial::PaidClient;
 use super::request::{self, PaidRequest};
 use super::turns::{Turn, Turns};
 use crate::account::snapshot::Snapshot;

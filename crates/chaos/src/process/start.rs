@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack::account::connection::{Dial, Halves};
 use carpack::controllers::queueing::{requeue_after_sweeps, requeue_all};
-use carpack::money::desk::PaidClient;
+use carpack::money::dial::{Dial, Halves, PaidClient};
 use carpack::operator::{Operator, Settings, Stores};
 use carpack::runtime::clock::Clock;
 use carpack::runtime::kubernetes::Kube;

@@ -10,6 +10,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use self::server::{Reply, Server};
 use super::*;
+use crate::credentials::Credentials;
+use crate::endpoint::Site;
 use crate::port::Period;
 
 /// Catches what is logged on this thread.
