@@ -31,8 +31,8 @@ use crate::runtime::clock::Clock;
 use crate::runtime::events::Events;
 use crate::runtime::lease::LeaseGuard;
 use crate::runtime::metrics::Metrics;
+use crate::runtime::seen::Seen;
 use crate::runtime::tasks::Tasks;
-use crate::runtime::watches::Seen;
 
 /// A leader whose caches hold these orders with their packs, before an API server that holds the same.
 pub struct World {
