@@ -40,6 +40,9 @@ pub(super) struct Sent {
 }
 
 /// Writes the intent. When it cannot be written, for whatever reason, nothing is sent.
+///
+/// # Errors
+/// When it cannot be written: [`StepError::Conflict`] when somebody has changed the order since it was read.
 pub(super) async fn intend(operator: &Operator, cleared: Cleared) -> Result<Intended, StepError> {
     let (live, call, of_pack, of_account) = cleared.into_parts();
     let status = order::intend(&live, call.index, operator.clock.second());

@@ -1,4 +1,4 @@
-//! The first step of a payment: reads order, pack and siblings from the API server, and decides again.
+//! The first step of a payment: reads the order, its pack and its siblings from the API server, and decides again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -90,7 +90,15 @@ struct Counted {
     unreadable: BTreeSet<String>,
 }
 
-/// Checks once more whether a line may be sent: everything is read from the API server, one order at a time for each pack.
+/// Checks once more whether a line may be sent, one order at a time for each pack.
+///
+/// *Live*: the order, its pack, and the pack's orders (all orders when the account has limits) are read from the API server.
+/// *From the watch*: the account (mode, limits, tenants, prices), the packs whose renewals count against its limits, and the
+/// instances that other packs and their orders have recorded. *From the evidence*: what the last sweep and the cloud's order
+/// books showed.
+///
+/// # Errors
+/// When the line is not sent: see [`NotCleared`].
 pub(super) async fn recheck(
     operator: &Operator,
     desk: &PaidDesk,
