@@ -90,7 +90,9 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
     let given = [&args.namespace, &args.pod_namespace];
     let namespace = given.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or(&kube.own_namespace).clone();
     let identity = format!("{}_{:016x}", args.identity(), RandomState::new().hash_one(()));
-    tracing::info!(namespace, identity, mode = ?args.mode, watched = ?args.watch_namespace, version = env!("CARGO_PKG_VERSION"), "starting");
+    let watched =
+        if args.watch_namespace.is_empty() { "all namespaces".to_owned() } else { args.watch_namespace.join(", ") };
+    tracing::info!(namespace, identity, mode = %args.mode, watched, version = env!("CARGO_PKG_VERSION"), "starting");
 
     let lease = LeaseSettings {
         namespace: namespace.clone(),

@@ -160,6 +160,17 @@ pub async fn carry_out(
     }
 }
 
+/// The change in words, for the log.
+pub fn in_words(change: &Change) -> String {
+    match change {
+        Change::Bind { ids, project } => format!("bind {} to project {project}", ids.join(", ")),
+        Change::Unbind { ids, project } => format!("unbind {} from project {project}", ids.join(", ")),
+        Change::Rename { id, name } => format!("rename {id} to {name}"),
+        Change::SetAutoRenew { id, on: true, .. } => format!("switch the renewal of {id} by the cloud on"),
+        Change::SetAutoRenew { id, on: false, .. } => format!("switch the renewal of {id} by the cloud off"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;

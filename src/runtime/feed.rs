@@ -200,8 +200,8 @@ fn readable<K: Resource<DynamicType = ()>>(object: Guarded<K>) -> Option<K> {
     match object.0 {
         Ok(object) => Some(object),
         Err(invalid) => {
-            let (namespace, name) = (&invalid.metadata.namespace, &invalid.metadata.name);
-            tracing::error!(kind = %K::kind(&()), ?namespace, ?name, error = invalid.error, "an object cannot be read and is left out");
+            let (namespace, name) = (invalid.metadata.namespace.as_deref(), invalid.metadata.name.as_deref());
+            tracing::error!(kind = %K::kind(&()), namespace, name, error = invalid.error, "an object cannot be read and is left out");
             None
         }
     }
