@@ -118,15 +118,26 @@ fn bound(change: &Change) -> &[String] {
 
 /// True for errors that say nothing about the change itself: the same change may be accepted a moment later.
 fn passes(category: Category) -> bool {
-    matches!(
-        category,
+    match category {
         Category::RateLimited
-            | Category::NoAnswer
-            | Category::Unreachable
-            | Category::CloudInternal
-            | Category::Garbled
-            | Category::ClockSkew
-    )
+        | Category::NoAnswer
+        | Category::Unreachable
+        | Category::CloudInternal
+        | Category::Garbled
+        | Category::ClockSkew => true,
+        Category::WrongCredentials
+        | Category::NotSignedUp
+        | Category::NotApproved
+        | Category::PermissionDenied
+        | Category::BalanceInsufficient
+        | Category::InvalidRequest
+        | Category::Unsupported
+        | Category::NotFound
+        | Category::Locked
+        | Category::PaidNotDelivered
+        | Category::HeldBack
+        | Category::Other => false,
+    }
 }
 
 fn backoff(first: Duration, failures: i32) -> Duration {

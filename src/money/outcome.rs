@@ -47,18 +47,24 @@ pub(super) fn in_words(outcome: &Outcome) -> String {
 
 /// Whether the same call may succeed later, once it is proven that this one was not executed.
 fn may_pass(category: Category) -> bool {
-    matches!(
-        category,
+    match category {
         Category::BalanceInsufficient
-            | Category::RateLimited
-            | Category::WrongCredentials
-            | Category::ClockSkew
-            | Category::NotSignedUp
-            | Category::NotApproved
-            | Category::PermissionDenied
-            | Category::Unreachable
-            | Category::HeldBack
-            | Category::Locked
-            | Category::CloudInternal
-    )
+        | Category::RateLimited
+        | Category::WrongCredentials
+        | Category::ClockSkew
+        | Category::NotSignedUp
+        | Category::NotApproved
+        | Category::PermissionDenied
+        | Category::Unreachable
+        | Category::HeldBack
+        | Category::Locked
+        | Category::CloudInternal => true,
+        Category::InvalidRequest
+        | Category::Unsupported
+        | Category::NotFound
+        | Category::PaidNotDelivered
+        | Category::NoAnswer
+        | Category::Garbled
+        | Category::Other => false,
+    }
 }
