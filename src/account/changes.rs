@@ -141,7 +141,7 @@ fn passes(category: Category) -> bool {
 }
 
 fn backoff(first: Duration, failures: i32) -> Duration {
-    let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(0);
+    let doublings = u32::try_from(failures).unwrap_or(0);
     first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_BACKOFF)
 }
 

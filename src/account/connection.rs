@@ -88,13 +88,7 @@ pub async fn connect(
         Site::Mainland => carpack_cloud::Site::Mainland,
         Site::Custom => carpack_cloud::Site::Custom(spec.endpoint.clone().unwrap_or_default()),
     };
-    let defaults = Config::new(site, credentials, Arc::new(wall));
-    let config = Config {
-        utc_offset: zone,
-        connect_timeout: defaults.connect_timeout.min(call_timeout),
-        call_timeout,
-        ..defaults
-    };
+    let config = Config { utc_offset: zone, ..Config::new(site, credentials, Arc::new(wall), call_timeout) };
     let halves = dial(config).map_err(|error| unusable(&error))?;
     Ok(Connection { key, zone, halves })
 }

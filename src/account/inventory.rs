@@ -281,7 +281,7 @@ impl Inventory {
 
 /// How long after a sweep the next requested one is made, when so many have shown nothing new.
 fn delay(without_news: u32) -> Duration {
-    let doublings = without_news.saturating_sub(AT_ONCE).min(8);
+    let doublings = without_news.saturating_sub(AT_ONCE);
     SHORTEST_PAUSE.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
 }
 

@@ -9,6 +9,11 @@ use crate::credentials::Credentials;
 use crate::endpoint::Site;
 use crate::time::{self, Clock};
 
+/// How long making a connection may take, if a call may take longer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A read is not tried again when so much time has passed since its first attempt.
+const READ_BUDGET: Duration = Duration::from_secs(45);
+
 /// How an account is reached. [`Config::new`] fills in the defaults.
 #[derive(Clone)]
 pub struct Config {
@@ -20,9 +25,9 @@ pub struct Config {
     pub clock: Clock,
     /// The zone of the cloud's times; UTC+8 by default, which is ASSUMED.
     pub utc_offset: Offset,
-    /// How long making a connection may take; 5 s by default.
+    /// How long making a connection may take: by default 5 s, and no longer than a call.
     pub connect_timeout: Duration,
-    /// How long one attempt of a call may take, with its connection; 20 s by default.
+    /// How long one attempt of a call may take, with its connection.
     pub call_timeout: Duration,
     /// A read is not tried again when so much time has passed since its first attempt; 45 s by default.
     pub read_budget: Duration,
@@ -30,15 +35,15 @@ pub struct Config {
 
 impl Config {
     /// A configuration with the defaults.
-    pub fn new(site: Site, credentials: Credentials, clock: Clock) -> Self {
+    pub fn new(site: Site, credentials: Credentials, clock: Clock, call_timeout: Duration) -> Self {
         Self {
             site,
             credentials,
             clock,
             utc_offset: time::DEFAULT_OFFSET,
-            connect_timeout: Duration::from_secs(5),
-            call_timeout: Duration::from_secs(20),
-            read_budget: Duration::from_secs(45),
+            connect_timeout: CONNECT_TIMEOUT.min(call_timeout),
+            call_timeout,
+            read_budget: READ_BUDGET,
         }
     }
 }

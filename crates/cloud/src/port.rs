@@ -294,7 +294,7 @@ pub struct Receipt {
 /// *Errors*: [`CallError`], whose category is closed.
 pub trait Cloud: Send + Sync {
     /// How far the cloud's clock was ahead of ours at the last answer, at least: its times are whole seconds. The cloud refuses
-    /// signatures when it is more than 5 minutes either way. `None` before the first answer.
+    /// signatures when it is more than [`crate::tc3::SIGNATURE_LIFETIME`] either way. `None` before the first answer.
     fn clock_skew(&self) -> Option<SignedDuration>;
     /// All instances of the renewal list, every page of it. An element without an id is left out and logged.
     fn list_renewable_instances(&self, by: Deadline) -> BoxFuture<'_, Result<Vec<RenewableInstance>, CallError>>;

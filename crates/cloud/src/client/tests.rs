@@ -61,7 +61,7 @@ fn by() -> Deadline {
 
 fn config(url: &str) -> Config {
     let credentials = Credentials::new("AKIDmadeUp".into(), KEY.into()).unwrap().with_token(TOKEN.into()).unwrap();
-    Config::new(Site::Custom(url.into()), credentials, Arc::new(now))
+    Config::new(Site::Custom(url.into()), credentials, Arc::new(now), Duration::from_secs(20))
 }
 
 fn client(server: &Server) -> TencentClient {
