@@ -64,6 +64,6 @@ async fn release(operator: &Operator, pack: &ObjectMeta) -> Result<(), StepError
         invalid.error
     );
     set_finalizer(&operator.kube, &live, PACK_FINALIZER, false).await?;
-    operator.events.publish(&live, &[Event { warning: true, reason: Reason::Released, message }]).await;
+    operator.events.publish(&live, &[Event { warning: true, reason: Reason::ReleasedUnconfirmed, message }]).await;
     Ok(())
 }

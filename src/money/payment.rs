@@ -125,7 +125,8 @@ async fn try_record(
     replace_status(&operator.kube, "recording a paid call", &with_status(current, status)).await.map(drop)
 }
 
-fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {
+/// What is recorded of a line. None before the first decision.
+pub(super) fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {
     order.status.as_ref()?.lines.iter().find(|line| line.index == index)
 }
 

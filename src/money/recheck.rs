@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use carpack_api::order::{LineState, PackReference};
+use carpack_api::order::PackReference;
 use carpack_api::{ConcurrencyPack, PackOrder, Reason};
 use carpack_cloud::port::Deadline;
 use carpack_core::account::Account;
+use carpack_core::facts::ledger::is_in_doubt;
 use carpack_core::observation::DealList;
 use carpack_core::order::{self, Effect, Outcome};
 use carpack_core::rules::limits::Commitments;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 use super::desk::PaidDesk;
 use super::dial::PaidClient;
+use super::payment::line_of;
 use super::request::{self, PaidRequest};
 use super::turns::{Turn, Turns};
 use crate::account::snapshot::Snapshot;
@@ -130,7 +132,7 @@ pub(super) async fn recheck(
     let request = match request::build(&live, line, account.spec.purchase.api.as_ref()) {
         Ok(request) => request,
         // That the call cannot be repeated says nothing about the call in doubt.
-        Err(message) if is_in_doubt(&live, index) => return Err(NotCleared::HeldBack(message)),
+        Err(message) if line_of(&live, index).is_some_and(is_in_doubt) => return Err(NotCleared::HeldBack(message)),
         Err(message) => {
             reject(operator, live, index, message).await?;
             return Err(NotCleared::Rejected);
@@ -199,11 +201,6 @@ fn is_due(
         timing: &operator.settings.timing,
     });
     decision.effect == Some(Effect::Submit { index })
-}
-
-fn is_in_doubt(order: &PackOrder, index: i32) -> bool {
-    let mut lines = order.status.iter().flat_map(|status| &status.lines);
-    lines.any(|line| line.index == index && line.state == LineState::Unknown)
 }
 
 /// Records that no request could be built for a line. There is no intent: nothing was sent.
