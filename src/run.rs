@@ -11,13 +11,13 @@ use kube::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::connection;
 use crate::cli::RunArgs;
 use crate::controllers::driver::drive;
 use crate::controllers::queueing::{account_touched, order_touched, pack_touched, requeue_after_sweeps, requeue_all};
 use crate::controllers::unreadable;
 use crate::http::server;
 use crate::http::state_metrics::StateMetrics;
+use crate::money::dial::tencent;
 use crate::money::payment::RECORDING;
 use crate::operator::{Operator, Settings, Stores};
 use crate::runtime::clock::Clock;
@@ -90,7 +90,9 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
     let given = [&args.namespace, &args.pod_namespace];
     let namespace = given.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or(&kube.own_namespace).clone();
     let identity = format!("{}_{:016x}", args.identity(), RandomState::new().hash_one(()));
-    tracing::info!(namespace, identity, mode = ?args.mode, watched = ?args.watch_namespace, version = env!("CARGO_PKG_VERSION"), "starting");
+    let watched =
+        if args.watch_namespace.is_empty() { "all namespaces".to_owned() } else { args.watch_namespace.join(", ") };
+    tracing::info!(namespace, identity, mode = %args.mode, watched, version = env!("CARGO_PKG_VERSION"), "starting");
 
     let lease = LeaseSettings {
         namespace: namespace.clone(),
@@ -112,7 +114,7 @@ async fn operate(args: RunArgs) -> Result<Stop, String> {
         guard: elector.guard(),
         stores: watches.stores(),
         tasks,
-        dial: connection::tencent(),
+        dial: tencent(),
     });
     let operator = Arc::clone(&assembly.operator);
     start(assembly, watches, listener);

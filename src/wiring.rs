@@ -10,11 +10,11 @@ use kube::core::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::account::changes::Memories;
-use crate::account::connection::Dial;
 use crate::account::inventory::{Inventories, Published, Tools};
 use crate::controllers::driver::Reconcile;
 use crate::controllers::{accounts, orders, packs};
 use crate::money::desk::PaidDesk;
+use crate::money::dial::Dial;
 use crate::money::spender::Spender;
 use crate::operator::{Operator, Queues, Settings, Stores};
 use crate::runtime::clock::Clock;

@@ -57,7 +57,10 @@ fn every_file_of_rules_is_named_by_a_rule_of_money() {
     let root = workspace_root();
     let page = read(&root.join("docs/money.md"));
     let folder = "crates/core/src/rules";
-    let names = files(&root.join(folder), "rs").into_iter().filter(|file| !file.ends_with("mod.rs"));
+    // What rules are made of is no rule.
+    let no_rules = ["mod.rs", "case.rs", "obstacle.rs"];
+    let names =
+        files(&root.join(folder), "rs").into_iter().filter(|file| !no_rules.iter().any(|name| file.ends_with(name)));
     let names = names.map(|file| format!("`{folder}/{}`", file.file_name().unwrap().to_string_lossy()));
     let missing: Vec<_> = names.filter(|name| !page.contains(name)).collect();
     assert!(missing.is_empty(), "in no rule of docs/money.md: {missing:?}");

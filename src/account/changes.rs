@@ -118,19 +118,30 @@ fn bound(change: &Change) -> &[String] {
 
 /// True for errors that say nothing about the change itself: the same change may be accepted a moment later.
 fn passes(category: Category) -> bool {
-    matches!(
-        category,
+    match category {
         Category::RateLimited
-            | Category::NoAnswer
-            | Category::Unreachable
-            | Category::CloudInternal
-            | Category::Garbled
-            | Category::ClockSkew
-    )
+        | Category::NoAnswer
+        | Category::Unreachable
+        | Category::CloudInternal
+        | Category::Garbled
+        | Category::ClockSkew => true,
+        Category::WrongCredentials
+        | Category::NotSignedUp
+        | Category::NotApproved
+        | Category::PermissionDenied
+        | Category::BalanceInsufficient
+        | Category::InvalidRequest
+        | Category::Unsupported
+        | Category::NotFound
+        | Category::Locked
+        | Category::PaidNotDelivered
+        | Category::HeldBack
+        | Category::Other => false,
+    }
 }
 
 fn backoff(first: Duration, failures: i32) -> Duration {
-    let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(0);
+    let doublings = u32::try_from(failures).unwrap_or(0);
     first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_BACKOFF)
 }
 
@@ -157,6 +168,17 @@ pub async fn carry_out(
             let flag = if on { RenewFlag::Auto } else { RenewFlag::Manual };
             ("SetRenewal", cloud.set_renew_flag(id, product, flag, by).await)
         }
+    }
+}
+
+/// The change in words, for the log.
+pub fn in_words(change: &Change) -> String {
+    match change {
+        Change::Bind { ids, project } => format!("bind {} to project {project}", ids.join(", ")),
+        Change::Unbind { ids, project } => format!("unbind {} from project {project}", ids.join(", ")),
+        Change::Rename { id, name } => format!("rename {id} to {name}"),
+        Change::SetAutoRenew { id, on: true, .. } => format!("switch the renewal of {id} by the cloud on"),
+        Change::SetAutoRenew { id, on: false, .. } => format!("switch the renewal of {id} by the cloud off"),
     }
 }
 

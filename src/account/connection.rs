@@ -1,18 +1,18 @@
 //! The client of an account: made from its Secret, and made again when that or the address changes.
 
-use carpack_api::Reason;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carpack_api::Reason;
 use carpack_api::account::{CarAccountSpec, Site};
-use carpack_cloud::{Cloud, Config, ConfigError, Credentials, TencentClient};
+use carpack_cloud::{Config, ConfigError, Credentials};
 use carpack_core::account::Health;
 use jiff::tz::Offset;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
-use crate::money::desk::PaidClient;
+use crate::money::dial::{Dial, Halves};
 use crate::runtime::clock::wall;
 use crate::runtime::error::StepError;
 use crate::runtime::guarded::Guarded;
@@ -25,26 +25,6 @@ pub struct Key {
     endpoint: Option<String>,
     secret: String,
     secret_version: Option<String>,
-}
-
-/// The two halves of a client.
-#[derive(Clone)]
-pub struct Halves {
-    /// For reads, and for changes that are free of charge.
-    pub cloud: Arc<dyn Cloud>,
-    /// For paid calls. Only the spender can open it.
-    pub paid: PaidClient,
-}
-
-/// Makes the client of an account.
-pub type Dial = Arc<dyn Fn(Config) -> Result<Halves, ConfigError> + Send + Sync>;
-
-/// Makes clients of the real cloud, or of whatever answers at the account's endpoint.
-pub fn tencent() -> Dial {
-    Arc::new(|config| {
-        let client = Arc::new(TencentClient::new(config)?);
-        Ok(Halves { cloud: Arc::clone(&client) as Arc<dyn Cloud>, paid: PaidClient::new(client) })
-    })
 }
 
 /// A client of an account.
@@ -108,13 +88,7 @@ pub async fn connect(
         Site::Mainland => carpack_cloud::Site::Mainland,
         Site::Custom => carpack_cloud::Site::Custom(spec.endpoint.clone().unwrap_or_default()),
     };
-    let defaults = Config::new(site, credentials, Arc::new(wall));
-    let config = Config {
-        utc_offset: zone,
-        connect_timeout: defaults.connect_timeout.min(call_timeout),
-        call_timeout,
-        ..defaults
-    };
+    let config = Config { utc_offset: zone, ..Config::new(site, credentials, Arc::new(wall), call_timeout) };
     let halves = dial(config).map_err(|error| unusable(&error))?;
     Ok(Connection { key, zone, halves })
 }

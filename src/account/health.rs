@@ -1,6 +1,7 @@
 //! What errors of the cloud say about an account, with the way out.
 
 use carpack_api::Reason;
+use carpack_cloud::error::ReadDenial;
 use carpack_cloud::port::Balance;
 use carpack_cloud::{CallError, Category};
 use carpack_core::account::Health;
@@ -28,18 +29,17 @@ pub fn check_owner(known: &str, balance: &Result<Balance, CallError>, key_is_new
 
 /// What an error of a sweep says about the account, with the way out.
 pub fn health(error: &CallError) -> Health {
-    let (reason, way_out) = match (error.code(), error.category()) {
-        // A read has no terms that could be denied, and a key without the right gets other codes than these two. No document
-        // says so: hence the second way out.
-        (Some("OperationDenied"), _) => (
+    let (reason, way_out) = match error.read_denial() {
+        // This is assumed: hence the second way out.
+        Some(ReadDenial::NotSignedUp) => (
             Reason::NotSignedUp,
             "sign up for Cloud Application Rendering in the cloud's console; if that is done, ask the cloud's support why it denies this call",
         ),
-        (Some("UnauthorizedOperation"), _) => (
+        Some(ReadDenial::NotApproved) => (
             Reason::NotApproved,
             "have the account approved for Cloud Application Rendering in the cloud's console; if it is, grant the key this action",
         ),
-        (_, category) => way_out(category),
+        None => way_out(error.category()),
     };
     // Without the id of the request: it would make every failure a new health, and every object be written at every sweep.
     let what = match error.code() {
@@ -77,7 +77,13 @@ fn way_out(category: Category) -> (Reason, &'static str) {
         }
         Category::CloudInternal => (Reason::CloudInternal, "the cloud fails inside; it is tried again"),
         Category::Garbled => (Reason::Garbled, "the answer cannot be read: check site and endpoint"),
-        other => (reason_of(other), "it is tried again"),
+        Category::BalanceInsufficient
+        | Category::InvalidRequest
+        | Category::NotFound
+        | Category::Locked
+        | Category::PaidNotDelivered
+        | Category::HeldBack
+        | Category::Other => (reason_of(category), "it is tried again"),
     }
 }
 

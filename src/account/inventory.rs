@@ -16,11 +16,12 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, Dial, connect};
+use super::connection::{Connection, connect};
 use super::health::check_owner;
 use super::snapshot::Snapshot;
 use super::sweep::{sweep, zone_of};
 use crate::money::desk::PaidDesk;
+use crate::money::dial::Dial;
 use crate::runtime::clock::Clock;
 use crate::runtime::kubernetes::Kube;
 use crate::runtime::metrics::Metrics;
@@ -280,7 +281,7 @@ impl Inventory {
 
 /// How long after a sweep the next requested one is made, when so many have shown nothing new.
 fn delay(without_news: u32) -> Duration {
-    let doublings = without_news.saturating_sub(AT_ONCE).min(8);
+    let doublings = without_news.saturating_sub(AT_ONCE);
     SHORTEST_PAUSE.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
 }
 

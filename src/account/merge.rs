@@ -111,14 +111,13 @@ fn state(status: Option<DealStatus>) -> DealState {
 
 /// A deal as decisions see it.
 pub fn deal(deal: port::Deal) -> Deal {
-    let action = deal.action.as_deref().map(str::to_ascii_lowercase);
     Deal {
         order_id: deal.order_id,
-        action: match action.as_deref() {
-            Some("purchase") => DealAction::Purchase,
-            Some("renew") => DealAction::Renew,
-            Some("refund") => DealAction::Refund,
-            _ => DealAction::Other,
+        action: match deal.action {
+            port::DealAction::Purchase => DealAction::Purchase,
+            port::DealAction::Renew => DealAction::Renew,
+            port::DealAction::Refund => DealAction::Refund,
+            port::DealAction::Other => DealAction::Other,
         },
         cost_cents: deal.cost_cents.filter(|_| !matches!(deal.status, Some(DealStatus::Unpaid | DealStatus::Paying))),
         currency: deal.currency,
@@ -198,7 +197,7 @@ mod tests {
             let blank = port::Deal {
                 order_id: "o".to_owned(),
                 status: status.map(DealStatus::of),
-                action: Some("Purchase".to_owned()),
+                action: port::DealAction::Purchase,
                 cost_cents: Some(100),
                 currency: None,
                 resource_ids: Vec::new(),

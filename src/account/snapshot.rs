@@ -5,13 +5,11 @@ use std::sync::Arc;
 use carpack_api::Reason;
 use carpack_cloud::Cloud;
 use carpack_cloud::port::Balance;
+use carpack_cloud::tc3::SIGNATURE_LIFETIME;
 use carpack_core::account::Health;
 use carpack_core::observation::Observation;
 use jiff::SignedDuration;
 use jiff::tz::Offset;
-
-/// With a clock that is further off the cloud refuses signatures.
-const MOST_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is known of an account.
 #[derive(Clone)]
@@ -46,9 +44,10 @@ impl Snapshot {
         !matches!(self.health, Health::NotReady { reason: Reason::NotLookedYet, .. })
     }
 
-    /// How far our clock is ahead of the cloud's. While no answer tells, as far as it can be.
+    /// How far our clock is ahead of the cloud's. While no answer tells, as far as it can be: with a clock that is further off the
+    /// cloud refuses signatures.
     pub fn clock_ahead(&self) -> SignedDuration {
-        self.skew.and_then(SignedDuration::checked_neg).unwrap_or(MOST_AHEAD)
+        self.skew.and_then(SignedDuration::checked_neg).unwrap_or(SIGNATURE_LIFETIME)
     }
 
     /// True when the account's status would be different, apart from the age of the sweep.

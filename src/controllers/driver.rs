@@ -15,7 +15,7 @@ use kube::{Resource, ResourceExt};
 use crate::operator::Operator;
 use crate::runtime::error::StepError;
 use crate::runtime::lease::Standing;
-use crate::runtime::watches::Seen;
+use crate::runtime::seen::Seen;
 
 /// Objects of one kind that are reconciled at the same time.
 const CONCURRENCY: u16 = 16;

@@ -9,6 +9,7 @@ use carpack_api::{ConcurrencyPack, ORDER_FINALIZER, PackOrder};
 use carpack_cloud::port::{Deadline, DealQuery};
 use carpack_core::account::Account;
 use carpack_core::facts::commitments::Commitments;
+use carpack_core::facts::ledger;
 use carpack_core::observation::DealList;
 use carpack_core::order::{Decision, Effect, Input, decide};
 use kube::ResourceExt;
@@ -87,8 +88,12 @@ pub async fn reconcile(
         operator: &operator,
         order: &order,
         siblings: operator.siblings(&order),
-        recorded_by_other_packs: operator
-            .recorded_by_other_packs(&order.spec.pack_ref.namespace, &order.spec.pack_ref.name),
+        recorded_by_other_packs: if is_settled(&order) {
+            // No decision about it asks what others have on record, and there are many such orders.
+            BTreeSet::new()
+        } else {
+            operator.recorded_by_other_packs(&order.spec.pack_ref.namespace, &order.spec.pack_ref.name)
+        },
         unreadable: operator.stores.orders.unreadable(),
         commitments: operator.commitments(account.as_ref()),
         pack: pack_of(&operator, &order).await?,
@@ -173,6 +178,13 @@ async fn pack_of(operator: &Operator, order: &PackOrder) -> Result<Option<Concur
         return Ok(known.map(|pack| pack.as_ref().clone()));
     }
     read_pack(operator, wanted).await
+}
+
+/// True when nothing more will happen to any line.
+fn is_settled(order: &PackOrder) -> bool {
+    let recorded = order.status.as_ref().map(|status| status.lines.as_slice()).unwrap_or_default();
+    let settled = |index: i32| recorded.iter().any(|line| line.index == index && ledger::is_settled(line));
+    order.spec.lines.iter().all(|line| settled(line.index))
 }
 
 /// True while the order may still lead to an effect, or is being deleted.

@@ -14,7 +14,7 @@ use kube::api::PostParams;
 
 use super::driver::Requeue;
 use super::record::record;
-use crate::account::changes::{Memories, carry_out};
+use crate::account::changes::{Memories, carry_out, in_words};
 use crate::account::snapshot::Snapshot;
 use crate::operator::Operator;
 use crate::operator::reads::{self, read_order};
@@ -95,7 +95,7 @@ async fn create_order(operator: &Operator, name: &str, spec: PackOrderSpec) -> R
     order.metadata.finalizers = Some(vec![ORDER_FINALIZER.to_owned()]);
     match answer("creating an order", reads::orders(operator).create(&PostParams::default(), &order)).await {
         Ok(_) => {
-            tracing::info!(order = name, ?action, "an order was created");
+            tracing::info!(order = name, %action, "an order was created");
             Ok(())
         }
         Err(StepError::Kubernetes { source, .. }) if matches!(source.as_ref(), kube::Error::Api(status) if status.is_already_exists()) => {
@@ -133,9 +133,10 @@ async fn make_change(
     let (action, result) = carry_out(cloud.as_ref(), change.clone(), api, by).await;
     operator.metrics.cloud_call(action, result.as_ref().err());
     let (namespace, name) = (pack.namespace().unwrap_or_default(), pack.name_any());
+    let what = in_words(&change);
     match &result {
-        Ok(()) => tracing::info!(namespace, name, ?change, "changed in the cloud"),
-        Err(error) => tracing::warn!(namespace, name, ?change, %error, "the cloud did not make a change"),
+        Ok(()) => tracing::info!(namespace, name, change = what, "changed in the cloud"),
+        Err(error) => tracing::warn!(namespace, name, change = what, %error, "the cloud did not make a change"),
     }
     let first_wait = Duration::try_from(operator.settings.timing.retry_after).unwrap_or_default();
     memories.note(&pack.uid().unwrap_or_default(), change, result.as_ref().err(), operator.clock.real(first_wait));

@@ -14,7 +14,7 @@ use super::orders::is_open;
 use crate::account::changes::Memories;
 use crate::account::inventory::Published;
 use crate::operator::Operator;
-use crate::runtime::watches::Touched;
+use crate::runtime::feed::Touched;
 
 /// Queues what depends on a pack: the pack itself, its open orders, its account when the account counts it otherwise, and the
 /// packs that wait to adopt what it may have let go.

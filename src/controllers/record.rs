@@ -1,9 +1,9 @@
 //! What every controller does with a decision: record it, then act on what is recorded.
 //!
 //! A reconcile gathers, decides, records, acts. The rule is that **a status is written before the effect that follows from it**.
-//! The effect follows in the same pass, on the object that the API server returned for the write: it is what is recorded, and
-//! its resource version refuses an effect on the object when somebody else has changed it since. A failed write ends the pass,
-//! without an effect. Waiting for another reconcile would add nothing but that reconcile.
+//! The effect follows in the same reconcile, on the object that the API server returned for the write. That object has the
+//! recorded status, and its resource version: when somebody else has changed the object since, the API server refuses an
+//! effect on it. A failed write ends the reconcile without an effect. To wait for the next reconcile would not be safer.
 //!
 //! Paid calls need more than this rule, and have it elsewhere: a decision about an order says `Submit` only when the status is
 //! recorded as decided already ([`carpack_core::order::decide`]), and the spender reads the order again and decides again

@@ -39,8 +39,8 @@ pub async fn release_all(mut found: UnboundedReceiver<ObjectMeta>, operator: Arc
         }
         for (uid, pack) in std::mem::take(&mut left) {
             if let Err(error) = release(&operator, &pack).await {
-                let (namespace, name) = (&pack.namespace, &pack.name);
-                tracing::warn!(?namespace, ?name, %error, "a pack that cannot be read is not released yet");
+                let (namespace, name) = (pack.namespace.as_deref(), pack.name.as_deref());
+                tracing::warn!(namespace, name, %error, "a pack that cannot be read is not released yet");
                 left.insert(uid, pack);
             }
         }
@@ -64,6 +64,6 @@ async fn release(operator: &Operator, pack: &ObjectMeta) -> Result<(), StepError
         invalid.error
     );
     set_finalizer(&operator.kube, &live, PACK_FINALIZER, false).await?;
-    operator.events.publish(&live, &[Event { warning: true, reason: Reason::Released, message }]).await;
+    operator.events.publish(&live, &[Event { warning: true, reason: Reason::ReleasedUnconfirmed, message }]).await;
     Ok(())
 }

@@ -1,32 +1,9 @@
-//! The paid halves of the clients, by account. Everybody may put one in; only this module can use one.
+//! The paid halves of the clients, by account. Everybody may put one in; only [`crate::money`] can take one out.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use carpack_cloud::PaidCalls;
-
-/// The paid half of a client. It is opaque: outside of [`crate::money`] nothing can be done with it but hand it over.
-#[derive(Clone)]
-pub struct PaidClient(Arc<dyn PaidCalls>);
-
-impl PaidClient {
-    /// Seals the paid calls of a client.
-    pub fn new(calls: Arc<dyn PaidCalls>) -> Self {
-        Self(calls)
-    }
-
-    /// The calls, for the step that sends.
-    pub(super) fn open(&self) -> &dyn PaidCalls {
-        self.0.as_ref()
-    }
-}
-
-impl fmt::Debug for PaidClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PaidClient")
-    }
-}
+use super::dial::PaidClient;
 
 /// The paid halves of the clients, by account.
 #[derive(Default)]

@@ -27,20 +27,44 @@ pub(super) fn translate(outcome: carpack_cloud::Outcome<Receipt>) -> Outcome {
     }
 }
 
+/// The outcome in words, for the log: all that a person needs to record it by hand.
+pub(super) fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Committed { order_ids, instance_ids, request_id } => format!(
+            "Committed: orders [{}], instances [{}], request {}",
+            order_ids.join(", "),
+            instance_ids.join(", "),
+            request_id.as_deref().unwrap_or("unknown")
+        ),
+        Outcome::Rejected { category, message, may_pass: true } => {
+            format!("Rejected for now ({category}): {message}")
+        }
+        Outcome::Rejected { category, message, may_pass: false } => format!("Rejected ({category}): {message}"),
+        Outcome::Unknown { category, message } => format!("Unknown ({category}): {message}"),
+        Outcome::PaidNotDelivered { message } => format!("PaidNotDelivered: {message}"),
+    }
+}
+
 /// Whether the same call may succeed later, once it is proven that this one was not executed.
 fn may_pass(category: Category) -> bool {
-    matches!(
-        category,
+    match category {
         Category::BalanceInsufficient
-            | Category::RateLimited
-            | Category::WrongCredentials
-            | Category::ClockSkew
-            | Category::NotSignedUp
-            | Category::NotApproved
-            | Category::PermissionDenied
-            | Category::Unreachable
-            | Category::HeldBack
-            | Category::Locked
-            | Category::CloudInternal
-    )
+        | Category::RateLimited
+        | Category::WrongCredentials
+        | Category::ClockSkew
+        | Category::NotSignedUp
+        | Category::NotApproved
+        | Category::PermissionDenied
+        | Category::Unreachable
+        | Category::HeldBack
+        | Category::Locked
+        | Category::CloudInternal => true,
+        Category::InvalidRequest
+        | Category::Unsupported
+        | Category::NotFound
+        | Category::PaidNotDelivered
+        | Category::NoAnswer
+        | Category::Garbled
+        | Category::Other => false,
+    }
 }

@@ -11,7 +11,7 @@ use carpack_core::order::{self, Outcome};
 use kube::ResourceExt;
 use tokio::time::{Instant, sleep};
 
-use super::outcome::translate;
+use super::outcome::{in_words, translate};
 use super::recheck::{Call, Cleared};
 use super::request::PaidRequest;
 use super::turns::Turn;
@@ -40,6 +40,9 @@ pub(super) struct Sent {
 }
 
 /// Writes the intent. When it cannot be written, for whatever reason, nothing is sent.
+///
+/// # Errors
+/// When it cannot be written: [`StepError::Conflict`] when somebody has changed the order since it was read.
 pub(super) async fn intend(operator: &Operator, cleared: Cleared) -> Result<Intended, StepError> {
     let (live, call, of_pack, of_account) = cleared.into_parts();
     let status = order::intend(&live, call.index, operator.clock.second());
@@ -84,12 +87,13 @@ pub(super) async fn record(operator: &Operator, sent: Sent) {
     let (name, account) = (intended.name_any(), intended.spec.account_ref.name.clone());
     let attempts = line_of(&intended, index).map_or(0, |line| line.attempts);
     let until = Instant::now() + RECORDING;
-    tracing::info!(order = name, index, ?outcome, "a paid call is over");
+    let what = in_words(&outcome);
+    tracing::info!(order = name, index, outcome = what, "a paid call is over");
     operator.metrics.order_line(intended.spec.action, &outcome);
     let mut current = Some(intended);
     while let Err(error) = try_record(operator, current.take(), &name, index, attempts, &outcome).await {
         if Instant::now() >= until {
-            tracing::error!(order = name, index, %error, ?outcome, "the answer of a paid call was not recorded: the outcome counts as unknown");
+            tracing::error!(order = name, index, %error, outcome = what, "the answer of a paid call was not recorded: the outcome counts as unknown");
             break;
         }
         tracing::warn!(order = name, index, %error, "recording the answer of a paid call again");
@@ -121,7 +125,8 @@ async fn try_record(
     replace_status(&operator.kube, "recording a paid call", &with_status(current, status)).await.map(drop)
 }
 
-fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {
+/// What is recorded of a line. None before the first decision.
+pub(super) fn line_of(order: &PackOrder, index: i32) -> Option<&LineStatus> {
     order.status.as_ref()?.lines.iter().find(|line| line.index == index)
 }
 

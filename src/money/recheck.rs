@@ -1,19 +1,22 @@
-//! The first step of a payment: reads order, pack and siblings from the API server, and decides again.
+//! The first step of a payment: reads the order, its pack and its siblings from the API server, and decides again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use carpack_api::order::{LineState, PackReference};
+use carpack_api::order::PackReference;
 use carpack_api::{ConcurrencyPack, PackOrder, Reason};
 use carpack_cloud::port::Deadline;
 use carpack_core::account::Account;
 use carpack_core::facts::commitments::Commitments;
+use carpack_core::facts::ledger::is_in_doubt;
 use carpack_core::observation::DealList;
 use carpack_core::order::{self, Effect, Outcome};
 use kube::ResourceExt;
 use tokio::time::Instant;
 
-use super::desk::{PaidClient, PaidDesk};
+use super::desk::PaidDesk;
+use super::dial::PaidClient;
+use super::payment::line_of;
 use super::request::{self, PaidRequest};
 use super::turns::{Turn, Turns};
 use crate::account::snapshot::Snapshot;
@@ -89,7 +92,15 @@ struct Counted {
     unreadable: BTreeSet<String>,
 }
 
-/// Checks once more whether a line may be sent: everything is read from the API server, one order at a time for each pack.
+/// Checks once more whether a line may be sent, one order at a time for each pack.
+///
+/// *Live*: the order, its pack, and the pack's orders (all orders when the account has limits) are read from the API server.
+/// *From the watch*: the account (mode, limits, tenants, prices), the packs whose renewals count against its limits, and the
+/// instances that other packs and their orders have recorded. *From the evidence*: what the last sweep and the cloud's order
+/// books showed.
+///
+/// # Errors
+/// When the line is not sent: see [`NotCleared`].
 pub(super) async fn recheck(
     operator: &Operator,
     desk: &PaidDesk,
@@ -121,7 +132,7 @@ pub(super) async fn recheck(
     let request = match request::build(&live, line, account.spec.purchase.api.as_ref()) {
         Ok(request) => request,
         // That the call cannot be repeated says nothing about the call in doubt.
-        Err(message) if is_in_doubt(&live, index) => return Err(NotCleared::HeldBack(message)),
+        Err(message) if line_of(&live, index).is_some_and(is_in_doubt) => return Err(NotCleared::HeldBack(message)),
         Err(message) => {
             reject(operator, live, index, message).await?;
             return Err(NotCleared::Rejected);
@@ -190,11 +201,6 @@ fn is_due(
         timing: &operator.settings.timing,
     });
     decision.effect == Some(Effect::Submit { index })
-}
-
-fn is_in_doubt(order: &PackOrder, index: i32) -> bool {
-    let mut lines = order.status.iter().flat_map(|status| &status.lines);
-    lines.any(|line| line.index == index && line.state == LineState::Unknown)
 }
 
 /// Records that no request could be built for a line. There is no intent: nothing was sent.

@@ -26,8 +26,8 @@ use crate::runtime::events::Events;
 use crate::runtime::kubernetes::Kube;
 use crate::runtime::lease::LeaseGuard;
 use crate::runtime::metrics::Metrics;
+use crate::runtime::seen::Seen;
 use crate::runtime::tasks::Tasks;
-use crate::runtime::watches::Seen;
 
 /// What the controllers and the spender share.
 pub struct Operator {

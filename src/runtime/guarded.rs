@@ -1,5 +1,5 @@
-//! Objects as the API server sends them, of which one that cannot be read is one that cannot be read: it spoils no list, no watch and no
-//! answer to a write.
+//! Objects as the API server sends them. An object that cannot be parsed is an error for that object only: the list, the watch or the answer
+//! that it came in is still read.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ const OWN_ANNOTATIONS: &str = "carpack.io/";
 
 /// An object, or why it cannot be read.
 ///
-/// What carpack never reads is left out before anything is parsed: `managedFields`, which whoever may write an object may fill with what
-/// cannot be parsed, and the annotations of other programs.
+/// Two parts of the metadata are removed before parsing, because carpack never reads them: the annotations of other programs, and
+/// `managedFields`, into which anybody who may write the object can put values that cannot be parsed.
 #[derive(Debug, Clone)]
 pub struct Guarded<K>(pub Result<K, Unreadable>);
 
@@ -50,7 +50,7 @@ fn strip(metadata: &mut Map<String, Value>) {
     }
 }
 
-/// The part of the metadata that never fails to be read.
+/// The metadata of an object that may not be parsed as a whole. A field of the wrong type is left out.
 fn readable_metadata(metadata: &Map<String, Value>) -> ObjectMeta {
     let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(str::to_owned);
     let deleted = metadata.get("deletionTimestamp").filter(|time| !time.is_null());
@@ -60,7 +60,7 @@ fn readable_metadata(metadata: &Map<String, Value>) -> ObjectMeta {
         namespace: text("namespace"),
         uid: text("uid"),
         resource_version: text("resourceVersion"),
-        // That it is being deleted counts, whatever the moment.
+        // Any value means that the object is being deleted, also a time that cannot be parsed.
         deletion_timestamp: deleted
             .map(|time| Time::deserialize(time).unwrap_or(Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH))),
         finalizers: finalizers.map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect()),

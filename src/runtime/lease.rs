@@ -96,7 +96,8 @@ impl LeaseGuard {
         if remaining >= needed && self.standing() == Standing::Leading {
             return Ok(());
         }
-        Err(format!("held back: leadership is sure for {remaining:.1?} more, and the call may take {needed:.1?}"))
+        let (sure, needed) = (remaining.as_secs_f64(), needed.as_secs_f64());
+        Err(format!("held back: leadership is sure for {sure:.1} s more, and the call may take {needed:.1} s"))
     }
 
     /// True when this process leads now.

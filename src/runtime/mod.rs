@@ -4,12 +4,14 @@
 pub mod clock;
 pub mod error;
 pub mod events;
+pub mod feed;
 pub mod guarded;
 pub mod kubernetes;
 pub mod lease;
 pub mod metrics;
 pub mod reason;
 pub mod rehearsal;
+pub mod seen;
 pub mod signals;
 pub mod tasks;
 pub mod telemetry;

@@ -20,10 +20,10 @@ use serde_json::Value;
 use self::cloud::{HeldUp, PaidCloud};
 use self::objects::{CALL, ORDER, TREASURY, account, after, decided, order, pack};
 use self::server::Server;
-use crate::account::connection::tencent;
 use crate::account::inventory::{Inventories, Tools};
 use crate::account::snapshot::Snapshot;
-use crate::money::desk::{PaidClient, PaidDesk};
+use crate::money::desk::PaidDesk;
+use crate::money::dial::{PaidClient, tencent};
 use crate::money::recheck::Evidence;
 use crate::money::spender::Spender;
 use crate::operator::{Operator, Queues, Settings, Stores};
@@ -31,8 +31,8 @@ use crate::runtime::clock::Clock;
 use crate::runtime::events::Events;
 use crate::runtime::lease::LeaseGuard;
 use crate::runtime::metrics::Metrics;
+use crate::runtime::seen::Seen;
 use crate::runtime::tasks::Tasks;
-use crate::runtime::watches::Seen;
 
 /// A leader whose caches hold these orders with their packs, before an API server that holds the same.
 pub struct World {

@@ -10,7 +10,7 @@ use crate::credentials::Credentials;
 use crate::error::{CallError, Category};
 use crate::outcome::PaidFailure;
 use crate::port::{
-    ConcurrentPackage, Deal, DealStatus, Project, ProjectBinding, Receipt, RenewFlag, RenewableInstance,
+    ConcurrentPackage, Deal, DealAction, DealStatus, Project, ProjectBinding, Receipt, RenewFlag, RenewableInstance,
 };
 use crate::transport::Answer;
 
@@ -263,7 +263,7 @@ pub(crate) fn deal(row: &Row) -> Option<Deal> {
     Some(Deal {
         order_id: row.text(&["OrderId"])?,
         status: row.whole(&["Status"]).map(DealStatus::of),
-        action: row.text(&["Action"]),
+        action: row.text(&["Action"]).map_or(DealAction::Other, |word| DealAction::of(&word)),
         cost_cents: row.whole(&["RealTotalCost"]),
         currency: row.text(&["Currency"]),
         resource_ids: row.texts("ResourceId"),

@@ -114,6 +114,15 @@ impl fmt::Display for Category {
     }
 }
 
+/// Why the cloud seems to deny a read: see [`CallError::read_denial`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadDenial {
+    /// The account has not signed up for CAR.
+    NotSignedUp,
+    /// The account has signed up and is not approved yet.
+    NotApproved,
+}
+
 /// The part of a code before its first dot.
 pub(crate) fn family(code: &str) -> &str {
     code.split_once('.').map_or(code, |(family, _)| family)
@@ -190,12 +199,35 @@ impl CallError {
         self.request_id.as_deref()
     }
 
+    /// What the refusal of a read says about the account, when its code says more than its category. No document says so: it is
+    /// ASSUMED. A read has no terms that could be denied, and a key without the right gets other codes than these two.
+    pub fn read_denial(&self) -> Option<ReadDenial> {
+        match self.code()? {
+            "OperationDenied" => Some(ReadDenial::NotSignedUp),
+            "UnauthorizedOperation" => Some(ReadDenial::NotApproved),
+            _ => None,
+        }
+    }
+
     /// True when the same read may succeed if it is repeated soon. Says nothing about paid calls: those are never repeated.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.category,
-            Category::Unreachable | Category::NoAnswer | Category::RateLimited | Category::CloudInternal
-        )
+        match self.category {
+            Category::Unreachable | Category::NoAnswer | Category::RateLimited | Category::CloudInternal => true,
+            Category::WrongCredentials
+            | Category::ClockSkew
+            | Category::NotSignedUp
+            | Category::NotApproved
+            | Category::PermissionDenied
+            | Category::BalanceInsufficient
+            | Category::InvalidRequest
+            | Category::Unsupported
+            | Category::NotFound
+            | Category::Locked
+            | Category::PaidNotDelivered
+            | Category::Garbled
+            | Category::HeldBack
+            | Category::Other => false,
+        }
     }
 }
 

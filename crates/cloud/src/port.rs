@@ -98,8 +98,8 @@ pub struct Deal {
     pub order_id: String,
     /// Its status. `None` when the answer has none, or something else than a whole number.
     pub status: Option<DealStatus>,
-    /// `purchase`, `renew`, `refund` or another word, in any case of letters.
-    pub action: Option<String>,
+    /// What it was for.
+    pub action: DealAction,
     /// What it cost (`RealTotalCost`), in cents of the currency.
     pub cost_cents: Option<i64>,
     /// Currency.
@@ -110,6 +110,31 @@ pub struct Deal {
     pub product_code: Option<String>,
     /// Creation time as the cloud wrote it: `yyyy-MM-dd HH:mm:ss`, without a zone.
     pub create_time: Option<String>,
+}
+
+/// What an order in the cloud's books was for (`billing` 2018-07-09, DescribeDealsByCond, `Action`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DealAction {
+    /// `purchase`
+    Purchase,
+    /// `renew`
+    Renew,
+    /// `refund`
+    Refund,
+    /// Another word, or none.
+    Other,
+}
+
+impl DealAction {
+    /// The action that the cloud writes as this word, in any case of letters.
+    pub fn of(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "purchase" => Self::Purchase,
+            "renew" => Self::Renew,
+            "refund" => Self::Refund,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The status of an order in the cloud's books (`billing` 2018-07-09, DescribeDealsByCond, `Status`).
@@ -269,7 +294,7 @@ pub struct Receipt {
 /// *Errors*: [`CallError`], whose category is closed.
 pub trait Cloud: Send + Sync {
     /// How far the cloud's clock was ahead of ours at the last answer, at least: its times are whole seconds. The cloud refuses
-    /// signatures when it is more than 5 minutes either way. `None` before the first answer.
+    /// signatures when it is more than [`crate::tc3::SIGNATURE_LIFETIME`] either way. `None` before the first answer.
     fn clock_skew(&self) -> Option<SignedDuration>;
     /// All instances of the renewal list, every page of it. An element without an id is left out and logged.
     fn list_renewable_instances(&self, by: Deadline) -> BoxFuture<'_, Result<Vec<RenewableInstance>, CallError>>;

@@ -1,12 +1,16 @@
 //! The signature of API 3.0: TC3-HMAC-SHA256.
 
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 /// The one content type we send; it is part of what is signed.
 pub const CONTENT_TYPE: &str = "application/json";
+
+/// How far its timestamp may be off the cloud's clock, either way, for the cloud to accept a signature (API 3.0, "Signature v3":
+/// `AuthFailure.SignatureExpire`). A signed call can arrive for so long.
+pub const SIGNATURE_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
 
 const ALGORITHM: &str = "TC3-HMAC-SHA256";
 const SIGNED_HEADERS: &str = "content-type;host";

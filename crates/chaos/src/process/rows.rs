@@ -1,6 +1,8 @@
 //! Rows of the cloud's lists, as a client decodes them.
 
-use carpack_cloud::port::{ConcurrentPackage, Deal, DealStatus, ProjectBinding, RenewFlag, RenewableInstance};
+use carpack_cloud::port::{
+    ConcurrentPackage, Deal, DealAction, DealStatus, ProjectBinding, RenewFlag, RenewableInstance,
+};
 use carpack_simulator::state::{self, State, View};
 use carpack_simulator::term::format_time;
 use jiff::{SignedDuration, Timestamp};
@@ -71,7 +73,7 @@ pub fn deal(cloud: &State, row: state::Order) -> Deal {
     Deal {
         order_id: row.order_id,
         status: Some(DealStatus::of(row.status)),
-        action: Some(row.action.as_str().to_owned()),
+        action: DealAction::of(row.action.as_str()),
         cost_cents: Some(if refund { row.cost_cents.saturating_neg() } else { row.cost_cents }),
         currency: Some("USD".to_owned()),
         resource_ids: row.instance_ids,

@@ -4,15 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carpack::account::connection::{Dial, Halves};
 use carpack::controllers::queueing::{requeue_after_sweeps, requeue_all};
-use carpack::money::desk::PaidClient;
+use carpack::money::dial::{Dial, Halves, PaidClient};
 use carpack::operator::{Operator, Settings, Stores};
 use carpack::runtime::clock::Clock;
+use carpack::runtime::feed::Feed;
 use carpack::runtime::kubernetes::Kube;
 use carpack::runtime::lease::{Elector, LeaseGuard, LeaseSettings};
 use carpack::runtime::tasks::Tasks;
-use carpack::runtime::watches::Feed;
 use carpack::wiring::{Assembly, Foundation, assemble};
 use carpack_api::Mode;
 use carpack_core::Timing;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use carpack::controllers::queueing::{account_touched, order_touched, pack_touched};
 use carpack::operator::{Operator, Stores};
+use carpack::runtime::feed::{Feed, Touched};
 use carpack::runtime::guarded::Guarded;
-use carpack::runtime::watches::{Feed, Touched};
 use carpack_api::{CarAccount, ConcurrencyPack, PackOrder};
 use carpack_fake_api_server::{Change, ChangeKind, Object, Resource};
 use kube::runtime::watcher::Event;

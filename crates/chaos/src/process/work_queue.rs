@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use carpack::controllers::driver::{Reconcile, Requeue, reconcile_once};
 use carpack::operator::Operator;
-use carpack::runtime::watches::Seen;
+use carpack::runtime::seen::Seen;
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::BoxFuture;

@@ -10,6 +10,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use self::server::{Reply, Server};
 use super::*;
+use crate::credentials::Credentials;
+use crate::endpoint::Site;
 use crate::port::Period;
 
 /// Catches what is logged on this thread.
@@ -59,7 +61,7 @@ fn by() -> Deadline {
 
 fn config(url: &str) -> Config {
     let credentials = Credentials::new("AKIDmadeUp".into(), KEY.into()).unwrap().with_token(TOKEN.into()).unwrap();
-    Config::new(Site::Custom(url.into()), credentials, Arc::new(now))
+    Config::new(Site::Custom(url.into()), credentials, Arc::new(now), Duration::from_secs(20))
 }
 
 fn client(server: &Server) -> TencentClient {

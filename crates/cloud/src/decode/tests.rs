@@ -74,6 +74,19 @@ fn a_renew_flag_that_we_do_not_know_is_none() {
 }
 
 #[test]
+fn the_action_of_a_deal_is_read_in_any_case_of_letters() {
+    for (word, action) in [
+        (json!("purchase"), DealAction::Purchase),
+        (json!("Renew"), DealAction::Renew),
+        (json!("REFUND"), DealAction::Refund),
+        (json!("modify"), DealAction::Other),
+        (Value::Null, DealAction::Other),
+    ] {
+        assert_eq!(deal(&row(json!({"OrderId": "o", "Action": word}))).unwrap().action, action, "{word}");
+    }
+}
+
+#[test]
 fn numbers_come_as_strings_and_strings_as_numbers() {
     let read = deal(&row(json!({"OrderId": 20260102, "Status": "4", "RealTotalCost": "525.0", "ResourceId": null})));
     let read = read.unwrap();

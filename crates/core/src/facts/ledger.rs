@@ -51,7 +51,7 @@ pub(crate) fn is_unresolved(order: &PackOrder) -> bool {
 }
 
 /// True while nobody knows what became of the line's last call.
-pub(crate) fn is_in_doubt(line: &LineStatus) -> bool {
+pub fn is_in_doubt(line: &LineStatus) -> bool {
     matches!(line.state, LineState::Submitting | LineState::Unknown)
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn is_unpaid(line: &LineStatus) -> bool {
 }
 
 /// True when nothing more will happen to the line.
-pub(crate) fn is_settled(line: &LineStatus) -> bool {
+pub fn is_settled(line: &LineStatus) -> bool {
     matches!(line.state, LineState::Done | LineState::Rejected | LineState::Void)
 }
 
