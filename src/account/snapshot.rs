@@ -34,14 +34,14 @@ impl Snapshot {
     /// The snapshot before the first sweep.
     pub fn unknown() -> Self {
         let message = "the first sweep of the account has not ended yet".to_owned();
-        let health = Health::NotReady { reason: Reason::NotLookedYet, message };
+        let health = Health::NotReady { reason: Reason::NotSweptYet, message };
         Self { observation: None, balance: None, cloud_account: None, health, skew: None, zone: None, cloud: None }
     }
 
     /// True once a sweep has ended, with or without success. Before that nothing is decided for the account's objects: after a
     /// restart they would only report that nothing is known.
     pub fn is_settled(&self) -> bool {
-        !matches!(self.health, Health::NotReady { reason: Reason::NotLookedYet, .. })
+        !matches!(self.health, Health::NotReady { reason: Reason::NotSweptYet, .. })
     }
 
     /// How far our clock is ahead of the cloud's. While no answer tells, as far as it can be: with a clock that is further off the

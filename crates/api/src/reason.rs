@@ -260,7 +260,7 @@ reasons! {
     /// The last sweep of the account succeeded.
     Ready Normal,
     /// The first sweep of the account is under way.
-    NotLookedYet Warning,
+    NotSweptYet Warning,
     /// The Secret that `credentials.secretRef` names does not exist: create it with the keys `secretId` and
     /// `secretKey`.
     SecretMissing Warning,

@@ -13,7 +13,7 @@ use crate::time::plus;
 pub(super) const CLEAR_SWEEPS: i32 = 2;
 
 /// Begins the annotations by which a person settles a call; see [`settle_annotation`].
-pub const SETTLE_ANNOTATION: &str = "carpack.io/settle-line-";
+const SETTLE_ANNOTATION: &str = "carpack.io/settle-line-";
 
 /// The annotation by which a person settles a call whose outcome no evidence settles: `NotExecuted` or `Executed`. It names the line
 /// and the attempt, so that it settles no other call.

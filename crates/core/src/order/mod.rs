@@ -12,6 +12,6 @@ mod report;
 mod retention;
 
 pub use decide::decide;
-pub use doubt::{SETTLE_ANNOTATION, settle_annotation};
+pub use doubt::settle_annotation;
 pub use input::{Decision, Effect, Input};
 pub use intent::{Outcome, adds_to, intend, may_leave, settle};
