@@ -101,7 +101,7 @@ fn zone_told(named: Option<&str>, observed: Option<Offset>) -> String {
         (Some(named), Some(observed)) if named != observed => format!(
             "; the cloud's timestamps are in {observed}, as an order has shown, and read so: correct spec.timeZone, or remove it"
         ),
-        (None, None) => "; until the first order shows the zone of the cloud's timestamps, they are read as the earliest of what they may mean: set spec.timeZone if you know it".to_owned(),
+        (None, None) => "; until the first order shows the zone of the cloud's timestamps, each is read as the earliest moment that it may mean: set spec.timeZone if you know it".to_owned(),
         (Some(_), _) | (None, Some(_)) => String::new(),
     }
 }

@@ -192,3 +192,32 @@ pub fn is_open(order: &PackOrder) -> bool {
     let state = order.status.as_ref().and_then(|status| status.state);
     order.metadata.deletion_timestamp.is_some() || !matches!(state, Some(OrderState::Fulfilled | OrderState::Failed))
 }
+
+#[cfg(test)]
+mod tests {
+    use carpack_api::order::LineState;
+    use carpack_core::order::intend;
+
+    use super::*;
+    use crate::testing::objects::{begin, order};
+
+    #[test]
+    fn an_order_is_settled_when_every_line_is_recorded_as_settled() {
+        let mut order = order("concert");
+        assert!(!is_settled(&order), "nothing is recorded");
+        let mut status = intend(&order, 0, begin());
+        for (state, settled) in [
+            (LineState::Pending, false),
+            (LineState::Submitting, false),
+            (LineState::Unknown, false),
+            (LineState::Committed, false),
+            (LineState::Done, true),
+            (LineState::Rejected, true),
+            (LineState::Void, true),
+        ] {
+            status.lines[0].state = state;
+            order.status = Some(status.clone());
+            assert_eq!(is_settled(&order), settled, "{state:?}");
+        }
+    }
+}

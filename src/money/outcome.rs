@@ -68,3 +68,18 @@ fn may_pass(category: Category) -> bool {
         | Category::Other => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_could_not_be_recorded_is_in_the_log_with_all_its_ids() {
+        let outcome = Outcome::Committed {
+            order_ids: vec!["o-1".to_owned()],
+            instance_ids: vec!["i-1".to_owned(), "i-2".to_owned()],
+            request_id: Some("r-1".to_owned()),
+        };
+        assert_eq!(in_words(&outcome), "Committed: orders [o-1], instances [i-1, i-2], request r-1");
+    }
+}

@@ -316,6 +316,20 @@ mod tests {
     }
 
     #[test]
+    fn two_codes_tell_why_a_read_is_denied() {
+        for (code, denial) in [
+            ("OperationDenied", Some(ReadDenial::NotSignedUp)),
+            ("UnauthorizedOperation", Some(ReadDenial::NotApproved)),
+            ("UnauthorizedOperation.CamNoAuth", None),
+            ("OperationDenied.Other", None),
+            ("AuthFailure", None),
+        ] {
+            assert_eq!(CallError::of_code("A", code, "m").read_denial(), denial, "{code}");
+        }
+        assert_eq!(CallError::new("A", Category::NotSignedUp, "m").read_denial(), None);
+    }
+
+    #[test]
     fn an_error_reads_as_one_line_with_what_support_asks_for() {
         let error = CallError::of_code("RenewInstance", "InternalError", "try\nagain\u{1b}[31m").with_request_id("r-1");
         assert_eq!(
