@@ -1,6 +1,7 @@
 //! The last check before money moves: an order that was made earlier, in a world that has changed since.
 
 mod any_order;
+mod each_rule;
 mod purchase;
 mod renewal;
 mod sweep;
