@@ -10,14 +10,10 @@ use super::case::Case;
 use super::obstacle::Obstacle;
 use crate::account::Account;
 use crate::facts::commitments::Commitments;
-use crate::facts::ledger::is_braked;
 
-/// No tenant of the pack's namespace has its brake on. Renewals are never held.
+/// No tenant of the pack's namespace has its brake on. The lists of `order/chains.rs` do not ask this of a renewal.
 pub(crate) fn brake_is_released(case: &Case<'_>) -> Result<(), Obstacle> {
     let (Some(recorded), Some(account)) = (case.recorded, case.account) else { return Ok(()) };
-    if !is_braked(&recorded.order.spec) {
-        return Ok(());
-    }
     let mut tenants = account.spec.tenants.iter().zip(0_usize..).filter(|(tenant, _)| tenant.covers(case.namespace));
     let engaged = |(tenant, index)| engaged(account, case.operator_namespace, tenant, index, recorded.commitments);
     match tenants.find_map(engaged) {

@@ -12,7 +12,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::packs::adopting;
-use crate::world::{NAME, NAMESPACE, Reply, SECOND, World, pack};
+use crate::world::{HOUR, NAME, NAMESPACE, Reply, SECOND, World, pack};
 
 #[test]
 fn what_is_named_in_adopt_is_taken_over_named_and_bound_and_nothing_is_bought() {
@@ -40,6 +40,27 @@ fn what_is_taken_over_is_on_record_before_anything_is_done_with_it() {
     assert_eq!(world.reconcile_pack(), None);
     assert_eq!(world.status().instances.len(), 3);
     assert!(matches!(world.reconcile_pack(), Some(pack::Effect::Change(_))));
+}
+
+#[test]
+fn nothing_is_taken_over_without_an_account() {
+    let mut world = adopting(json!({}));
+    world.account = None;
+    world.run_rounds();
+    assert_eq!((world.reason("Ready").as_str(), world.status().instances.len()), ("AccountMissing", 0));
+}
+
+#[test]
+fn nothing_is_taken_over_on_the_word_of_an_old_sweep() {
+    let mut world = adopting(json!({}));
+    world.sweep();
+    world.sweeping = false;
+    world.advance(HOUR * 7);
+    world.run_rounds();
+    assert_eq!((world.reason("Ready").as_str(), world.status().instances.len()), ("AwaitingObservation", 0));
+    world.sweeping = true;
+    world.run_rounds();
+    assert_eq!(world.status().instances.len(), 3);
 }
 
 /// Another pack of the account.

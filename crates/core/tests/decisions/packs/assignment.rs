@@ -1,6 +1,6 @@
 //! The project of a pack: its instances are bound, moved, moved back, or left where they are.
 
-use carpack_api::Reason;
+use carpack_api::{Mode, Reason};
 use carpack_core::observation::Binding;
 use carpack_core::pack::Change;
 use rstest::rstest;
@@ -38,6 +38,18 @@ fn a_project_that_cannot_take_the_pack_is_refused_and_nothing_is_touched(#[case]
     let mut unbought = World::new(pack(json!({"project": project})));
     unbought.run_rounds();
     assert_eq!((unbought.ready(), unbought.orders.len()), (format!("False {reason}"), 0));
+}
+
+#[rstest]
+#[case::the_mode(|world: &mut World| world.installation_mode = Mode::DryRun, "HeldByMode")]
+#[case::the_namespace(|world: &mut World| world.account.as_mut().unwrap().spec.tenants.clear(), "NamespaceNotGranted")]
+fn nothing_is_moved_when_it_is_forbidden_by(#[case] change: fn(&mut World), #[case] reason: &str) {
+    let mut world = active(json!({"project": "cap-a"}));
+    let changes = world.changes.len();
+    change(&mut world);
+    world.edit_spec(|spec| spec.project = Some("cap-b".into()));
+    world.run_rounds();
+    assert_eq!((world.condition("Assigned"), world.changes.len()), (format!("False {reason}"), changes));
 }
 
 #[test]
