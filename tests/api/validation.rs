@@ -15,6 +15,8 @@ const TOO_LATE: &str =
 const BOUGHT_TOO_LONG: &str =
     "a pack is bought for at most 36 days (Daily) or 36 months (Monthly): set a shorter duration and let it renew";
 const RENEWED_TOO_LONG: &str = "a pack is renewed for at most 36 days (Daily) or 36 months (Monthly) at a time: set a shorter renewal.duration; the renewals follow one another";
+const NAMES_NO_NAMESPACE: &str =
+    "namespaces are names of namespaces, or * for every namespace: a pattern such as ev* names none";
 
 /// A rule of a CRD and what breaks it: an object that is created like this, or one that is changed to it.
 struct Broken {
@@ -38,6 +40,7 @@ fn broken_rules() -> Vec<Broken> {
         deep_merge(&mut spec, &by);
         spec
     };
+    let api = |by: Value| json!({"purchase": {"api": by}});
     let other_price = json!({"amount": "1", "currency": "USD"});
     vec![
         made(PACK, json!({"renewal": {"until": "9999-12-31T23:59:59Z"}}), TOO_LATE),
@@ -131,6 +134,39 @@ fn broken_rules() -> Vec<Broken> {
             ACCOUNT,
             json!({"purchase": {"api": null}}),
             "channel Api needs purchase.api: product codes, parameter template and period units",
+        ),
+        made(
+            PACK,
+            json!({"project": " cap-arena"}),
+            "project is the id of a project, such as cap-1a2b3c4d: it has no spaces and no control characters",
+        ),
+        made(
+            PACK,
+            json!({"adopt": {"instanceIds": ["i-1", "i-\u{7}2"]}}),
+            "instanceIds are ids of instances as status.unclaimedInstances shows them: an id has no spaces and no control characters",
+        ),
+        made(ACCOUNT, json!({"tenants": [{"namespaces": ["ev*"]}]}), NAMES_NO_NAMESPACE),
+        made(ACCOUNT, json!({"tenants": [{"namespaces": ["Events!"]}]}), NAMES_NO_NAMESPACE),
+        made(
+            ACCOUNT,
+            json!({"tenants": [{"namespaces": ["events"], "projects": ["cap-a "]}]}),
+            "projects are ids of projects, such as cap-1a2b3c4d, or * for every project: an id has no spaces and no control characters",
+        ),
+        made(
+            ACCOUNT,
+            api(json!({"parameterTemplate": "{\"Name\": \"packName\"}"})),
+            "parameterTemplate needs {packName}: by its name carpack recognises a pack whose purchase was not answered",
+        ),
+        made(ACCOUNT, api(json!({"periodUnits": {"Weekly": "w"}})), "periodUnits has the keys Daily and Monthly only"),
+        made(
+            ACCOUNT,
+            api(json!({"periodUnits": {"Monthly": "y"}})),
+            "the period unit of Monthly is m: with another unit the cloud charges another time than the one that was priced",
+        ),
+        made(
+            ACCOUNT,
+            api(json!({"periodUnits": {"Daily": "m"}})),
+            "the period unit of Daily is not m or y, which are months and years: the cloud would charge another time than the one that was priced",
         ),
         changed(ORDER, json!({"ordinal": 2}), "an order cannot be changed: only spec.approval may be set"),
         changed(

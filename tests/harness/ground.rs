@@ -91,7 +91,7 @@ pub fn base(kind: &str) -> Value {
         "ConcurrencyPack" => super::spec::daily(json!({})),
         "CarAccount" => {
             json!({"site": "International", "credentials": {"secretRef": {"name": "key"}}, "mode": "Observe",
-            "purchase": {"channel": "Api", "api": {"productCode": "p", "subProductCode": "sp", "parameterTemplate": "{}",
+            "purchase": {"channel": "Api", "api": {"productCode": "p", "subProductCode": "sp", "parameterTemplate": "{\"Name\":\"{packName}\"}",
                 "periodUnits": {"Monthly": "m"}}},
             "priceList": {"currency": "USD"}, "tenants": [{"namespaces": ["events"]}]})
         }

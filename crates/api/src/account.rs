@@ -161,7 +161,7 @@ pub enum Channel {
 }
 
 /// The values that carpack sends to the billing API. The public documents do not list them for CAR, so they are configuration: ask Tencent Cloud.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiChannel {
     /// `ProductCode` of CAR, 1 to 64 characters.
@@ -179,10 +179,18 @@ pub struct ApiChannel {
     pub billing_project: i64,
     /// `Parameter` of a purchase: JSON as text, 2 to 4096 characters.
     ///
-    /// Within its strings carpack fills in {packName}, {concurrencyScale}, {applicationType} and {region}.
+    /// Within its strings carpack fills in {packName}, {concurrencyScale}, {applicationType} and {region}. {packName} must be in it: by its name carpack recognises a pack whose purchase was not answered.
     #[schemars(length(min = 2, max = 4096))]
+    #[x_kube(
+        validation = Rule::new("self.contains('{packName}')").message("parameterTemplate needs {packName}: by its name carpack recognises a pack whose purchase was not answered")
+    )]
     pub parameter_template: String,
-    /// `PeriodUnit` for each billing mode: the keys are Daily and Monthly, a value is such as `m`. A billing mode that is missing is neither bought nor renewed with this account.
+    /// `PeriodUnit` for each billing mode: Monthly is `m`, and Daily is what Tencent Cloud has told you; no document names a unit for days. A billing mode that is missing is neither bought nor renewed with this account.
+    #[x_kube(
+        validation = Rule::new("self.all(mode, mode in ['Daily', 'Monthly'])").message("periodUnits has the keys Daily and Monthly only"),
+        validation = Rule::new("!('Monthly' in self) || self['Monthly'] == 'm'").message("the period unit of Monthly is m: with another unit the cloud charges another time than the one that was priced"),
+        validation = Rule::new("!('Daily' in self) || !(self['Daily'] in ['m', 'y'])").message("the period unit of Daily is not m or y, which are months and years: the cloud would charge another time than the one that was priced")
+    )]
     pub period_units: BTreeMap<String, String>,
     /// For how many minutes, 15 to 43200, the cloud is known to answer a repeated `ClientToken` with the result of the first call. Absent: nothing relies on tokens.
     ///
@@ -259,15 +267,21 @@ pub struct Price {
 }
 
 /// Namespaces that may spend from the account together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenant {
     /// The namespaces, 1 to 256, or * for every namespace.
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(min = 1, max = 256), inner(length(max = 63)))]
+    #[x_kube(
+        validation = Rule::new("self.all(name, name == '*' || name.matches('^[a-z0-9-]+$'))").message("namespaces are names of namespaces, or * for every namespace: a pattern such as ev* names none")
+    )]
     pub namespaces: Vec<String>,
     /// Projects that these namespaces may bind packs to, at most 256, or * for every project. Empty: none; packs without a project can still be bought.
     #[serde(default)]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 256), inner(length(max = 128)))]
+    #[x_kube(
+        validation = Rule::new("self.all(id, id.matches('^[!-~]+$'))").message("projects are ids of projects, such as cap-1a2b3c4d, or * for every project: an id has no spaces and no control characters")
+    )]
     pub projects: Vec<String>,
     /// True: these namespaces may adopt what was already bought, by `spec.adopt` of a pack. Absent: they may not.
     ///

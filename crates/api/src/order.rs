@@ -239,7 +239,7 @@ pub struct PackOrderStatus {
     /// What was tried and observed, newest last. Beyond 50 entries the oldest are dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trail: Vec<TrailEntry>,
-    /// Approved, Submitted and Fulfilled; Failed or Ambiguous.
+    /// Approved, Submitted and Fulfilled; Failed or Ambiguous; PaidAsQuoted once the order is known to have cost more than its quote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

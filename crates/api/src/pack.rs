@@ -70,6 +70,9 @@ pub struct ConcurrencyPackSpec {
     /// The project must have the pack's concurrency scale, and the account's `tenants` must grant it to this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[!-~]+$')").message("project is the id of a project, such as cap-1a2b3c4d: it has no spaces and no control characters")
+    )]
     pub project: Option<String>,
     /// Billing mode of the purchase form: Daily (prepaid by the day) or Monthly (prepaid by the month). Cannot be changed.
     ///
@@ -230,7 +233,10 @@ pub struct Adopt {
     ///
     /// The account's `status.unclaimedInstances` lists instances that no pack of the account has.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 128)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(id, id.matches('^[!-~]+$'))").message("instanceIds are ids of instances as status.unclaimedInstances shows them: an id has no spaces and no control characters")
+    )]
     pub instance_ids: Vec<String>,
 }
 

@@ -213,6 +213,9 @@ reasons! {
     NotSent Normal,
     /// At least one paid call of the order was made.
     Sent Normal,
+    /// The order has cost more than it was quoted at: earlier approvals do not cover later renewals any more, and the
+    /// account's price list should say what the cloud charges.
+    PaidAboveQuote Warning,
     /// The cloud has taken the order, and no sweep shows all of what was paid for yet.
     AwaitingDelivery Normal,
     /// Nobody knows yet what became of a paid call: nothing more is spent on the pack until evidence, or a person,

@@ -93,6 +93,8 @@ pub const FULFILLED: &str = "Fulfilled";
 pub const FAILED: &str = "Failed";
 /// Of an order: the outcome of a call is unknown.
 pub const AMBIGUOUS: &str = "Ambiguous";
+/// Of an order: it has cost no more than it was quoted at.
+pub const PAID_AS_QUOTED: &str = "PaidAsQuoted";
 /// kstatus: work is under way.
 pub const RECONCILING: &str = "Reconciling";
 /// kstatus: a person is needed.

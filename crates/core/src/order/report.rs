@@ -8,9 +8,12 @@ use super::input::Input;
 use super::intent::{join_ids, taken_in_words};
 use super::retention::is_handed_over;
 use crate::Event;
-use crate::condition::{AMBIGUOUS, APPROVED, FAILED, FULFILLED, SUBMITTED, Verdict, events, merge, verdict};
+use crate::condition::{
+    AMBIGUOUS, APPROVED, FAILED, FULFILLED, PAID_AS_QUOTED, SUBMITTED, Verdict, events, merge, verdict,
+};
 use crate::facts::ledger::{ABOUT_TO_BE_SENT, is_paid, is_settled, is_unpaid, name_of};
 use crate::rules::obstacle::Obstacle;
+use crate::rules::price::paid_above_quote;
 
 /// Writes state, message and conditions; returns the events of what has changed.
 pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, obstacle: Option<&Obstacle>) -> Vec<Event> {
@@ -27,6 +30,12 @@ pub(super) fn report(input: &Input<'_>, status: &mut PackOrderStatus, obstacle: 
     }
     if state == OrderState::Ambiguous {
         verdicts.push(verdict(AMBIGUOUS, Some(true), reason, message.clone()));
+    }
+    if let Some(words) = paid_above_quote(&input.order.spec, status) {
+        let message = format!(
+            "{words}: correct the account's priceList, or ask the cloud; approvals given so far do not cover later renewals any more"
+        );
+        verdicts.push(verdict(PAID_AS_QUOTED, Some(false), Reason::PaidAboveQuote, message));
     }
     let generation = input.order.metadata.generation;
     let over = matches!(state, OrderState::Fulfilled | OrderState::Failed);

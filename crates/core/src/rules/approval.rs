@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::case::Case;
 use super::obstacle::Obstacle;
-use super::price::is_at_most;
+use super::price::{is_at_most, paid_above_quote};
 use crate::facts::ledger::{is_first_purchase, name_of};
 use crate::money;
 
@@ -30,7 +30,7 @@ pub(crate) fn order_is_approved_where_the_mode_asks(case: &Case<'_>) -> Result<(
 pub(crate) fn order_is_approved(case: &Case<'_>) -> Result<(), Obstacle> {
     let Some(order) = case.recorded.map(|recorded| recorded.order) else { return Ok(()) };
     let own = order.spec.approval.as_ref().is_some_and(|approval| approval.decision == ApprovalDecision::Approved);
-    if own || is_renewal(order) && case.orders.iter().any(|other| covers(other, order, case.now)) {
+    if own || is_renewal(order) && case.orders.iter().any(|other| covers(case, other, order)) {
         return Ok(());
     }
     let why_not = falls_short(case, order).unwrap_or_default();
@@ -46,9 +46,20 @@ fn is_renewal(order: &PackOrder) -> bool {
     order.spec.action != OrderAction::Return && !is_first_purchase(&order.spec)
 }
 
-/// True when the approval of an earlier order covers this renewal: same pack, same terms, no higher price, in time.
-fn covers(earlier: &PackOrder, renewal: &PackOrder, now: Timestamp) -> bool {
-    is_meant_for(earlier, renewal, now) && same_terms(earlier, renewal) && no_higher_price(earlier, renewal)
+/// True when the approval of an earlier order covers this renewal: same pack, same terms, no higher price, in time, and nothing has
+/// cost more than its quote since.
+fn covers(case: &Case<'_>, earlier: &PackOrder, renewal: &PackOrder) -> bool {
+    is_meant_for(earlier, renewal, case.now)
+        && same_terms(earlier, renewal)
+        && no_higher_price(earlier, renewal)
+        && dearer_than_quoted(case, earlier).is_none()
+}
+
+/// An order of the pack, this one or a later one, that has cost more than its quote, in words: the quote is what the person saw.
+fn dearer_than_quoted(case: &Case<'_>, approved: &PackOrder) -> Option<String> {
+    let since = case.orders.iter().filter(|order| order.spec.decision_time.0 >= approved.spec.decision_time.0);
+    let mut dearer = since.filter_map(|order| Some((order, paid_above_quote(&order.spec, order.status.as_ref()?)?)));
+    dearer.next().map(|(order, words)| format!("PackOrder {} is dearer than it said: {words}", name_of(order)))
 }
 
 /// Why the newest approval that was given for later renewals too does not cover this one.
@@ -62,7 +73,10 @@ fn falls_short(case: &Case<'_>, order: &PackOrder) -> Option<String> {
             format!("its duration is {}, this one's {}", a.terms.duration, b.terms.duration)
         }
         () if !same_terms(newest, order) => "its terms are others".to_owned(),
-        () => format!("it was given for {}, and this one costs {}", price(a), price(b)),
+        () if !no_higher_price(newest, order) => {
+            format!("it was given for {}, and this one costs {}", price(a), price(b))
+        }
+        () => dearer_than_quoted(case, newest)?,
     };
     let name = name_of(newest);
     Some(format!("; the approval of PackOrder {name} for later renewals does not reach to it: {why}"))

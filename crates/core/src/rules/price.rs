@@ -2,8 +2,9 @@
 //!
 //! Rule 12 of docs/money.md, which names the tests that fail without it.
 
+use carpack_api::order::OrderAction;
 use carpack_api::pack::ConcurrencyPackSpec;
-use carpack_api::{BillingMode, Money, Reason};
+use carpack_api::{BillingMode, Money, PackOrderSpec, PackOrderStatus, Reason};
 
 use super::case::Case;
 use super::obstacle::Obstacle;
@@ -74,6 +75,13 @@ pub(crate) fn is_at_most(price: &Money, other: &Money) -> bool {
         (Ok(amount), Ok(most)) => price.currency == other.currency && amount <= most,
         _ => false,
     }
+}
+
+/// That an order has cost more than it was quoted at, in words; none while it has not, as far as its deals say.
+pub(crate) fn paid_above_quote(spec: &PackOrderSpec, status: &PackOrderStatus) -> Option<String> {
+    let (quote, paid) = (spec.quote.as_ref()?, status.paid.as_ref()?);
+    let above = spec.action != OrderAction::Return && !is_at_most(paid, quote);
+    above.then(|| format!("it was quoted at {} and has cost {}", display(quote), display(paid)))
 }
 
 /// The act is priced, within `maxPrice`, and not dearer than the quote of its order.

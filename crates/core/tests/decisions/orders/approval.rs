@@ -1,5 +1,6 @@
 //! Approvals: which orders they cover, and what an order says while it has none.
 
+use carpack_api::Money;
 use carpack_api::common::Time;
 use carpack_api::order::OrderState;
 use jiff::SignedDuration;
@@ -81,6 +82,36 @@ fn an_approval_for_later_renewals_does_not_reach_to_a_higher_price_or_beyond_its
     };
     assert_eq!(renewed_if_approved_until("2026-12-01T12:00:00Z"), 0);
     assert_eq!(renewed_if_approved_until("2026-12-05T00:00:00Z"), 3);
+}
+
+/// What the deals of the purchase say that it has cost.
+fn pay(world: &mut World, amount: &str) {
+    let paid: Money = serde_json::from_value(json!({"amount": amount, "currency": "USD"})).unwrap();
+    let status = world.orders[0].status.as_mut().unwrap();
+    (status.lines[0].paid, status.paid) = (Some(paid.clone()), Some(paid));
+}
+
+#[test]
+fn an_approval_for_later_renewals_ends_once_the_pack_has_cost_more_than_its_quote() {
+    assert_eq!(world_quote(), "315.00");
+    assert_eq!(renewed_after(|world| pay(world, "315.00")), 3);
+    assert_eq!(renewed_after(|world| pay(world, "315.01")), 0);
+    let approved_again = |world: &mut World| {
+        pay(world, "999.00");
+        world.advance_to(world.status().next_renewal_time.clone().unwrap().0);
+        world.run_rounds();
+        let renewal = world.last_order();
+        let message = world.order_message(renewal);
+        assert!(message.contains("quoted at 315.00 USD and has cost 999.00 USD"), "{message}");
+        world.approve(renewal, "ThisAndLaterRenewals");
+    };
+    assert_eq!(renewed_after(approved_again), 3);
+}
+
+/// What the purchase of `renewed_after` is quoted at.
+fn world_quote() -> String {
+    let world = approved_with_renewals(json!({"mode": "ApprovalRequired", "duration": 1}));
+    world.orders[0].spec.quote.clone().unwrap().amount
 }
 
 #[test]

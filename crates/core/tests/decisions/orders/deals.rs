@@ -1,5 +1,6 @@
 //! What the cloud's order books say of the deals that an order has on record: paid, unpaid or closed, and what they cost.
 
+use carpack_api::Reason;
 use carpack_api::common::Time;
 use carpack_api::order::{LineState, LineStatus, OrderAction};
 use carpack_core::money::Amount;
@@ -112,6 +113,38 @@ fn a_purchase_found_by_what_it_left_behind_is_booked_with_what_it_cost() {
     let status = world.orders[0].status.clone().unwrap();
     assert_eq!(status.lines[0].order_ids, [world.charges[0].order_id.clone()]);
     assert_eq!(status.paid.map(|paid| paid.amount).as_deref(), Some("105.00"));
+}
+
+#[test]
+fn that_a_purchase_has_cost_more_than_its_quote_is_said_once_with_a_warning() {
+    let mut world = sent(Reply::LostAfterCommit);
+    world.sweep();
+    world.advance(SECOND);
+    world.orders[0].status = Some(world.decide_order(0).status);
+    let quote = world.orders[0].spec.quote.clone().unwrap();
+    assert_eq!(quote.amount, "945.00");
+    let mut said = |cost_cents: i64| {
+        let mut deals = world.all_deals();
+        deals.iter_mut().for_each(|deal| deal.cost_cents = Some(cost_cents));
+        let decision = world.decide_order_with(0, &world.deal_list(deals));
+        world.orders[0].status = Some(decision.status.clone());
+        let condition = decision.status.conditions.into_iter().find(|c| c.type_ == "PaidAsQuoted").map(|c| c.message);
+        let warnings = decision.events.iter().filter(|event| event.warning && event.reason == Reason::PaidAboveQuote);
+        (condition, warnings.count())
+    };
+    let (message, warnings) = said(94_501);
+    let message = message.unwrap();
+    assert!(message.starts_with("it was quoted at 945.00 USD and has cost 945.01 USD"), "{message}");
+    assert_eq!((warnings, said(94_501).1), (1, 0));
+}
+
+#[test]
+fn a_purchase_that_has_cost_its_quote_says_nothing_of_it() {
+    let mut world = World::new(pack(json!({"duration": 1, "quantity": 1})));
+    world.run_rounds();
+    let status = world.orders[0].status.clone().unwrap();
+    assert_eq!(status.paid, world.orders[0].spec.quote);
+    assert!(status.conditions.iter().all(|condition| condition.type_ != "PaidAsQuoted"));
 }
 
 #[test]
