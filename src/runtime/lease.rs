@@ -97,7 +97,7 @@ impl LeaseGuard {
             return Ok(());
         }
         let (sure, needed) = (remaining.as_secs_f64(), needed.as_secs_f64());
-        Err(format!("held back: leadership is sure for {sure:.1} s more, and the call may take {needed:.1} s"))
+        Err(format!("leadership is sure for {sure:.1} s more, and the call may take {needed:.1} s"))
     }
 
     /// True when this process leads now.
