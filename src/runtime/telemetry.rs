@@ -1,5 +1,7 @@
 //! The log.
 
+use std::io::IsTerminal as _;
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
@@ -23,7 +25,8 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
     let quiet = NEVER_TOLD.parse().map_err(|error| format!("{NEVER_TOLD}: {error}"))?;
     let filter = EnvFilter::try_new(level).map_err(|error| format!("--log-level {level}: {error}"))?;
     let filter = filter.add_directive(quiet);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
         LogFormat::Human => log.try_init(),

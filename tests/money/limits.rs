@@ -268,6 +268,13 @@ fn braked(world: &World, released: Option<Timestamp>) -> Value {
     json!({"tenants": [{"namespaces": [world.tenant], "projects": ["*"], "brake": brake}]})
 }
 
+/// The patch of the command that a message prints, as the shell would pass it to kubectl at this time.
+fn released_by(message: &str, now: Timestamp) -> String {
+    let (_, patch) = message.split_once("--type=json -p '").unwrap();
+    let (patch, _) = patch.split_once("}]'").unwrap();
+    patch.replace("'$(date -u +%FT%TZ)'", &now.to_string()) + "}]"
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_packs_is_held_by_the_brake_until_a_person_releases_it() {
     let world = World::start().await;
@@ -286,8 +293,16 @@ async fn a_flood_of_packs_is_held_by_the_brake_until_a_person_releases_it() {
     world.sweeps(2).await;
     assert_eq!(world.bought(), 2);
     let pack = world.pack("delta").await;
-    assert!(message(&pack, "Ready").contains("/spec/tenants/0/brake/releasedTime"), "{}", message(&pack, "Ready"));
-    world.put_account(braked(&world, Some(world.simulator.now()))).await;
+    let release = released_by(&message(&pack, "Ready"), world.simulator.now());
+    let mut reordered = braked(&world, None);
+    let tenants = reordered["tenants"].as_array_mut().unwrap();
+    tenants.insert(0, json!({"namespaces": ["others"], "projects": [], "brake": {"orders": 3, "withinMinutes": 60}}));
+    world.put_account(reordered).await;
+    let patch = ["patch", "caraccount", "default", "-n", &world.treasury, "--type=json", "-p", &release];
+    let refused = world.plane.kubectl(&patch).await.unwrap().success().unwrap_err();
+    assert!(refused.to_string().contains("test"), "another tenant stands at this place: {refused}");
+    world.put_account(braked(&world, None)).await;
+    world.plane.kubectl(&patch).await.unwrap().success().unwrap();
     for name in ["gamma", "delta"] {
         world.until_ready(name).await;
     }

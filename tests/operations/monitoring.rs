@@ -133,6 +133,7 @@ async fn the_secret_key_is_in_no_log_no_event_no_status_and_no_metric_whatever_g
     world.stop_operator().await;
 
     let log = world.log();
+    assert!(!log.contains('\u{1b}'), "no colours outside a terminal");
     assert!(log.contains("TRACE"), "the log is as talkative as it can be");
     let places = [("log", log), ("objects", written(&world).await), ("metrics", metrics)];
     for (place, text) in &places {

@@ -40,14 +40,17 @@ fn engaged(
     let released = brake.released_time.as_ref().map(|t| t.0);
     let early = released.filter(|released| *released > commitments.now);
     is_flood(brake, released.filter(|_| early.is_none()), decisions).then(|| {
+        // A patch finds a tenant by its place. The test refuses it when another tenant stands there by then.
+        let expected: Vec<String> = tenant.namespaces.iter().map(|name| format!("\"{name}\"")).collect();
         let early = early.map(|released| format!("releasedTime {released} is yet to come, and releases nothing before; "));
         format!(
-            "the brake is on: {} more than {} purchases and returns of {} within {} minutes; they are held, renewals go on. Look at them with kubectl get packorders -n {operator_namespace}, delete the packs that are not meant, or set spec.approval.decision of their orders to Denied, then release the rest: kubectl patch caraccount {} -n {operator_namespace} --type=json -p '[{{\"op\":\"add\",\"path\":\"/spec/tenants/{index}/brake/releasedTime\",\"value\":\"'$(date -u +%FT%TZ)'\"}}]'",
+            "the brake is on: {} more than {} purchases and returns of {} within {} minutes; they are held, renewals go on. Look at them with kubectl get packorders -n {operator_namespace}, delete the packs that are not meant, or set spec.approval.decision of their orders to Denied, then release the rest: kubectl patch caraccount {} -n {operator_namespace} --type=json -p '[{{\"op\":\"test\",\"path\":\"/spec/tenants/{index}/namespaces\",\"value\":[{}]}},{{\"op\":\"add\",\"path\":\"/spec/tenants/{index}/brake/releasedTime\",\"value\":\"'$(date -u +%FT%TZ)'\"}}]'",
             early.unwrap_or_default(),
             brake.orders,
             tenant.namespaces.join(", "),
             brake.within_minutes,
-            account.name
+            account.name,
+            expected.join(",")
         )
     })
 }

@@ -52,7 +52,7 @@ fn a_brake_holds_until_a_person_releases_it_and_says_how() {
     world.neighbours_orders = flood(&world, 1);
     world.run_until("2026-12-02T00:00:00Z", HOUR);
     assert_eq!((world.ready().as_str(), world.bought()), ("False BrakeOn", 0));
-    let command = "kubectl patch caraccount default -n carpack-system --type=json -p '[{\"op\":\"add\",\"path\":\"/spec/tenants/0/brake/releasedTime\"";
+    let command = "kubectl patch caraccount default -n carpack-system --type=json -p '[{\"op\":\"test\",\"path\":\"/spec/tenants/0/namespaces\",\"value\":[\"events\"]},{\"op\":\"add\",\"path\":\"/spec/tenants/0/brake/releasedTime\"";
     assert!(message(&world).contains(command), "{}", message(&world));
     world.account = Some(braked(Some(world.now)));
     world.run_rounds();

@@ -4,6 +4,7 @@ use carpack_api::common::Time;
 use carpack_api::order::{LineState, OrderAction, OrderState};
 use carpack_api::pack::{Adopt, RenewFlag};
 use carpack_api::{ConcurrencyPack, Mode, PackOrder, Reason};
+use carpack_core::account::Health;
 use carpack_core::facts::takeover::is_pending;
 use carpack_core::names::{carries_hash, cloud_name};
 use carpack_core::observation::Binding;
@@ -42,12 +43,16 @@ fn what_is_taken_over_is_on_record_before_anything_is_done_with_it() {
     assert!(matches!(world.reconcile_pack(), Some(pack::Effect::Change(_))));
 }
 
-#[test]
-fn nothing_is_taken_over_without_an_account() {
+#[rstest]
+#[case::an_account("AccountMissing", |world: &mut World| world.account = None)]
+#[case::a_grant("NamespaceNotGranted", |world: &mut World| world.account.as_mut().unwrap().spec.tenants.clear())]
+#[case::a_healthy_account("WrongCredentials", |world: &mut World| world.account.as_mut().unwrap().health = Health::NotReady {
+    reason: Reason::WrongCredentials, message: "wrong credentials".into() })]
+fn nothing_is_taken_over_without(#[case] reason: &str, #[case] change: fn(&mut World)) {
     let mut world = adopting(json!({}));
-    world.account = None;
+    change(&mut world);
     world.run_rounds();
-    assert_eq!((world.reason("Ready").as_str(), world.status().instances.len()), ("AccountMissing", 0));
+    assert_eq!((world.reason("Ready").as_str(), world.status().instances.len()), (reason, 0));
 }
 
 #[test]
