@@ -107,8 +107,8 @@ impl Demo {
         step("Installing carpack as its manifests do: kubectl apply -k deploy");
         plane.kubectl(&["apply", "-k", &deploy.to_string_lossy()]).await?.success()?;
         plane.kubectl(&["create", "namespace", TENANT]).await?.success()?;
-        let samples = deploy.join("samples");
-        let account = read(&samples.join("account-simulator.yaml"))?.replace("http://127.0.0.1:9000", &simulator.url());
+        let account = workspace_root().join("examples/account-simulator.yaml");
+        let account = read(&account)?.replace("http://127.0.0.1:9000", &simulator.url());
         plane.kubectl_with_input(&["apply", "-n", NAMESPACE, "-f", "-"], &account).await?.success()?;
 
         step("Starting the operator, with its service account's rights (no kubelet here: it runs as a process)");
