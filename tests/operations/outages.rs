@@ -63,7 +63,7 @@ async fn a_cloud_that_goes_down_after_the_first_of_three_renewals_gets_the_other
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ready_is_unknown_when_the_last_look_is_too_old_and_false_at_expiry_though_the_cloud_is_down() {
+async fn ready_is_unknown_when_the_last_sweep_is_too_old_and_false_at_expiry_though_the_cloud_is_down() {
     let world = World::start().await;
     let expiry = world.three().await;
     down(&world);

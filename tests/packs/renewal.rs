@@ -107,7 +107,7 @@ async fn a_second_instance_that_was_renewed_in_the_console_is_not_renewed_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_right_after_a_renewal_in_the_console_waits_for_a_new_look_and_pays_nothing_twice() {
+async fn an_approval_right_after_a_renewal_in_the_console_waits_for_a_new_sweep_and_pays_nothing_twice() {
     let flags = vec!["--sweep-interval", "15s"];
     let world = World::with(Setup { flags, ..Setup::default() }).await;
     let expiry = three(&world, json!({})).await;

@@ -92,7 +92,7 @@ fn a_purchase_that_the_books_call_closed_is_not_refused_while_anything_of_it_is_
 }
 
 #[test]
-fn books_close_nothing_without_a_look_that_began_after_the_call() {
+fn books_close_nothing_without_a_sweep_that_began_after_the_call() {
     let (mut world, index) = unsent(OrderAction::Buy);
     world.record_call(index, &committed(&["ours"]));
     let submitted = world.line(index).submit_time.clone().unwrap().0;
@@ -186,7 +186,7 @@ fn what_a_purchase_has_cost_is_looked_up_however_late_and_in_the_end_only_once_i
 }
 
 #[test]
-fn the_cost_of_a_purchase_is_wanted_although_a_look_in_vain_was_made_early() {
+fn the_cost_of_a_purchase_is_wanted_although_a_read_in_vain_was_made_early() {
     let (mut world, index) = unsent(OrderAction::Buy);
     world.record_call(index, &committed(&["ours"]));
     let line = &mut world.orders[index].status.as_mut().unwrap().lines[0];

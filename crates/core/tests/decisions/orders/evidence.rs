@@ -245,7 +245,7 @@ fn a_return_is_proven_by_its_refund_together_with_an_instance_that_is_gone() {
 }
 
 #[test]
-fn a_look_that_did_not_begin_after_the_call_shows_nothing_of_it() {
+fn a_sweep_that_did_not_begin_after_the_call_shows_nothing_of_it() {
     for (outcome, before) in [(unanswered(), LineState::Unknown), (committed(&["ours"]), LineState::Committed)] {
         let (mut world, index) = unsent(OrderAction::Renew);
         world.advance(SignedDuration::from_millis(-i64::from(world.now.subsec_millisecond())));

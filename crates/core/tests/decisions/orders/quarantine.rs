@@ -33,7 +33,7 @@ fn nothing_is_concluded_from_an_absence_before_the_quarantine_is_over() {
 }
 
 #[test]
-fn an_absence_counts_only_in_two_looks_that_both_began_after_the_quarantine() {
+fn an_absence_counts_only_in_two_sweeps_that_both_began_after_the_quarantine() {
     let mut world = purchase_to_send(json!({}));
     world.replies = vec![Reply::LostBeforeCommit];
     world.run_last_order();
@@ -58,7 +58,7 @@ fn an_absence_counts_only_in_two_looks_that_both_began_after_the_quarantine() {
 }
 
 #[test]
-fn neither_of_the_two_looks_may_be_from_within_the_quarantine() {
+fn neither_of_the_two_sweeps_may_be_from_within_the_quarantine() {
     for sweep_is_early in [true, false] {
         let mut world = sent(Reply::LostBeforeCommit);
         world.reconcile_order(0);

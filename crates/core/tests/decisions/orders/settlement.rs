@@ -83,7 +83,7 @@ fn a_renewal_whose_expiry_has_not_moved_is_sent_again_as_long_as_there_is_time()
 }
 
 #[test]
-fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_looks() {
+fn the_last_of_three_attempts_is_asked_about_only_after_two_clear_sweeps() {
     let (mut world, index) = in_doubt(OrderAction::Buy);
     world.orders[index].status.as_mut().unwrap().lines[0].doubts = 3;
     let mut asked = || {
@@ -169,7 +169,7 @@ fn a_person_can_close_an_order_that_was_paid_and_never_delivered() {
 }
 
 #[test]
-fn a_person_is_asked_about_what_was_paid_once_a_look_that_should_show_it_does_not() {
+fn a_person_is_asked_about_what_was_paid_once_a_sweep_that_should_show_it_does_not() {
     let mut world = ordered(json!({}));
     let instance_ids = vec!["car-that-never-came".to_owned()];
     let paid = Outcome::Committed { order_ids: vec!["order".to_owned()], instance_ids, request_id: None };

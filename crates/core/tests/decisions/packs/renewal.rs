@@ -61,7 +61,7 @@ fn a_pack_whose_expiry_nobody_says_does_not_end_as_planned() {
 }
 
 #[test]
-fn a_renewal_that_is_due_and_waits_for_a_look_is_still_announced() {
+fn a_renewal_that_is_due_and_waits_for_a_sweep_is_still_announced() {
     let mut world = active(json!({}));
     let announced = world.status().next_renewal_time.clone();
     world.sweeping = false;
@@ -189,7 +189,7 @@ fn order_renewal(world: &mut World) {
 #[case::never_said(None, None)]
 #[case::said_once(Some(3), None)]
 #[case::said(Some(3), Some(3))]
-fn a_renewal_is_priced_for_all_that_may_be_charged_although_a_look_does_not_say_how_many_it_renews(
+fn a_renewal_is_priced_for_all_that_may_be_charged_although_a_sweep_does_not_say_how_many_it_renews(
     #[case] before: Option<i32>,
     #[case] now: Option<i32>,
 ) {

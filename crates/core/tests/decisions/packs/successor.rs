@@ -136,7 +136,7 @@ fn a_successor_that_is_not_needed_any_more_is_void() {
 }
 
 #[test]
-fn a_successor_is_not_bought_on_a_look_that_misses_what_it_replaces() {
+fn a_successor_is_not_bought_on_a_sweep_that_misses_what_it_replaces() {
     let mut world = replaced();
     world.order_renewal();
     let all = std::mem::take(&mut world.instances);
@@ -214,7 +214,7 @@ fn a_successor_is_bought_in_time_although_no_list_shows_the_names_of_what_it_rep
 }
 
 #[test]
-fn a_look_that_misses_a_part_of_a_successor_buys_nothing_although_an_older_instance_ends_before_it() {
+fn a_sweep_that_misses_a_part_of_a_successor_buys_nothing_although_an_older_instance_ends_before_it() {
     let mut world = replaced();
     let ends = expiry(&world);
     extend(world.instances.values_mut().next().unwrap(), DAY);
@@ -303,7 +303,7 @@ fn what_a_successor_was_bought_for_is_not_renewed_when_the_strategy_is_changed_a
 }
 
 #[test]
-fn what_a_successor_has_replaced_is_not_renewed_when_the_strategy_is_changed_and_a_look_misses_the_successor() {
+fn what_a_successor_has_replaced_is_not_renewed_when_the_strategy_is_changed_and_a_sweep_misses_the_successor() {
     let (mut world, _) = in_the_overlap(Reply::Honest);
     world.edit_spec(|spec| spec.renewal.strategy = None);
     let all = world.instances.clone();

@@ -30,7 +30,7 @@ fn nothing_is_sent_on_the_word_of_a_stale_sweep() {
 }
 
 #[test]
-fn a_look_counts_from_the_moment_after_the_order_until_it_is_stale() {
+fn a_sweep_counts_from_the_moment_after_the_order_until_it_is_stale() {
     // Whether the order is sent on a sweep that began so long after it and that is so old.
     let sent = |after_the_order: SignedDuration, age: SignedDuration| {
         let mut world = purchase_to_send(json!({}));
@@ -49,7 +49,7 @@ fn a_look_counts_from_the_moment_after_the_order_until_it_is_stale() {
 }
 
 #[test]
-fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
+fn an_order_that_was_held_waits_for_a_sweep_from_after_it_was_let_go() {
     let mut world = renewal_to_send(json!({"mode": "Automatic"}));
     world.installation_mode = Mode::ApprovalRequired;
     world.run_last_order();
@@ -70,7 +70,7 @@ fn an_order_that_was_held_waits_for_a_look_from_after_it_was_let_go() {
 
 /// The API server stores whole seconds: within one second nobody knows what came first.
 #[test]
-fn a_look_that_began_in_the_second_of_the_last_call_is_not_newer_than_it() {
+fn a_sweep_that_began_in_the_second_of_the_last_call_is_not_newer_than_it() {
     let mut world = renewal_to_send(json!({}));
     let began = world.observation.as_ref().unwrap().started;
     let call = |world: &mut World, at: Timestamp| {
