@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carpack_api::account::ApiChannel;
+use carpack_api::purchase::ApiChannel;
 use carpack_cloud::port::{Deadline, Product, RenewFlag};
 use carpack_cloud::{CallError, Category, Cloud};
 use carpack_core::pack::{Change, ChangeFailure};

@@ -1,8 +1,8 @@
 //! Builds the request of a paid call from the terms of the order and the purchase settings of the account.
 
 use carpack_api::PackOrder;
-use carpack_api::account::ApiChannel;
 use carpack_api::order::{OrderAction, OrderLine, OrderTerms};
+use carpack_api::purchase::ApiChannel;
 use carpack_cloud::port::{CreateInstance, Period, Product, RefundInstance, RenewFlag, RenewInstance};
 use serde_json::Value;
 

@@ -14,6 +14,7 @@ pub mod account;
 pub mod common;
 pub mod order;
 pub mod pack;
+pub mod purchase;
 pub mod reason;
 
 pub use account::{CarAccount, CarAccountSpec, CarAccountStatus};

@@ -1,7 +1,8 @@
 //! What an account allows, and what to report of it.
 
-use carpack_api::account::{CarAccountSpec, Channel, Tenant};
+use carpack_api::account::{CarAccountSpec, Tenant};
 use carpack_api::pack::{ConcurrencyPackSpec, RenewalMode};
+use carpack_api::purchase::Channel;
 use carpack_api::{BillingMode, Reason};
 
 /// An account as a decision sees it.

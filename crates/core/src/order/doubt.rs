@@ -1,8 +1,8 @@
 //! Calls whose outcome is in doubt: how long evidence is waited for, and when a person is asked.
 
 use carpack_api::Reason;
-use carpack_api::account::{ApiChannel, UnansweredCalls};
 use carpack_api::order::{LineState, LineStatus, OrderAction};
+use carpack_api::purchase::{ApiChannel, UnansweredCalls};
 use jiff::{SignedDuration, Timestamp};
 
 use super::input::Input;

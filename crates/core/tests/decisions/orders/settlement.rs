@@ -1,7 +1,7 @@
 //! How the outcome of a call is recorded, and what a person is asked about calls that nothing explains.
 
-use carpack_api::account::UnansweredCalls;
 use carpack_api::order::{LineState, LineStatus, OrderAction};
+use carpack_api::purchase::UnansweredCalls;
 use carpack_core::order::{Effect, Outcome, adds_to, intend, may_leave, settle, settle_annotation};
 use jiff::SignedDuration;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! What holds or ends an order of any kind: its finalizer and terms, other orders, the account, the ladder, the price.
 
-use carpack_api::account::Channel;
 use carpack_api::order::LineState;
+use carpack_api::purchase::Channel;
 use carpack_api::{BillingMode, ConcurrencyPackSpec, Mode, Reason};
 use carpack_core::account::Health;
 use carpack_core::order::Effect;
