@@ -65,4 +65,10 @@ impl World {
     pub fn hold(&self, action: &str, when: When) -> FaultId {
         self.simulator.add_fault(Fault::on(action, Effect::Hold { when }).times(1)).unwrap()
     }
+
+    /// The cloud holds the next renewal of this instance, before or after it carries it out.
+    pub fn hold_renewal(&self, instance: &str, when: When) -> FaultId {
+        let hold = Fault::on("RenewInstance", Effect::Hold { when }).containing(instance).times(1);
+        self.simulator.add_fault(hold).unwrap()
+    }
 }

@@ -1,7 +1,7 @@
 //! The pack of three named concert, with which most tests start.
 
 use carpack_api::ConcurrencyPack;
-use carpack_simulator::FaultId;
+use carpack_simulator::{FaultId, When};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -18,6 +18,14 @@ impl World {
     pub async fn three(&self) -> Timestamp {
         self.apply_three().await;
         expiration(&self.until_ready("concert").await).unwrap()
+    }
+
+    /// Applies the pack of three, and waits until the cloud holds its purchase.
+    pub async fn purchase_held(&self, when: When) -> FaultId {
+        let held = self.hold("CreateInstance", when);
+        self.apply_three().await;
+        self.until_held(held).await;
+        held
     }
 
     /// Waits until the cloud holds a paid call because of this fault.

@@ -2,23 +2,22 @@
 
 use carpack_api::order::LineState;
 use carpack_api::{ORDER_FINALIZER, PackOrder};
-use carpack_simulator::{Effect, Fault, FaultId, When};
-use jiff::SignedDuration;
+use carpack_simulator::{FaultId, When};
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use crate::harness::{PATIENCE, PROJECT, QUARANTINE, Setup, World};
 
-/// The cloud holds the next renewal of this instance, before or after it carries it out.
-fn hold_renewal(world: &World, instance: &str, when: When) -> FaultId {
-    let hold = Fault::on("RenewInstance", Effect::Hold { when }).containing(instance).times(1);
-    world.simulator.add_fault(hold).unwrap()
-}
-
-/// The instance that is renewed second of three.
-fn second(world: &World) -> String {
+/// A world in which the cloud holds the renewal of the instance that is renewed second of three, and when the three expire.
+async fn second_renewal_held(when: When) -> (World, Timestamp, FaultId) {
+    let world = World::start().await;
+    let expiry = world.three().await;
     let mut ids = world.ids();
     ids.sort();
-    ids.swap_remove(1)
+    let held = world.hold_renewal(&ids[1], when);
+    world.go_to(expiry - SignedDuration::from_hours(5));
+    world.until_held(held).await;
+    (world, expiry, held)
 }
 
 /// Bought once, by one order, and Ready.
@@ -35,9 +34,7 @@ fn line(order: &PackOrder, index: usize) -> LineState {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_a_purchase_is_on_its_way_that_never_arrives_it_is_bought_once_after_the_quarantine() {
     let mut world = World::start().await;
-    let held = world.hold("CreateInstance", When::BeforeCommit);
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(When::BeforeCommit).await;
     world.kill_operator();
     world.simulator.remove_fault(held).unwrap();
     assert_eq!(world.simulator.ledger(), []);
@@ -54,9 +51,7 @@ async fn killed_while_a_purchase_is_on_its_way_that_never_arrives_it_is_bought_o
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_a_purchase_is_on_its_way_that_arrives_later_it_is_recognised() {
     let mut world = World::start().await;
-    let held = world.hold("CreateInstance", When::BeforeCommit);
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(When::BeforeCommit).await;
     world.kill_operator();
     world.start_operator();
     world.until_order("concert", "buy-1", "Ambiguous").await;
@@ -69,9 +64,7 @@ async fn killed_while_a_purchase_is_on_its_way_that_arrives_later_it_is_recognis
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_a_purchase_was_paid_and_before_its_answer_it_is_recognised_by_its_name() {
     let mut world = World::start().await;
-    let held = world.hold("CreateInstance", When::AfterCommit);
-    world.apply_three().await;
-    world.until_held(held).await;
+    world.purchase_held(When::AfterCommit).await;
     world.kill_operator();
     assert_eq!(world.bought(), 1);
     world.start_operator();
@@ -82,12 +75,7 @@ async fn killed_after_a_purchase_was_paid_and_before_its_answer_it_is_recognised
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_renewal_of_the_second_instance_never_arrives_each_is_renewed_once() {
-    let mut world = World::start().await;
-    let expiry = world.three().await;
-    let second = second(&world);
-    let held = hold_renewal(&world, &second, When::BeforeCommit);
-    world.go_to(expiry - SignedDuration::from_hours(5));
-    world.until_held(held).await;
+    let (mut world, expiry, held) = second_renewal_held(When::BeforeCommit).await;
     world.kill_operator();
     world.simulator.remove_fault(held).unwrap();
     assert_eq!(world.renewed(), 1, "the first, and not the second");
@@ -102,12 +90,7 @@ async fn killed_while_the_renewal_of_the_second_instance_never_arrives_each_is_r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_second_instance_was_renewed_and_before_the_answer_each_is_renewed_once() {
-    let mut world = World::start().await;
-    let expiry = world.three().await;
-    let second = second(&world);
-    let held = hold_renewal(&world, &second, When::AfterCommit);
-    world.go_to(expiry - SignedDuration::from_hours(5));
-    world.until_held(held).await;
+    let (mut world, expiry, _) = second_renewal_held(When::AfterCommit).await;
     world.kill_operator();
     world.start_operator();
     world.renewed_once_each(expiry).await;
@@ -116,12 +99,7 @@ async fn killed_after_the_second_instance_was_renewed_and_before_the_answer_each
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_before_a_late_renewal_of_the_second_instance_is_carried_out_each_is_renewed_once() {
-    let mut world = World::start().await;
-    let expiry = world.three().await;
-    let second = second(&world);
-    let held = hold_renewal(&world, &second, When::BeforeCommit);
-    world.go_to(expiry - SignedDuration::from_hours(5));
-    world.until_held(held).await;
+    let (mut world, expiry, held) = second_renewal_held(When::BeforeCommit).await;
     world.kill_operator();
     world.start_operator();
     world.until_order("concert", "renew-1", "Ambiguous").await;
@@ -133,9 +111,7 @@ async fn killed_before_a_late_renewal_of_the_second_instance_is_carried_out_each
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_while_a_purchase_is_under_way_it_waits_for_the_answer_and_records_it() {
     let mut world = World::start().await;
-    let held = world.hold("CreateInstance", When::AfterCommit);
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(When::AfterCommit).await;
     world.operator().signal("TERM").unwrap();
     world.until_log("signal").await;
     world.simulator.release(held).unwrap();
@@ -151,9 +127,7 @@ async fn stopped_while_a_purchase_is_under_way_it_waits_for_the_answer_and_recor
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_while_a_purchase_gets_no_answer_it_records_that_the_outcome_is_unknown() {
     let mut world = World::start().await;
-    let held = world.hold("CreateInstance", When::BeforeCommit);
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(When::BeforeCommit).await;
     world.stop_operator().await;
     let order = world.orders().get(&world.order_name("concert", "buy-1")).await.unwrap();
     assert_eq!(line(&order, 0), LineState::Unknown);
@@ -165,12 +139,7 @@ async fn stopped_while_a_purchase_gets_no_answer_it_records_that_the_outcome_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_between_the_renewals_of_three_instances_the_rest_is_renewed_after_the_start() {
-    let mut world = World::start().await;
-    let expiry = world.three().await;
-    let second = second(&world);
-    let held = hold_renewal(&world, &second, When::AfterCommit);
-    world.go_to(expiry - SignedDuration::from_hours(5));
-    world.until_held(held).await;
+    let (mut world, expiry, held) = second_renewal_held(When::AfterCommit).await;
     world.operator().signal("TERM").unwrap();
     world.until_log("signal").await;
     world.simulator.release(held).unwrap();
@@ -200,9 +169,7 @@ async fn killed_again_and_again_from_the_first_moment_on_it_buys_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_in_flight_is_not_lost_when_somebody_deletes_it() {
     let mut world = World::start().await;
-    let held = world.hold("CreateInstance", When::AfterCommit);
-    world.apply_three().await;
-    world.until_held(held).await;
+    world.purchase_held(When::AfterCommit).await;
     world.kill_operator();
     let name = world.order_name("concert", "buy-1");
     world.orders().delete(&name, &kube::api::DeleteParams::default()).await.unwrap();

@@ -47,9 +47,7 @@ async fn bought_once(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_goes_while_a_purchase_is_under_way_costs_nothing_twice() {
     let mut world = world().await;
-    let held = world.hold("CreateInstance", When::AfterCommit);
-    world.apply_three().await;
-    world.until_cloud("the purchase is held", |simulator| simulator.holding(held) == 1).await;
+    let held = world.purchase_held(When::AfterCommit).await;
     world.plane.kill_api_server();
     world.simulator.release(held).unwrap();
     world.until_log("recording the answer of a paid call again").await;

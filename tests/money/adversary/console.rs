@@ -97,8 +97,7 @@ async fn what_a_person_renews_while_our_renewal_is_on_its_way_is_renewed_by_both
     let world = World::start().await;
     let expiry = world.three().await;
     let second = world.ids().swap_remove(1);
-    let hold = Fault::on("RenewInstance", Effect::Hold { when: When::BeforeCommit }).containing(&second).times(1);
-    let held = world.simulator.add_fault(hold).unwrap();
+    let held = world.hold_renewal(&second, When::BeforeCommit);
     world.go_to(expiry - SignedDuration::from_hours(5));
     world.until_held(held).await;
     world.simulator.console_renew(&second, 1).unwrap();
@@ -137,8 +136,7 @@ async fn what_a_person_unbinds_while_the_answer_of_our_binding_is_on_its_way_is_
     for (when, elsewhere) in [(When::BeforeCommit, None), (When::AfterCommit, None), (When::AfterCommit, Some("cap-b"))]
     {
         let world = World::start().await;
-        let bind = Fault::on("BindConcurrentPackagesToProject", Effect::Hold { when }).times(1);
-        let held = world.simulator.add_fault(bind).unwrap();
+        let held = world.hold("BindConcurrentPackagesToProject", when);
         world.apply_three().await;
         world.until_cloud("the binding is held", |s| s.holding(held) == 1).await;
         let second = world.ids().swap_remove(1);

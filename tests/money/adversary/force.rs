@@ -20,9 +20,7 @@ use crate::harness::{PATIENCE, PROJECT, QUARANTINE, Setup, World};
 /// A world in which the purchase of a pack of three is held by the cloud.
 async fn purchase_held(when: When) -> (World, FaultId) {
     let world = World::start().await;
-    let held = fault(&world, "CreateInstance", Effect::Hold { when });
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(when).await;
     (world, held)
 }
 
@@ -110,7 +108,7 @@ async fn made_anew_by_force(world: &World) {
 async fn a_pack_made_anew_by_force_while_the_first_purchase_is_on_its_way_waits_for_it_and_buys_nothing() {
     for when in [When::BeforeCommit, When::AfterCommit] {
         let world = World::start().await;
-        let held = fault(&world, "CreateInstance", Effect::Hold { when });
+        let held = world.hold("CreateInstance", when);
         world.apply("concert", json!({"project": PROJECT, "quantity": 3, "deletionPolicy": "Lapse"})).await;
         world.until_held(held).await;
         made_anew_by_force(&world).await;
@@ -171,9 +169,7 @@ async fn until_counted(world: &World) {
 async fn taken_away_in_the_air(when: When) -> (World, FaultId) {
     let flags = vec!["--lease-duration", "90s", "--lease-step-down", "75s", "--call-timeout", "40s"];
     let world = World::with(Setup { flags, ..Setup::default() }).await;
-    let held = fault(&world, "CreateInstance", Effect::Hold { when });
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(when).await;
     until_counted(&world).await;
     world.release_order(&world.order_name("concert", "buy-1")).await;
     (world, held)

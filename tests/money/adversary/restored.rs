@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use carpack_simulator::{Effect, When};
+use carpack_simulator::When;
 use carpack_testkit::{eventually, watch_until, watch_until_gone};
 use jiff::SignedDuration;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -12,7 +12,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use serde_json::json;
 
-use super::{bought_once, bought_once_and_left_to_a_person, fault};
+use super::{bought_once, bought_once_and_left_to_a_person};
 use crate::harness::status::{condition, expiration};
 use crate::harness::{DAY, PATIENCE, PROJECT, QUARANTINE, Setup, World, own_plane};
 
@@ -156,9 +156,7 @@ async fn a_cluster_restored_from_before_a_renewal_does_not_pay_it_again_and_pays
 async fn a_cluster_restored_from_the_middle_of_a_purchase_finds_what_was_bought() {
     let mut world = own_world().await;
     world.start_operator();
-    let held = fault(&world, "CreateInstance", Effect::Hold { when: When::BeforeCommit });
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(When::BeforeCommit).await;
     world.kill_operator();
     let backup = back_up(&world).await;
     world.simulator.release(held).unwrap();
@@ -201,7 +199,7 @@ async fn a_cluster_restored_under_its_leader_from_before_the_order_while_its_cal
     let mut world = world_of_lasting_leaders().await;
     world.apply_three().await;
     let backup = back_up(&world).await;
-    let held = fault(&world, "CreateInstance", Effect::Hold { when: When::BeforeCommit });
+    let held = world.hold("CreateInstance", When::BeforeCommit);
     world.start_operator();
     world.until_held(held).await;
     restore_under_its_leader(&world, &backup).await;
@@ -244,9 +242,7 @@ async fn a_cluster_restored_under_its_leader_from_before_a_renewal_pays_each_onc
 #[tokio::test(flavor = "multi_thread")]
 async fn a_treasury_deleted_during_a_purchase_and_set_up_anew_goes_on_with_the_pack_and_pays_nothing_again() {
     let mut world = World::start().await;
-    let held = fault(&world, "CreateInstance", Effect::Hold { when: When::AfterCommit });
-    world.apply_three().await;
-    world.until_held(held).await;
+    let held = world.purchase_held(When::AfterCommit).await;
     let (namespaces, treasury): (Api<Namespace>, _) = (Api::all(world.client.clone()), world.treasury.clone());
     namespaces.delete(&treasury, &DeleteParams::default()).await.unwrap();
     let order = world.order_name("concert", "buy-1");

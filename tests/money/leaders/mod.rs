@@ -5,7 +5,7 @@ mod gate;
 
 use carpack_api::order::LineState;
 use carpack_chaos::fault::{Point, Site};
-use carpack_simulator::{FaultId, When};
+use carpack_simulator::When;
 use carpack_testkit::{Exit, GuardedProcess, eventually};
 use gate::Gate;
 use jiff::SignedDuration;
@@ -50,14 +50,6 @@ async fn until_taken_over(world: &World, from: &str) {
     eventually(PATIENCE, "another leader", attempt).await.unwrap_or_else(|e| world.fail(&e.to_string()));
 }
 
-/// Applies the pack of three, and waits until the cloud holds its purchase.
-async fn purchase_held(world: &World, when: When) -> FaultId {
-    let held = world.hold("CreateInstance", when);
-    world.apply_three().await;
-    world.until_held(held).await;
-    held
-}
-
 /// Resumes the frozen leader while the second operator leads, and waits until it has stopped.
 async fn wakes_up(world: &mut World, second: GuardedProcess) -> GuardedProcess {
     let frozen = world.adopt_operator(second).unwrap();
@@ -91,7 +83,7 @@ async fn of_two_operators_only_the_leader_acts() {
 async fn after_the_leader_was_killed_in_the_middle_of_a_purchase_the_other_takes_over_and_buys_nothing_again() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    purchase_held(&world, When::AfterCommit).await;
+    world.purchase_held(When::AfterCommit).await;
     world.kill_operator();
     world.adopt_operator(second);
     until_taken_over(&world, &leader).await;
@@ -128,7 +120,7 @@ async fn a_leader_that_was_frozen_and_wakes_up_after_another_took_over_stops_wit
 async fn a_leader_frozen_while_its_purchase_is_on_its_way_wakes_up_beside_another_and_it_is_bought_once() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    let held = purchase_held(&world, When::BeforeCommit).await;
+    let held = world.purchase_held(When::BeforeCommit).await;
     world.operator().pause().unwrap();
     until_taken_over(&world, &leader).await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
@@ -144,7 +136,7 @@ async fn a_leader_frozen_while_its_purchase_is_on_its_way_wakes_up_beside_anothe
 async fn a_leader_frozen_while_its_purchase_got_lost_does_not_send_it_again_when_the_other_has() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    let held = purchase_held(&world, When::BeforeCommit).await;
+    let held = world.purchase_held(When::BeforeCommit).await;
     world.operator().pause().unwrap();
     world.simulator.remove_fault(held).unwrap();
     until_taken_over(&world, &leader).await;
@@ -258,7 +250,7 @@ async fn a_leader_frozen_before_it_reads_that_its_intent_stands_signs_when_it_wa
 async fn a_purchase_that_leaves_a_frozen_leader_after_the_other_has_bought_is_not_charged_again() {
     let (mut world, second) = two().await;
     let leader = holder(&world).await;
-    let held = purchase_held(&world, When::BeforeCommit).await;
+    let held = world.purchase_held(When::BeforeCommit).await;
     world.operator().pause().unwrap();
     until_taken_over(&world, &leader).await;
     world.until_order("concert", "buy-1", "Ambiguous").await;
